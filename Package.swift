@@ -1,0 +1,113 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Settings of every first-party target: Swift 6 mode, and imports that stay inside a target unless it says otherwise.
+let houseSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+extension Target.Dependency {
+    static let nioCore: Self = .product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix: Self = .product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL: Self = .product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let logging: Self = .product(name: "Logging", package: "swift-log")
+    static let crypto: Self = .product(name: "Crypto", package: "swift-crypto")
+    static let collections: Self = .product(name: "DequeModule", package: "swift-collections")
+    static let lifecycle: Self = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let grdb: Self = .product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird: Self = .product(name: "Hummingbird", package: "hummingbird")
+    static let jwt: Self = .product(name: "JWTKit", package: "jwt-kit")
+    static let httpTypes: Self = .product(name: "HTTPTypes", package: "swift-http-types")
+    static let argumentParser: Self = .product(name: "ArgumentParser", package: "swift-argument-parser")
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: houseSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: houseSettings)
+}
+
+let package = Package(
+    name: "vibenvr",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "vibenvr", targets: ["vibenvr"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        // C libraries of the system, each imported only by the wrapper of its name.
+        .systemLibrary(name: "CFFmpeg", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libswresample-dev"])]),
+        .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
+
+        // Layer 0: no first-party imports.
+        room("NVRModel"),
+        room("NVRBase", [.logging, .collections, .lifecycle]),
+        room("RTSP", [.nioCore, .nioPosix, .nioSSL, .crypto, .logging, .collections]),
+        room("ISOBMFF"),
+        room("Libav", ["CFFmpeg"]),
+        room("Argon2", ["CArgon2"]),
+
+        // Layer 1: packets and rows.
+        room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .logging, .collections]),
+        room("NVRStore", ["NVRModel", "NVRBase", .grdb, .logging]),
+
+        // Layer 2.
+        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", .logging, .lifecycle]),
+        room("NVRDetection", ["NVRMedia", "NVRModel", "NVRBase", .logging]),
+        room("NVRAccounts", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .jwt, .logging]),
+
+        // Layer 3.
+        room("NVRCameras", ["NVRMedia", "NVRRecording", "NVRDetection", "NVRStore", "NVRModel", "NVRBase", .logging, .lifecycle]),
+
+        // Layer 4.
+        room(
+            "NVRWeb",
+            [
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
+                .hummingbird, .httpTypes, .nioCore, .nioPosix, .logging, .lifecycle,
+            ],
+            resources: [.embedInCode("UI")]
+        ),
+
+        // Layer 5.
+        .executableTarget(
+            name: "vibenvr",
+            dependencies: [
+                "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
+                .argumentParser, .lifecycle, .logging,
+            ],
+            swiftSettings: houseSettings
+        ),
+
+        tests("NVRModelTests", ["NVRModel"]),
+        tests("NVRBaseTests", ["NVRBase"]),
+        tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
+        tests("ISOBMFFTests", ["ISOBMFF"]),
+        tests("LibavTests", ["Libav"]),
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF"]),
+        tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
+        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF"]),
+        tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
+        tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase"]),
+        tests("NVRCamerasTests", ["NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .logging]),
+        tests("NVRWebTests", ["NVRWeb", "NVRModel", "NVRBase"]),
+        tests("HouseTests", []),
+    ]
+)

@@ -1,0 +1,42 @@
+/// How long to wait before a connection is tried again, by the cause of the failure. Pure: randomness is passed in.
+package struct Backoff: Sendable, Equatable {
+    /// Why an attempt ended.
+    package enum Cause: Sendable, Equatable {
+        /// Refused, unreachable, timed out, closed, answered with an error.
+        case unreachable
+        /// The camera answered 401 and has never accepted these credentials.
+        case unauthorized
+        /// The camera answered 401 after it had accepted the same credentials: it is out of sessions.
+        case overloaded
+        /// The stream ended after it had delivered video for a while.
+        case interrupted
+    }
+
+    /// The longest wait for unreachable cameras, seconds.
+    package static let longest = 30.0
+    /// The wait after a refused log-in: with it a camera sees at most 3 wrong log-ins in 10 minutes.
+    package static let afterRefusedLogin = 300.0
+
+    private var step = 0
+
+    package init() {}
+
+    /// Seconds to wait after an attempt that ended by `cause`; `jitter` is a uniform random number in 0…1.
+    package mutating func wait(after cause: Cause, jitter: Double) -> Double {
+        switch cause {
+        case .unauthorized:
+            step = 0
+            return Self.afterRefusedLogin + 10 * jitter
+        case .interrupted:
+            step = 0
+            return 0.2 + 0.3 * jitter
+        case .unreachable, .overloaded:
+            let base = min(Self.longest, Double(1 << min(step, 5)))
+            step = min(step + 1, 5)
+            return base * (0.8 + 0.2 * jitter)
+        }
+    }
+
+    /// Forgets earlier failures: the camera delivered video, or its settings changed.
+    package mutating func reset() { step = 0 }
+}

@@ -1,0 +1,103 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import Synchronization
+
+/// A named thread for calls that block: libav, file writes, fsync. Jobs run one after another in the order given.
+///
+/// `@unchecked Sendable`: the mutable state is behind a pthread mutex; the pthread handles are made in `init` and never changed.
+package final class BlockingThread: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let condition: UnsafeMutablePointer<pthread_cond_t>
+    private var jobs: [@Sendable () -> Void] = []
+    private var isStopping = false
+    private var isFinished = false
+
+    /// Starts the thread. `name` is cut to 15 bytes, the kernel's limit. `stackBytes` is address space, touched pages only count.
+    package init(name: String, stackBytes: Int = 512 * 1024) {
+        mutex = .allocate(capacity: 1)
+        condition = .allocate(capacity: 1)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        pthread_attr_setstacksize(&attributes, stackBytes)
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        let start = Unmanaged.passRetained(Start(thread: self, name: String(decoding: name.utf8.prefix(15), as: UTF8.self)))
+        var handle = pthread_t()
+        let code = pthread_create(
+            &handle, &attributes,
+            { pointer in
+                guard let pointer else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue()
+                pthread_setname_np(pthread_self(), start.name)
+                start.thread.loop()
+                return nil
+            }, start.toOpaque())
+        pthread_attr_destroy(&attributes)
+        if code != 0 {
+            start.release()
+            isFinished = true
+        }
+    }
+
+    private final class Start {
+        let thread: BlockingThread
+        let name: String
+        init(thread: BlockingThread, name: String) {
+            self.thread = thread
+            self.name = name
+        }
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    private func loop() {
+        while true {
+            pthread_mutex_lock(mutex)
+            while jobs.isEmpty, !isStopping { pthread_cond_wait(condition, mutex) }
+            let batch = jobs
+            jobs.removeAll(keepingCapacity: true)
+            if batch.isEmpty, isStopping {
+                isFinished = true
+                pthread_cond_broadcast(condition)
+                pthread_mutex_unlock(mutex)
+                return
+            }
+            pthread_mutex_unlock(mutex)
+            for job in batch { job() }
+        }
+    }
+
+    /// Queues a job. False when the thread has been stopped or could not be made: the job will not run.
+    @discardableResult
+    package func enqueue(_ job: @escaping @Sendable () -> Void) -> Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        guard !isStopping, !isFinished else { return false }
+        jobs.append(job)
+        pthread_cond_signal(condition)
+        return true
+    }
+
+    /// Runs `body` on the thread and gives its result.
+    package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Result, any Error>) in
+            let queued = enqueue { continuation.resume(with: Swift.Result { try body() }) }
+            if !queued { continuation.resume(throwing: NVRError(.unavailable, "the thread has stopped")) }
+        }
+    }
+
+    /// Lets queued jobs finish, then ends the thread. Does not wait.
+    package func stop() {
+        pthread_mutex_lock(mutex)
+        isStopping = true
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+}
