@@ -1,0 +1,3 @@
+import Testing
+@testable import RTSP
+@Suite struct EndpointTests {}
