@@ -151,7 +151,7 @@ package final class AudioTranscoder {
     /// jitter, a gap of up to 2 s is filled with silence, an overlap cut away, and after a longer jump the output jumps too.
     package func push(_ bytes: [UInt8], pts: Int64) throws(LibavError) -> [AACPacket] {
         var output: [AACPacket] = []
-        guard !bytes.isEmpty, bytes.count <= 1 << 20, abs(pts) < Int64.max / 1_000_000, let decoder, let packet, let decoded else {
+        guard !bytes.isEmpty, bytes.count <= 1 << 20, pts.magnitude < UInt64(Int64.max / 1_000_000), let decoder, let packet, let decoded else {
             errorCount += bytes.isEmpty ? 0 : 1
             return output
         }
@@ -202,6 +202,9 @@ package final class AudioTranscoder {
         guard abs(difference) > Int64(inputRate) / Self.toleranceDivisor else { return }
         corrections += 1
         expectedInputPTS = pts
+        // What the resampler still holds belongs before the break.
+        try finishResampler()
+        try startResampler()
         let shift = difference * Int64(outputRate) / Int64(inputRate)
         if difference > 0, difference <= 2 * Int64(inputRate) {
             for channel in 0..<channels { pending[channel].append(contentsOf: repeatElement(0, count: Int(shift))) }
@@ -210,10 +213,8 @@ package final class AudioTranscoder {
             for channel in 0..<channels { pending[channel].removeLast(Int(-shift)) }
         } else {
             // What is pending ends here; the next samples begin elsewhere.
-            try finishResampler()
             try padAndEncode(&output)
             pendingPTS = pts * Int64(outputRate) / Int64(inputRate)
-            try startResampler()
         }
     }
 

@@ -11,7 +11,8 @@ package final class LumaScaler {
     /// Left edges of the source columns of each output pixel, and one more at the end.
     private var edges: [Int32] = []
     private var sourceWidth = 0
-    /// For formats without a plain 8 bit luma plane (10 bit, RGB); made when the first such frame comes.
+    /// For formats without a plain 8 bit luma plane (10 bit, RGB), made when the first such frame comes. Its output has the
+    /// full range, also where the source has not.
     private var converter: SwsContext?
 
     /// - Parameters: the output size in pixels, 1…4096.
