@@ -73,18 +73,358 @@ package enum MovieSlice: Sendable, Equatable {
 package struct Movie: Sendable {
     /// `ftyp`, `moov` and the header of `mdat`.
     package let header: [UInt8]
-    /// What follows the header, in order; adjacent pieces are merged.
+    /// What follows the header, in order; adjacent pieces are merged, so there are about two for each second.
     package let pieces: [MoviePiece]
     /// Of the whole file, bytes.
     package let totalLength: Int64
+    /// File offset of each piece, in step with `pieces`.
+    private let starts: [Int64]
 
+    /// Tracks without a sample that is shown are left out. Decode times that do not rise are spread by a tick; what is shown
+    /// when does not change by that.
     /// - Parameters:
-    ///   - presentationStart: where playback begins, in ticks of 1/1,000,000 s on the shared time line; samples that end before
-    ///     it are decoded but not shown (an edit list says so).
+    ///   - tracks: the first one's timescale becomes the movie's; make it the video.
+    ///   - creationTime: seconds UTC since 1970.
+    ///   - presentationStart: where playback begins, in ticks of the first track on the shared time line; samples presented
+    ///     before it are decoded but not shown (by an edit list). nil: with the earliest sample of all tracks.
+    ///   - identification: stored as a `uuid` box in `moov`.
+    /// - Throws: `malformed` for samples without files, sizes or codings, `unsupported` for gaps of 2^32 ticks and more.
     package init(
         tracks: [MovieTrack], creationTime: Int64, presentationStart: Int64? = nil, identification: Identification? = nil
-    ) throws(ISOBMFFError) { throw .unsupported("") }
+    ) throws(ISOBMFFError) {
+        let timescale = max(1, tracks.first?.timescale ?? 1)
+        var plans: [TrackPlan] = []
+        for track in tracks where !track.samples.isEmpty { plans.append(try TrackPlan(track, movieTimescale: timescale)) }
+        let start = presentationStart ?? plans.map(\.movieStart).min() ?? 0
+        for index in plans.indices { plans[index].setPresentationStart(start) }
+        plans.removeAll { !$0.isShown }
+        guard !plans.isEmpty else { throw .malformed("movie without samples") }
 
-    /// What makes up a byte range of the file, which is cut to the file's length.
-    package func slices(of range: Range<Int64>) -> [MovieSlice] { [] }
+        // Chunks of at most a second take turns in order of time, so that a player needs to look ahead no further.
+        var chunks: [(time: Int64, track: Int, chunk: Int)] = []
+        chunks.reserveCapacity(plans.reduce(0) { $0 + $1.chunks.count })
+        for (track, plan) in plans.enumerated() {
+            for (chunk, value) in plan.chunks.enumerated() { chunks.append((value.movieTime, track, chunk)) }
+        }
+        chunks.sort { ($0.time, $0.track, $0.chunk) < ($1.time, $1.track, $1.chunk) }
+
+        var pieces: [MoviePiece] = []
+        var payload: Int64 = 0
+        for (_, track, chunk) in chunks {
+            plans[track].chunks[chunk].offset = payload
+            for sample in plans[track].source.samples[plans[track].chunks[chunk].samples] where sample.size > 0 {
+                let size = Int64(sample.size)
+                if let last = pieces.last, last.file == sample.file, last.offset + last.length == sample.offset {
+                    pieces[pieces.count - 1].length += size
+                } else {
+                    pieces.append(MoviePiece(file: sample.file, offset: sample.offset, length: size))
+                }
+                payload += size
+            }
+        }
+
+        // Chunk offsets count from the beginning of the file: the size of the header has to be known, so it is made twice.
+        func draft(base: Int64, wide: Bool) -> [UInt8] {
+            Self.header(
+                plans, timescale: timescale, creationTime: creationTime, identification: identification, payload: payload, base: base,
+                wide: wide)
+        }
+        var wide = false
+        var size = draft(base: 0, wide: wide).count
+        if Int64(size) + payload > Int64(UInt32.max) {
+            wide = true
+            size = draft(base: 0, wide: wide).count
+        }
+        header = draft(base: Int64(size), wide: wide)
+        self.pieces = pieces
+        var end = Int64(header.count)
+        var starts: [Int64] = []
+        starts.reserveCapacity(pieces.count)
+        for piece in pieces {
+            starts.append(end)
+            end += piece.length
+        }
+        self.starts = starts
+        totalLength = end
+    }
+
+    /// What makes up a byte range of the file, which is cut to the file's length. Time grows with the logarithm of the pieces
+    /// and the number of slices answered.
+    package func slices(of range: Range<Int64>) -> [MovieSlice] {
+        let range = range.clamped(to: 0..<totalLength)
+        guard !range.isEmpty else { return [] }
+        var slices: [MovieSlice] = []
+        let headerEnd = Int64(header.count)
+        if range.lowerBound < headerEnd {
+            slices.append(.header(Int(range.lowerBound)..<Int(min(range.upperBound, headerEnd))))
+        }
+        var position = max(range.lowerBound, headerEnd)
+        // The last piece that starts at or before the position.
+        var low = 0
+        var high = starts.count
+        while low < high {
+            let middle = (low + high) / 2
+            if starts[middle] <= position { low = middle + 1 } else { high = middle }
+        }
+        var index = max(0, low - 1)
+        while position < range.upperBound, index < pieces.count {
+            let piece = pieces[index]
+            let inside = position - starts[index]
+            let length = min(piece.length - inside, range.upperBound - position)
+            slices.append(.file(piece.file, offset: piece.offset + inside, length: length))
+            position += length
+            index += 1
+        }
+        return slices
+    }
+
+    // MARK: - Header
+
+    private static func header(
+        _ plans: [TrackPlan], timescale: UInt32, creationTime: Int64, identification: Identification?, payload: Int64, base: Int64,
+        wide: Bool
+    ) -> [UInt8] {
+        let samples = plans.reduce(0) { $0 + $1.source.samples.count }
+        var writer = BoxWriter(capacity: 1024 + 2048 * plans.count + samples * 6 + (identification?.payload.count ?? 0))
+        writer.box("ftyp") {
+            $0.append("isom")
+            $0.u32(0)
+            for brand: FourCC in ["isom", "iso4", "mp41", "mp42"] { $0.append(brand) }
+        }
+        writer.box("moov") {
+            let duration = plans.map(\.shownUntil).max() ?? 0
+            MovieBoxes.movieHeader(
+                timescale: timescale, duration: UInt64(clamping: duration), creationTime: creationTime,
+                nextTrackID: UInt32(truncatingIfNeeded: plans.count + 1), into: &$0)
+            for (index, plan) in plans.enumerated() {
+                let kind = plan.source.descriptions[0]
+                $0.box("trak") {
+                    MovieBoxes.trackHeader(
+                        UInt32(truncatingIfNeeded: index + 1), kind: kind, duration: UInt64(clamping: plan.shownUntil),
+                        creationTime: creationTime, into: &$0)
+                    plan.writeEdits(into: &$0)
+                    MovieBoxes.media(
+                        kind: kind, timescale: plan.source.timescale, duration: UInt64(clamping: plan.mediaDuration),
+                        creationTime: creationTime, into: &$0
+                    ) {
+                        plan.writeTable(base: base, wide: wide, into: &$0)
+                    }
+                }
+            }
+            if let identification { MovieBoxes.identification(identification, into: &$0) }
+        }
+        if payload > Int64(UInt32.max) - 8 {
+            writer.u32(1)
+            writer.append("mdat")
+            writer.u64(UInt64(clamping: payload + 16))
+        } else {
+            writer.u32(UInt32(clamping: payload + 8))
+            writer.append("mdat")
+        }
+        return writer.bytes
+    }
+}
+
+/// One track of a movie, thought through: its times on its own clock that begins at 0, its chunks, its edits.
+private struct TrackPlan {
+    struct Chunk {
+        /// Positions in the source's samples.
+        var samples: Range<Int>
+        /// Position in the source's descriptions.
+        let description: Int
+        /// Decode time in ticks of the movie.
+        let movieTime: Int64
+        /// In the payload of the movie.
+        var offset: Int64 = 0
+    }
+
+    let source: MovieTrack
+    var chunks: [Chunk] = []
+    /// For each sample its time until the next one.
+    private var deltas: [UInt32] = []
+    private var compositionOffsets: [Int32] = []
+    private(set) var mediaDuration: Int64 = 0
+    /// On the shared time line, ticks of the track.
+    private var firstDecodeTime: Int64
+    /// When the first and after the last picture (sound) is presented; shared time line, ticks of the track.
+    private var firstPresented: Int64
+    private var lastPresented: Int64
+    private let movieTimescale: UInt32
+
+    // Edits: a gap in ticks of the movie, then the media from a time in ticks of the track, for so many ticks of the movie.
+    private var gap: Int64 = 0
+    private var mediaStart: Int64 = 0
+    private var shown: Int64 = 0
+
+    init(_ track: MovieTrack, movieTimescale: UInt32) throws(ISOBMFFError) {
+        source = track
+        self.movieTimescale = movieTimescale
+        guard track.timescale > 0, let first = track.samples.first else { throw .malformed("movie track") }
+        firstDecodeTime = first.decodeTime
+        firstPresented = .max
+        lastPresented = .min
+        deltas.reserveCapacity(track.samples.count)
+        compositionOffsets.reserveCapacity(track.samples.count)
+        // All times stay far from the ends of Int64, so that sums and differences cannot overflow.
+        let sane: ClosedRange<Int64> = -(1 << 60)...(1 << 60)
+        var clock = first.decodeTime
+        var chunkStart = clock
+        for (index, sample) in track.samples.enumerated() {
+            guard sane.contains(sample.decodeTime), sane.contains(sample.duration), sample.offset >= 0, sample.offset < 1 << 60,
+                sample.size >= 0, sample.size <= Int(UInt32.max), track.descriptions.indices.contains(sample.description)
+            else { throw .malformed("movie sample") }
+            let next = index + 1 < track.samples.count ? track.samples[index + 1].decodeTime : clock + max(1, sample.duration)
+            guard sane.contains(next), let delta = UInt32(exactly: max(1, next - clock)) else { throw .unsupported("gap in a movie") }
+            let presented = sample.decodeTime + Int64(sample.compositionOffset)
+            guard let offset = Int32(exactly: presented - clock) else { throw .unsupported("gap in a movie") }
+            let isNewChunk = clock - chunkStart >= Int64(track.timescale) || chunks.last?.description != sample.description
+            if isNewChunk {
+                chunkStart = clock
+                chunks.append(
+                    Chunk(
+                        samples: index..<index + 1, description: sample.description,
+                        movieTime: Self.scale(clock, from: track.timescale, to: movieTimescale)))
+            } else {
+                chunks[chunks.count - 1].samples = chunks[chunks.count - 1].samples.lowerBound..<index + 1
+            }
+            deltas.append(delta)
+            compositionOffsets.append(offset)
+            clock += Int64(delta)
+            firstPresented = min(firstPresented, presented)
+            lastPresented = max(lastPresented, presented + (index + 1 < track.samples.count ? Int64(delta) : max(1, sample.duration)))
+        }
+        mediaDuration = clock - firstDecodeTime
+        // An edit cannot begin before the media does: pictures presented before the first decode time move all offsets up.
+        let early = firstDecodeTime - firstPresented
+        if early > 0 {
+            for (index, offset) in compositionOffsets.enumerated() {
+                guard let moved = Int32(exactly: Int64(offset) + early) else { throw .unsupported("gap in a movie") }
+                compositionOffsets[index] = moved
+            }
+            firstDecodeTime -= early
+        }
+    }
+
+    /// Of the first presentation; shared time line, ticks of the movie.
+    var movieStart: Int64 { Self.scale(firstPresented, from: source.timescale, to: movieTimescale) }
+
+    /// Ticks of the movie from its beginning to the end of this track.
+    var shownUntil: Int64 { gap + shown }
+
+    /// Whether anything of the track is seen or heard.
+    var isShown: Bool { shown > 0 }
+
+    /// Decides the edits for a movie that begins at the time (ticks of the movie on the shared time line).
+    mutating func setPresentationStart(_ start: Int64) {
+        // Bounded so that sums cannot overflow; honest times are far below.
+        let bound: Int64 = 1 << 61
+        let start = min(max(Self.scale(start, from: movieTimescale, to: source.timescale), -bound), bound)
+        let from = max(start, firstPresented)
+        gap = min(Self.scale(from - start, from: source.timescale, to: movieTimescale), bound)
+        mediaStart = from - firstDecodeTime
+        shown = min(Self.scale(lastPresented - from, from: source.timescale, to: movieTimescale), bound)
+    }
+
+    /// `edts`, when there is anything to tell (ISO/IEC 14496-12, 8.6.6).
+    func writeEdits(into writer: inout BoxWriter) {
+        guard gap > 0 || mediaStart > 0 else { return }
+        let version: UInt8 = max(gap, shown) > Int64(UInt32.max) || mediaStart > Int64(Int32.max) ? 1 : 0
+        func edit(_ duration: Int64, _ time: Int64, _ writer: inout BoxWriter) {
+            if version == 1 {
+                writer.u64(UInt64(bitPattern: duration))
+                writer.u64(UInt64(bitPattern: time))
+            } else {
+                writer.u32(UInt32(clamping: duration))
+                writer.u32(UInt32(bitPattern: Int32(clamping: time)))
+            }
+            writer.u32(0x0001_0000)
+        }
+        writer.box("edts") {
+            $0.fullBox("elst", version: version) {
+                $0.u32(gap > 0 ? 2 : 1)
+                if gap > 0 { edit(gap, -1, &$0) }
+                edit(shown, mediaStart, &$0)
+            }
+        }
+    }
+
+    /// The boxes in `stbl` (ISO/IEC 14496-12, 8.5 to 8.7).
+    func writeTable(base: Int64, wide: Bool, into writer: inout BoxWriter) {
+        MovieBoxes.sampleDescriptions(source.descriptions, into: &writer)
+        Self.writeRuns("stts", deltas, into: &writer)
+        if compositionOffsets.contains(where: { $0 != 0 }) {
+            let version: UInt8 = compositionOffsets.contains { $0 < 0 } ? 1 : 0
+            Self.writeRuns("ctts", version: version, compositionOffsets.map { UInt32(bitPattern: $0) }, into: &writer)
+        }
+        if source.samples.contains(where: { !$0.isKeyframe }) {
+            Self.writeCounted("stss", into: &writer) {
+                var count: UInt32 = 0
+                for (index, sample) in source.samples.enumerated() where sample.isKeyframe {
+                    $0.u32(UInt32(truncatingIfNeeded: index + 1))
+                    count += 1
+                }
+                return count
+            }
+        }
+        Self.writeCounted("stsc", into: &writer) {
+            var count: UInt32 = 0
+            for (index, chunk) in chunks.enumerated() {
+                if index > 0, chunks[index - 1].samples.count == chunk.samples.count, chunks[index - 1].description == chunk.description {
+                    continue
+                }
+                $0.u32(UInt32(truncatingIfNeeded: index + 1))
+                $0.u32(UInt32(truncatingIfNeeded: chunk.samples.count))
+                $0.u32(UInt32(truncatingIfNeeded: chunk.description + 1))
+                count += 1
+            }
+            return count
+        }
+        writer.fullBox("stsz") {
+            $0.u32(0)
+            $0.u32(UInt32(truncatingIfNeeded: source.samples.count))
+            for sample in source.samples { $0.u32(UInt32(truncatingIfNeeded: sample.size)) }
+        }
+        writer.fullBox(wide ? "co64" : "stco") {
+            $0.u32(UInt32(truncatingIfNeeded: chunks.count))
+            for chunk in chunks {
+                let offset = base + chunk.offset
+                if wide { $0.u64(UInt64(clamping: offset)) } else { $0.u32(UInt32(truncatingIfNeeded: offset)) }
+            }
+        }
+    }
+
+    /// A table of runs of equal values.
+    private static func writeRuns(_ type: FourCC, version: UInt8 = 0, _ values: [UInt32], into writer: inout BoxWriter) {
+        writeCounted(type, version: version, into: &writer) {
+            var count: UInt32 = 0
+            var start = 0
+            for index in values.indices where index + 1 == values.count || values[index + 1] != values[index] {
+                $0.u32(UInt32(truncatingIfNeeded: index + 1 - start))
+                $0.u32(values[index])
+                start = index + 1
+                count += 1
+            }
+            return count
+        }
+    }
+
+    /// A table whose number of entries is known after writing them.
+    private static func writeCounted(
+        _ type: FourCC, version: UInt8 = 0, into writer: inout BoxWriter, _ entries: (inout BoxWriter) -> UInt32
+    ) {
+        writer.fullBox(type, version: version) {
+            let position = $0.bytes.count
+            $0.u32(0)
+            let count = entries(&$0)
+            $0.patch(count, at: position)
+        }
+    }
+
+    /// Rounded down.
+    private static func scale(_ ticks: Int64, from: UInt32, to: UInt32) -> Int64 {
+        if from == to { return ticks }
+        let product = Int128(ticks) * Int128(to)
+        let (quotient, remainder) = product.quotientAndRemainder(dividingBy: Int128(max(1, from)))
+        return Int64(clamping: remainder < 0 ? quotient - 1 : quotient)
+    }
 }
