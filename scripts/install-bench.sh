@@ -1,0 +1,6 @@
+#!/bin/sh
+# What the benchmarks need beside the tests' packages: Debian's motion, to compare with.
+set -eu
+cd "$(dirname "$0")"
+./install-test.sh
+exec ./apt-install "benchmark packages" motion

