@@ -1,0 +1,132 @@
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// Cameras as their owners set them up: the wish that the supervisor makes true.
+package struct CameraStore: Sendable {
+    let rows: Rows
+
+    /// What becomes of the recordings of a deleted camera.
+    package enum Footage: Sendable, Hashable {
+        /// Files and rows stay.
+        case keep
+        /// Files are unlinked by the garbage collector, rows go with them.
+        case delete
+    }
+
+    /// All cameras by `sortOrder`, then id.
+    package func all() async throws -> [Camera] {
+        try await rows.read("reading the cameras") { db in
+            try db.rows("SELECT id, sort_order, created_us, settings FROM cameras ORDER BY sort_order, id") { try Self.camera($0) }
+        }
+    }
+
+    package func get(_ id: ID<Camera>) async throws -> Camera? {
+        try await rows.read("reading a camera") { try Self.fetch($0, id) }
+    }
+
+    /// Stores a new camera; its `id` is given here and its place is behind the others unless it has one.
+    package func insert(_ camera: Camera) async throws -> Camera {
+        let stored = try await rows.write("storing a camera") { db in
+            var camera = camera
+            try db.run(
+                "INSERT INTO cameras (name, sort_order, created_us, settings) VALUES (?, ?, ?, ?)",
+                [camera.general.name, camera.sortOrder, camera.createdAt.microseconds, camera.settingsText])
+            camera.id = ID(db.lastInsertedRowID)
+            return camera
+        }
+        rows.changes.send(.camera(stored.id))
+        return stored
+    }
+
+    /// Changes a camera in one transaction: reads it, lets `body` change it, stores it. Throws `notFound`. Gives the new camera.
+    /// `id` and `createdAt` stay. An unchanged camera is not written and not announced.
+    package func update(_ id: ID<Camera>, _ body: @escaping @Sendable (inout Camera) throws -> Void) async throws -> Camera {
+        let (camera, isChanged) = try await rows.write("changing a camera") { db in
+            guard let old = try Self.fetch(db, id) else { throw NVRError(.notFound, "Camera not found") }
+            var new = old
+            try body(&new)
+            new.id = old.id
+            new.createdAt = old.createdAt
+            guard new != old else { return (old, false) }
+            try Self.write(db, new)
+            return (new, true)
+        }
+        if isChanged { rows.changes.send(.camera(id)) }
+        return camera
+    }
+
+    /// Deletes a camera and gives what it was; nil when there was none. Open events of it end now.
+    package func delete(_ id: ID<Camera>, footage: Footage = .keep, at time: WallTime) async throws -> Camera? {
+        let camera = try await rows.write("deleting a camera") { db in
+            guard let camera = try Self.fetch(db, id) else { return Camera?.none }
+            try db.run("DELETE FROM cameras WHERE id = ?", [id.rawValue])
+            if footage == .delete {
+                try Self.deleteFootage(db, of: id)
+            } else {
+                try db.run(
+                    "UPDATE events SET end_us = max(start_us, ?) WHERE camera_id = ? AND end_us IS NULL AND medium = 0",
+                    [time.microseconds, id.rawValue])
+            }
+            return camera
+        }
+        if camera != nil { rows.changes.send(.cameraDeleted(id)) }
+        return camera
+    }
+
+    /// Deletes several cameras; gives those that existed.
+    package func delete(_ ids: [ID<Camera>], footage: Footage = .keep, at time: WallTime) async throws -> [ID<Camera>] {
+        var deleted: [ID<Camera>] = []
+        for id in ids {
+            if try await delete(id, footage: footage, at: time) != nil { deleted.append(id) }
+        }
+        return deleted
+    }
+
+    /// Marks all footage and events of a camera for deletion; the camera stays.
+    package func cleanUp(_ id: ID<Camera>) async throws {
+        try await rows.write("deleting the recordings of a camera") { try Self.deleteFootage($0, of: id) }
+    }
+
+    /// Gives cameras the places of their ids in the list; others keep theirs. Ids that do not exist are passed over.
+    package func reorder(_ ids: [ID<Camera>]) async throws {
+        let changed = try await rows.write("ordering the cameras") { db in
+            var changed: [ID<Camera>] = []
+            for (place, id) in ids.enumerated() {
+                guard var camera = try Self.fetch(db, id), camera.sortOrder != place else { continue }
+                camera.sortOrder = place
+                try Self.write(db, camera)
+                changed.append(id)
+            }
+            return changed
+        }
+        for id in changed { rows.changes.send(.camera(id)) }
+    }
+
+    private static func deleteFootage(_ db: Database, of id: ID<Camera>) throws {
+        try EventStore.forgetPictures(db, where: "camera_id = ?", [id.rawValue])
+        try db.run("DELETE FROM events WHERE camera_id = ?", [id.rawValue])
+        try db.run("UPDATE segments SET state = 3 WHERE camera_id = ? AND state <> 3", [id.rawValue])
+    }
+
+    private static func write(_ db: Database, _ camera: Camera) throws {
+        try db.run(
+            "UPDATE cameras SET name = ?, sort_order = ?, settings = ? WHERE id = ?",
+            [camera.general.name, camera.sortOrder, camera.settingsText, camera.id.rawValue])
+    }
+
+    private static func fetch(_ db: Database, _ id: ID<Camera>) throws -> Camera? {
+        try db.row("SELECT id, sort_order, created_us, settings FROM cameras WHERE id = ?", [id.rawValue], camera)
+    }
+
+    private static func camera(_ row: Row) throws -> Camera {
+        let id = ID<Camera>(row["id"])
+        do {
+            var camera = try Camera(id: id, createdAt: WallTime(microseconds: row["created_us"]), settingsText: row["settings"])
+            camera.sortOrder = row["sort_order"]
+            return camera
+        } catch {
+            throw NVRError(.dataLoss, "the settings of camera \(id) cannot be read: \(error.message) at byte \(error.offset)")
+        }
+    }
+}

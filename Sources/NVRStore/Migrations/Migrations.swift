@@ -1,0 +1,10 @@
+import GRDB
+
+/// The list of schema changes, oldest first. A migration that was released is never edited.
+enum Migrations {
+    static func migrator() -> DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("M0001_Create") { try M0001_Create.run($0) }
+        return migrator
+    }
+}

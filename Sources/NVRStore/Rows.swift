@@ -1,0 +1,59 @@
+import GRDB
+import NVRBase
+
+/// The way to the database that all stores share: one writer, errors in the product's words, changes sent after the commit.
+struct Rows: Sendable {
+    let writer: any DatabaseWriter
+    let changes: Broadcast<StoreChange>
+
+    /// Runs `body` in one transaction. A cancelled task does not undo it: what was begun is committed or fails by itself.
+    func write<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
+            writer.asyncWrite(body) { _, result in
+                continuation.resume(with: result.mapError { Self.translated($0, doing: doing) })
+            }
+        }
+    }
+
+    /// Runs `body` on a snapshot of the last commit.
+    func read<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        do { return try await writer.read(body) } catch { throw Self.translated(error, doing: doing) }
+    }
+
+    static func translated(_ error: any Error, doing: String) -> any Error {
+        if error is NVRError || error is CancellationError { return error }
+        guard let error = error as? DatabaseError else { return NVRError(.internalFault, "\(doing) failed", underlying: error) }
+        // SQL and arguments stay out of the text: arguments may be secrets.
+        let reason = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        let kind: NVRError.Kind =
+            switch error.resultCode {
+            case .SQLITE_CONSTRAINT: .conflict
+            case .SQLITE_FULL: .exhausted
+            case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_MISUSE: .unavailable
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB: .dataLoss
+            case .SQLITE_INTERRUPT, .SQLITE_ABORT: .unavailable
+            default: .internalFault
+            }
+        return NVRError(kind, "\(doing) failed: \(reason)")
+    }
+}
+
+extension Database {
+    /// Runs a statement that is compiled once per connection.
+    func run(_ sql: String, _ arguments: StatementArguments = StatementArguments()) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    /// All rows of a statement that is compiled once per connection.
+    func rows<Value>(_ sql: String, _ arguments: StatementArguments = StatementArguments(), _ make: (Row) throws -> Value) throws -> [Value] {
+        let cursor = try Row.fetchCursor(try cachedStatement(sql: sql), arguments: arguments)
+        var values: [Value] = []
+        while let row = try cursor.next() { values.append(try make(row)) }
+        return values
+    }
+
+    /// The first row of a statement that is compiled once per connection.
+    func row<Value>(_ sql: String, _ arguments: StatementArguments = StatementArguments(), _ make: (Row) throws -> Value) throws -> Value? {
+        try Row.fetchOne(try cachedStatement(sql: sql), arguments: arguments).map(make)
+    }
+}

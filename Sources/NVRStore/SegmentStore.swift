@@ -1,0 +1,415 @@
+import FoundationEssentials
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// A step in the life of a segment, for `SegmentStore.commit`. Times and bytes are those of whole fragments that are on disk.
+package enum SegmentChange: Sendable, Hashable {
+    /// The file exists and its folder entry is on disk: it is listed from now on.
+    case begin(ID<Segment>, end: WallTime, bytes: Int64, initLength: Int64)
+    /// More of the file is on disk.
+    case progress(ID<Segment>, end: WallTime, bytes: Int64)
+    /// The file is closed and on disk.
+    case finish(ID<Segment>, SegmentClosing)
+    /// There is no file, or nothing whole in it: the row goes.
+    case discard(ID<Segment>)
+
+    package var id: ID<Segment> {
+        switch self {
+        case .begin(let id, _, _, _), .progress(let id, _, _), .finish(let id, _), .discard(let id): id
+        }
+    }
+}
+
+/// What is known of a segment once it is closed.
+package struct SegmentClosing: Sendable, Hashable {
+    package var end: WallTime
+    package var bytes: Int64
+    /// Packed fragment index.
+    package var index: [UInt8]
+    /// Set by recovery, which reads these from the file; nil leaves them.
+    package var initLength: Int64?
+    package var timescale: Int?
+    package var start: WallTime?
+    package var width: Int?
+    package var height: Int?
+    package var codecs: String?
+
+    package init(
+        end: WallTime, bytes: Int64, index: [UInt8], initLength: Int64? = nil, timescale: Int? = nil, start: WallTime? = nil,
+        width: Int? = nil, height: Int? = nil, codecs: String? = nil
+    ) {
+        self.end = end
+        self.bytes = bytes
+        self.index = index
+        self.initLength = initLength
+        self.timescale = timescale
+        self.start = start
+        self.width = width
+        self.height = height
+        self.codecs = codecs
+    }
+}
+
+/// What became of one `SegmentChange`.
+package struct SegmentOutcome: Sendable, Hashable {
+    /// False when the row is gone or marked as garbage: somebody deleted the segment meanwhile; stop writing it.
+    package var isKept: Bool
+    /// The `continuous` event that stands for the segment.
+    package var eventID: ID<Event>?
+}
+
+/// A file that is to be unlinked, and the row that goes after it.
+package struct GarbageSegment: Sendable, Hashable {
+    package var id: ID<Segment>
+    package var path: String
+}
+
+/// A segment as checks and retention see it.
+package struct SegmentEntry: Sendable, Hashable {
+    package var id: ID<Segment>
+    package var cameraID: ID<Camera>
+    package var path: String
+    package var start: WallTime
+    package var bytes: Int64
+    package var state: Segment.State
+}
+
+/// Footage of one camera's stream in numbers.
+package struct SegmentTotal: Sendable, Hashable {
+    package var cameraID: ID<Camera>
+    package var role: StreamRole
+    package var count: Int
+    package var bytes: Int64
+}
+
+/// Segments and the order in which their rows follow their files: row `intended` → file → folder → row `growing` → … → row
+/// `finished`; deletion: row `garbage` → unlink → row gone. A crash at any point leaves a row or a file that start-up can judge.
+package struct SegmentStore: Sendable {
+    let rows: Rows
+
+    // MARK: Recording
+
+    /// Announces a file that is about to be made. `id`, `state` and `index` of the segment are ignored. With `isContinuous`, a
+    /// `continuous` event stands for the segment as soon as it is listed. Throws `conflict` when the path is taken.
+    package func intend(_ segment: Segment, isContinuous: Bool) async throws -> ID<Segment> {
+        try await rows.write("announcing a segment") { db in
+            try db.run(
+                """
+                INSERT INTO segments (camera_id, role, run, path, start_us, end_us, bytes, state, is_continuous, width, height, codecs,
+                    init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.path, segment.start.microseconds,
+                    max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width, segment.height,
+                    segment.codecs, segment.initLength, segment.timescale,
+                ])
+            return ID(db.lastInsertedRowID)
+        }
+    }
+
+    /// Commits the steps of many segments in one transaction: one sync of the disk for all. Outcomes are in the order of the steps.
+    package func commit(_ changes: [SegmentChange]) async throws -> [SegmentOutcome] {
+        guard !changes.isEmpty else { return [] }
+        let (outcomes, touched) = try await rows.write("storing segments") { db in
+            var touched: [ID<Event>] = []
+            let outcomes = try changes.map { change in
+                let (outcome, event) = try Self.apply(db, change)
+                if let event { touched.append(event) }
+                return outcome
+            }
+            return (outcomes, touched)
+        }
+        for id in touched { rows.changes.send(.event(id)) }
+        return outcomes
+    }
+
+    /// `commit` of one `begin`; gives the `continuous` event.
+    package func begin(_ id: ID<Segment>, end: WallTime, bytes: Int64, initLength: Int64) async throws -> ID<Event>? {
+        try await commit([.begin(id, end: end, bytes: bytes, initLength: initLength)]).first?.eventID
+    }
+
+    /// `commit` of one `progress`.
+    package func progress(_ id: ID<Segment>, end: WallTime, bytes: Int64) async throws {
+        _ = try await commit([.progress(id, end: end, bytes: bytes)])
+    }
+
+    /// `commit` of one `finish`.
+    package func finish(_ id: ID<Segment>, _ closing: SegmentClosing) async throws {
+        _ = try await commit([.finish(id, closing)])
+    }
+
+    private static func apply(_ db: Database, _ change: SegmentChange) throws -> (SegmentOutcome, changedEvent: ID<Event>?) {
+        let id = change.id.rawValue
+        let state = try db.row("SELECT state FROM segments WHERE id = ? AND state <> 3", [id]) { $0["state"] as Int }
+        guard let state else { return (SegmentOutcome(isKept: false, eventID: nil), nil) }
+        switch change {
+        case .begin(_, let end, let bytes, let initLength):
+            guard state == 0 else { return (SegmentOutcome(isKept: true, eventID: try event(db, of: id)), nil) }
+            try db.run(
+                "UPDATE segments SET state = 1, end_us = max(start_us, ?), bytes = ?, init_length = ? WHERE id = ?",
+                [end.microseconds, bytes, initLength, id])
+            let event = try insertEvent(db, for: id)
+            return (SegmentOutcome(isKept: true, eventID: event), event)
+        case .progress(_, let end, let bytes):
+            try db.run(
+                "UPDATE segments SET end_us = max(start_us, ?), bytes = ? WHERE id = ? AND state = 1", [end.microseconds, bytes, id])
+            return (SegmentOutcome(isKept: true, eventID: nil), nil)
+        case .finish(_, let closing):
+            try finish(db, id, closing)
+            var event = try event(db, of: id)
+            if event == nil { event = try insertEvent(db, for: id) }
+            if let event {
+                try db.run(
+                    """
+                    UPDATE events SET (start_us, end_us, bytes, width, height)
+                        = (SELECT start_us, end_us, bytes, width, height FROM segments WHERE id = ?1) WHERE id = ?2
+                    """, [id, event.rawValue])
+            }
+            return (SegmentOutcome(isKept: true, eventID: event), event)
+        case .discard:
+            try db.run("DELETE FROM events WHERE segment_id = ?", [id])
+            try db.run("DELETE FROM segments WHERE id = ?", [id])
+            return (SegmentOutcome(isKept: false, eventID: nil), nil)
+        }
+    }
+
+    private static func finish(_ db: Database, _ id: Int64, _ closing: SegmentClosing) throws {
+        try db.run(
+            """
+            UPDATE segments SET state = 2, start_us = coalesce(?, start_us), end_us = max(coalesce(?, start_us), ?), bytes = ?,
+                init_length = coalesce(?, init_length), timescale = coalesce(?, timescale), width = coalesce(?, width),
+                height = coalesce(?, height), codecs = coalesce(?, codecs) WHERE id = ?
+            """,
+            [
+                closing.start?.microseconds, closing.start?.microseconds, closing.end.microseconds, closing.bytes, closing.initLength,
+                closing.timescale, closing.width, closing.height, closing.codecs, id,
+            ])
+        try db.run(
+            "INSERT INTO segment_indexes VALUES (?, ?) ON CONFLICT DO UPDATE SET packed = excluded.packed",
+            [id, Data(closing.index)])
+    }
+
+    private static func event(_ db: Database, of segment: Int64) throws -> ID<Event>? {
+        try db.row("SELECT id FROM events WHERE segment_id = ?", [segment]) { ID($0["id"]) }
+    }
+
+    /// The `continuous` event of a segment that wants one.
+    private static func insertEvent(_ db: Database, for segment: Int64) throws -> ID<Event>? {
+        try db.run(
+            """
+            INSERT INTO events (camera_id, medium, kind, start_us, segment_id, width, height)
+            SELECT camera_id, 0, 1, start_us, id, width, height FROM segments WHERE id = ? AND is_continuous
+            """, [segment])
+        return db.changesCount > 0 ? ID(db.lastInsertedRowID) : nil
+    }
+
+    // MARK: Finding
+
+    private static let columns =
+        "s.id, s.camera_id, s.role, s.run, s.path, s.start_us, s.end_us, s.bytes, s.state, s.width, s.height, s.codecs, s.init_length, s.timescale, i.packed"
+    private static let source = "segments AS s LEFT JOIN segment_indexes AS i ON i.segment_id = s.id"
+
+    static let coveringSQL = """
+        SELECT \(columns) FROM \(source)
+        WHERE s.camera_id = ?1 AND s.role = ?2 AND s.start_us > ?4 - 3600000000 AND s.start_us < ?3 AND s.end_us > ?4
+            AND s.state IN (1, 2) AND s.end_us - s.start_us <= 3600000000
+        UNION ALL
+        SELECT \(columns) FROM \(source)
+        WHERE s.camera_id = ?1 AND s.role = ?2 AND s.start_us < ?3 AND s.end_us > ?4
+            AND s.state IN (1, 2) AND s.end_us - s.start_us > 3600000000
+        ORDER BY 6, 1
+        """
+
+    /// Listed segments of a stream that hold anything of the range, oldest first, with their indexes.
+    package func covering(_ camera: ID<Camera>, _ role: StreamRole, _ range: TimeRange) async throws -> [Segment] {
+        try await rows.read("finding footage") { db in
+            // The lower bound subtracts an hour, which must not pass the smallest time.
+            let start = max(range.start.microseconds, Int64.min / 2)
+            return try db.rows(Self.coveringSQL, [camera.rawValue, Self.code(role), range.end.microseconds, start], Self.segment)
+        }
+    }
+
+    /// A segment in any state; nil when there is no such row.
+    package func get(_ id: ID<Segment>) async throws -> Segment? {
+        try await rows.read("reading a segment") { db in
+            try db.row("SELECT \(Self.columns) FROM \(Self.source) WHERE s.id = ?", [id.rawValue], Self.segment)
+        }
+    }
+
+    /// A segment by its path below the recording root, in any state.
+    package func byPath(_ path: String) async throws -> Segment? {
+        try await rows.read("reading a segment") { db in
+            try db.row("SELECT \(Self.columns) FROM \(Self.source) WHERE s.path = ?", [path], Self.segment)
+        }
+    }
+
+    /// The newest listed segment of a stream.
+    package func newest(_ camera: ID<Camera>, _ role: StreamRole) async throws -> Segment? {
+        try await rows.read("reading a segment") { db in
+            try db.row(
+                """
+                SELECT \(Self.columns) FROM \(Self.source) WHERE s.camera_id = ? AND s.role = ? AND s.state IN (1, 2)
+                ORDER BY s.start_us DESC LIMIT 1
+                """, [camera.rawValue, Self.code(role)], Self.segment)
+        }
+    }
+
+    /// Paths of segments below the recording root; missing ids are left out.
+    package func paths(of ids: [ID<Segment>]) async throws -> [ID<Segment>: String] {
+        guard !ids.isEmpty else { return [:] }
+        return try await rows.read("reading segments") { db in
+            var paths: [ID<Segment>: String] = [:]
+            for id in ids {
+                paths[id] = try db.row("SELECT path FROM segments WHERE id = ?", [id.rawValue]) { $0["path"] as String }
+            }
+            return paths
+        }
+    }
+
+    /// Segments that were not finished when the program ended: `intended` and `growing`.
+    package func unfinished() async throws -> [Segment] {
+        try await rows.read("reading unfinished segments") { db in
+            try db.rows("SELECT \(Self.columns) FROM \(Self.source) WHERE s.state <> 2 AND s.state <> 3 ORDER BY s.id", [], Self.segment)
+        }
+    }
+
+    /// All segments in any state by id, a page at a time, for the comparison with the disk.
+    package func entries(after id: ID<Segment>?, limit: Int = 1000) async throws -> [SegmentEntry] {
+        try await rows.read("reading segments") { db in
+            try db.rows(
+                "SELECT id, camera_id, path, start_us, bytes, state FROM segments WHERE id > ? ORDER BY id LIMIT ?",
+                [id?.rawValue ?? 0, limit], Self.entry)
+        }
+    }
+
+    /// Listed segments, oldest first, of one camera or of all: what retention deletes first.
+    package func oldest(_ camera: ID<Camera>?, before time: WallTime = WallTime(microseconds: .max), limit: Int) async throws -> [SegmentEntry] {
+        try await rows.read("reading segments") { db in
+            guard let camera else {
+                return try db.rows(
+                    """
+                    SELECT id, camera_id, path, start_us, bytes, state FROM segments
+                    WHERE state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+                    """, [time.microseconds, limit], Self.entry)
+            }
+            var entries: [SegmentEntry] = []
+            for role in StreamRole.allCases {
+                entries += try db.rows(
+                    """
+                    SELECT id, camera_id, path, start_us, bytes, state FROM segments
+                    WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+                    """, [camera.rawValue, Self.code(role), time.microseconds, limit], Self.entry)
+            }
+            return Array(entries.sorted { ($0.start, $0.id) < ($1.start, $1.id) }.prefix(limit))
+        }
+    }
+
+    // MARK: Deleting
+
+    /// First phase of deletion: the segments are listed no longer, their `continuous` events go. Gives the files to unlink;
+    /// segments that do not exist or are garbage already are left out.
+    package func markGarbage(_ ids: [ID<Segment>]) async throws -> [GarbageSegment] {
+        guard !ids.isEmpty else { return [] }
+        let (garbage, events) = try await rows.write("deleting segments") { db in
+            var garbage: [GarbageSegment] = []
+            var events: [ID<Event>] = []
+            for id in ids {
+                let (segment, gone) = try Self.markGarbage(db, id)
+                if let segment { garbage.append(segment) }
+                events += gone
+            }
+            return (garbage, events)
+        }
+        for id in events { rows.changes.send(.eventDeleted(id)) }
+        return garbage
+    }
+
+    static func markGarbage(_ db: Database, _ id: ID<Segment>) throws -> (GarbageSegment?, events: [ID<Event>]) {
+        let path = try db.row("SELECT path FROM segments WHERE id = ? AND state <> 3", [id.rawValue]) { $0["path"] as String }
+        guard let path else { return (nil, []) }
+        let events = try db.rows("SELECT id FROM events WHERE segment_id = ?", [id.rawValue]) { ID<Event>($0["id"]) }
+        try EventStore.forgetPictures(db, where: "segment_id = ?", [id.rawValue])
+        try db.run("DELETE FROM events WHERE segment_id = ?", [id.rawValue])
+        try db.run("UPDATE segments SET state = 3 WHERE id = ?", [id.rawValue])
+        return (GarbageSegment(id: id, path: path), events)
+    }
+
+    /// Segments whose files are to be unlinked, also those a crash left behind.
+    package func garbage(limit: Int = 1000) async throws -> [GarbageSegment] {
+        try await rows.read("reading garbage") { db in
+            try db.rows("SELECT id, path FROM segments WHERE state <> 2 AND state = 3 ORDER BY id LIMIT ?", [limit]) {
+                GarbageSegment(id: ID($0["id"]), path: $0["path"])
+            }
+        }
+    }
+
+    /// Second phase of deletion: the files are gone, so the rows go. Rows that are not garbage stay.
+    package func removeGarbage(_ ids: [ID<Segment>]) async throws {
+        guard !ids.isEmpty else { return }
+        try await rows.write("deleting segments") { db in
+            for id in ids { try db.run("DELETE FROM segments WHERE id = ? AND state = 3", [id.rawValue]) }
+        }
+    }
+
+    /// Pictures of deleted events that are to be unlinked: paths below the recording root.
+    package func garbageFiles(limit: Int = 1000) async throws -> [String] {
+        try await rows.read("reading garbage") { db in
+            try db.rows("SELECT path FROM garbage_files LIMIT ?", [limit]) { $0["path"] }
+        }
+    }
+
+    /// The pictures are gone.
+    package func removeGarbageFiles(_ paths: [String]) async throws {
+        guard !paths.isEmpty else { return }
+        try await rows.write("deleting pictures") { db in
+            for path in paths { try db.run("DELETE FROM garbage_files WHERE path = ?", [path]) }
+        }
+    }
+
+    // MARK: Numbers
+
+    /// Listed footage per camera and stream; kept as running totals, so this is cheap at any size.
+    package func totals() async throws -> [SegmentTotal] {
+        try await rows.read("counting footage") { db in
+            try db.rows("SELECT camera_id, role, count, bytes FROM segment_totals WHERE count > 0 ORDER BY camera_id, role") {
+                SegmentTotal(cameraID: ID($0["camera_id"]), role: Self.role($0["role"]), count: $0["count"], bytes: $0["bytes"])
+            }
+        }
+    }
+
+    /// Bytes of listed segments that began at or after `time`, per camera.
+    package func bytes(since time: WallTime) async throws -> [ID<Camera>: Int64] {
+        try await rows.read("counting footage") { db in
+            let pairs = try db.rows(
+                "SELECT camera_id, sum(bytes) AS bytes FROM segments WHERE state IN (1, 2) AND start_us >= ? GROUP BY camera_id",
+                [time.microseconds]
+            ) { (ID<Camera>($0["camera_id"]), $0["bytes"] as Int64) }
+            return Dictionary(pairs) { $0 + $1 }
+        }
+    }
+
+    // MARK: Rows
+
+    static func code(_ role: StreamRole) -> Int { role == .main ? 0 : 1 }
+    static func role(_ code: Int) -> StreamRole { code == 0 ? .main : .sub }
+
+    private static func segment(_ row: Row) throws -> Segment {
+        Segment(
+            id: ID(row["id"]), cameraID: ID(row["camera_id"]), role: role(row["role"]), run: row["run"], path: row["path"],
+            start: WallTime(microseconds: row["start_us"]), end: WallTime(microseconds: row["end_us"]), bytes: row["bytes"],
+            state: try state(row["state"]), width: row["width"], height: row["height"], codecs: row["codecs"],
+            initLength: row["init_length"], timescale: row["timescale"], index: [UInt8](row["packed"] as Data? ?? Data()))
+    }
+
+    private static func entry(_ row: Row) throws -> SegmentEntry {
+        SegmentEntry(
+            id: ID(row["id"]), cameraID: ID(row["camera_id"]), path: row["path"], start: WallTime(microseconds: row["start_us"]),
+            bytes: row["bytes"], state: try state(row["state"]))
+    }
+
+    private static func state(_ code: Int) throws -> Segment.State {
+        guard let state = Segment.State(rawValue: code) else { throw NVRError(.dataLoss, "a segment has the unknown state \(code)") }
+        return state
+    }
+}

@@ -1,0 +1,135 @@
+import GRDB
+#if canImport(Glibc)
+    import Glibc
+#endif
+package import Logging
+package import NVRBase
+package import NVRModel
+
+/// The database of the product: opened once, migrated, handed out as one store struct per aggregate. Any task may use it; all
+/// writes go through one connection, one transaction at a time, each durable when its call returns (docs/STORAGE.md).
+package struct Store: Sendable {
+    package let cameras: CameraStore
+    package let segments: SegmentStore
+    package let events: EventStore
+    package let users: UserStore
+    package let sessions: SessionStore
+    package let tokens: TokenStore
+    package let settings: SettingsStore
+    /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
+    package let changes: Broadcast<StoreChange>
+
+    let rows: Rows
+
+    private init(rows: Rows) {
+        self.rows = rows
+        changes = rows.changes
+        cameras = CameraStore(rows: rows)
+        segments = SegmentStore(rows: rows)
+        events = EventStore(rows: rows)
+        users = UserStore(rows: rows)
+        sessions = SessionStore(rows: rows)
+        tokens = TokenStore(rows: rows)
+        settings = SettingsStore(rows: rows)
+    }
+
+    /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
+    /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged and
+    /// `conflict` when a newer version of the product made it.
+    package static func open(at path: String, logger: Logger? = nil) throws -> Store {
+        if let type = FileSystem.networkType(of: path) {
+            throw NVRError(
+                .unavailable,
+                "the database \(path) lies on a network file system (\(type)), where it would be damaged; put the data directory on a local disk"
+            )
+        }
+        // SQLite gives the files beside it (-wal, -shm) the mode of the database file.
+        let descriptor = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw NVRError(.unavailable, "the database \(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        Glibc.close(descriptor)
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration())
+            // The pool sets NORMAL, with which the last commits before a power cut are lost.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            let store = try Store(opening: pool, name: path)
+            logger?.debug("database opened", metadata: ["path": "\(path)"])
+            return store
+        } catch {
+            throw Rows.translated(error, doing: "opening the database \(path)")
+        }
+    }
+
+    /// An empty database in memory, for tests.
+    package static func inMemory() throws -> Store {
+        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory")
+    }
+
+    private init(opening writer: any DatabaseWriter, name: String) throws {
+        try writer.writeWithoutTransaction { db in
+            // Small tables without which nothing works; footage rows can be made again from the files.
+            for table in ["cameras", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
+                let verdict = try String.fetchAll(db, sql: "PRAGMA quick_check('\(table)')")
+                guard verdict == ["ok"] else {
+                    throw NVRError(.dataLoss, "the database \(name) is damaged (\(table): \(verdict.first ?? "no answer")); restore a copy of it")
+                }
+            }
+        }
+        let migrator = Migrations.migrator()
+        guard try !writer.read(migrator.hasBeenSuperseded) else {
+            throw NVRError(.conflict, "the database \(name) was made by a newer version of this program; use that one")
+        }
+        try migrator.migrate(writer)
+        self.init(rows: Rows(writer: writer, changes: Broadcast()))
+    }
+
+    private static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "store"
+        configuration.maximumReaderCount = 3
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            // Half a megabyte a connection: the system's own page cache holds the rest.
+            try db.execute(sql: "PRAGMA cache_size = -512; PRAGMA mmap_size = 0; PRAGMA journal_size_limit = 16777216")
+            // Rows may have been written by hostile hands; no SQL function or view may act for them.
+            try db.execute(sql: "PRAGMA trusted_schema = OFF")
+        }
+        return configuration
+    }
+
+    /// Bytes of the database file.
+    package func bytes() async throws -> Int64 {
+        try await rows.read("measuring the database") { db in
+            let pages = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+            return pages * (try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+        }
+    }
+
+    /// Reads the whole database and gives what is wrong with it; empty when it is sound.
+    package func problems() async throws -> [String] {
+        try await rows.read("checking the database") { db in
+            var problems = try String.fetchAll(db, sql: "PRAGMA integrity_check").filter { $0 != "ok" }
+            let orphans = try Row.fetchAll(db, sql: "PRAGMA foreign_key_check").count
+            if orphans > 0 { problems.append("\(orphans) rows refer to rows that do not exist") }
+            return problems
+        }
+    }
+
+    /// Ends the subscriptions and closes the file. Calls that come later throw.
+    package func close() throws {
+        changes.finish()
+        do { try rows.writer.close() } catch { throw Rows.translated(error, doing: "closing the database") }
+    }
+}
+
+/// What was changed by a commit: ids only; the receiver reads what it needs.
+package enum StoreChange: Sendable, Hashable {
+    /// Made or changed.
+    case camera(ID<Camera>)
+    case cameraDeleted(ID<Camera>)
+    /// Made, changed or ended.
+    case event(ID<Event>)
+    case eventDeleted(ID<Event>)
+    case setting(String)
+}
