@@ -274,7 +274,8 @@ private struct TrackPlan {
                 sample.size >= 0, sample.size <= Int(UInt32.max), track.descriptions.indices.contains(sample.description)
             else { throw .malformed("movie sample") }
             let next = index + 1 < track.samples.count ? track.samples[index + 1].decodeTime : clock + max(1, sample.duration)
-            guard sane.contains(next), let delta = UInt32(exactly: max(1, next - clock)) else { throw .unsupported("gap in a movie") }
+            guard sane.contains(next) else { throw .malformed("movie sample") }
+            guard let delta = UInt32(exactly: max(1, next - clock)) else { throw .unsupported("gap in a movie") }
             let presented = sample.decodeTime + Int64(sample.compositionOffset)
             guard let offset = Int32(exactly: presented - clock) else { throw .unsupported("gap in a movie") }
             let isNewChunk = clock - chunkStart >= Int64(track.timescale) || chunks.last?.description != sample.description
