@@ -200,15 +200,20 @@ def muxed(film: Film, audio: Audio | None, repeat: int = 1) -> Path:
     name = f"{Path(film.path).name}-{Path(audio.path).name if audio else 'silent'}-x{repeat}.mkv"
 
     def make(part: Path) -> None:
-        video = ["-stream_loop", str(repeat - 1)] if repeat > 1 else []
-        inputs = [*video, "-r", str(film.fps), "-f", {"h264": "h264", "h265": "hevc"}[film.codec], "-i", film.path]
+        # Raw streams may be put end to end: the film begins with a key frame, and no timestamp is inside.
+        copies = []
+        for source in [film.path] + ([audio.path] if audio else []):
+            copy = part.with_name(f".copy-{Path(source).name}")
+            copy.write_bytes(Path(source).read_bytes() * repeat)
+            copies.append(copy)
+        inputs = ["-framerate", str(film.fps), "-f", {"h264": "h264", "h265": "hevc"}[film.codec], "-i", str(copies[0])]
         if audio:
-            kind = {"pcma": "alaw", "pcmu": "mulaw", "aac": "aac", "opus": "mp4"}[audio.codec]
+            kind = {"pcma": "alaw", "pcmu": "mulaw", "aac": "aac"}[audio.codec]
             raw = ["-ar", str(audio.rate), "-ac", "1"] if audio.codec in ("pcma", "pcmu") else []
-            inputs += [*video, "-f", kind, *raw, "-i", audio.path]
-        # A raw stream has no timestamps: each copied packet is given the one its number says.
-        stamp = ["-bsf:v", f"setts=ts=N/({film.fps}*TB)"]
-        ffmpeg(*inputs, "-c", "copy", *stamp, "-f", "matroska", str(part))
+            inputs += ["-f", kind, *raw, "-i", str(copies[1])]
+        ffmpeg(*inputs, "-c", "copy", "-f", "matroska", str(part))
+        for copy in copies:
+            copy.unlink()
 
     return _made(name, make)
 
