@@ -6,7 +6,8 @@ package struct FragmentSample: Sendable, Equatable {
     package var duration: UInt32
     /// Whether decoding can begin here (true for every audio sample).
     package var isKeyframe: Bool
-    /// Presentation minus decode time in ticks of the track; may be negative.
+    /// Presentation minus decode time in ticks of the track. May be negative, but better is not: ffmpeg's demuxer (5.1) plays a
+    /// track later by its most negative offset. With B-frames let all tracks begin that much later instead.
     package var compositionOffset: Int32
 
     package init(size: Int, duration: UInt32, isKeyframe: Bool, compositionOffset: Int32 = 0) {

@@ -41,7 +41,8 @@ struct JudgeTests {
             }
             #expect(abs(probe.duration - Double(clip.packets[0].count) / 15) < 0.3)
             #expect(try Judge.decode(file, in: folder) == clip.packets[0].count)
-            #expect(try Judge.demultiplex(file, tracks: clip.tracks.count, in: folder) == clip.packets.map(\.count).sorted())
+            let contents = try Judge.demultiplex(file, tracks: clip.tracks, in: folder)
+            #expect(contents == clip.contents)
 
             let read = try SyntheticFile.open(bytes)
             #expect(read.tracks == clip.tracks && read.ending == .whole)
@@ -70,7 +71,8 @@ struct JudgeTests {
                 #expect(probe.packets(of: track).timesAndContent == clip.expected(track, from: start).timesAndContent)
             }
             #expect(try Judge.decode(file, in: folder) == clip.packets[0].count)
-            #expect(try Judge.demultiplex(file, tracks: clip.tracks.count, in: folder) == clip.packets.map(\.count).sorted())
+            let contents = try Judge.demultiplex(file, tracks: clip.tracks, in: folder)
+            #expect(contents == clip.contents)
             // An ordinary file is none with fragments, but tells its tracks and itself.
             let read = try SyntheticFile.open(bytes)
             #expect(read.tracks.map(\.kind) == clip.tracks.map(\.kind) && read.index.entries.isEmpty)
@@ -143,12 +145,12 @@ struct JudgeTests {
             try Foundation.Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             #expect(probe.packets(of: 0).first?.pts == 0)
-            #expect(probe.packets(of: 1).first?.pts == 20 * 1024)
+            #expect(probe.packets(of: 1).first?.pts == 20480)
             #expect(probe.packets(of: 1).count == tracks[1].samples.count)
         }
     }
 
-    @Test("Pictures presented before their decode time (signed offsets) keep their presentation times")
+    @Test("Pictures presented before their decode time (signed offsets) keep their distances, and their times in a movie")
     func signedOffsets() throws {
         try Judge.withFolder { folder in
             let clip = try Clip.make(Clip.h264(reorder: true), in: folder)
@@ -159,7 +161,9 @@ struct JudgeTests {
             let fragmented = folder.appending(path: "signed.mp4")
             try Foundation.Data(source).write(to: fragmented)
             let times = Self.times(100)
-            #expect(try Judge.probe(fragmented, in: folder).packets.map(\.pts).sorted() == times)
+            let read = try Judge.probe(fragmented, in: folder).packets.map(\.pts).sorted()
+            // ffmpeg delays a fragmented track by its most negative offset.
+            #expect(read.map { $0 - 12000 } == times)
             #expect(try Judge.decode(fragmented, in: folder) == 100)
             let movie = try Movie(tracks: try Clip.movieTracks([source], bases: [0], descriptions: [0], of: clip.tracks), creationTime: 0)
             let file = folder.appending(path: "movie.mp4")
