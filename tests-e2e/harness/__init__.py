@@ -1,0 +1,1 @@
+"""The product as the tests drive it: its process, its API, and what it wrote to disk."""

@@ -1,0 +1,224 @@
+"""The product's process: started on a free port with a data folder of its own, asked, killed, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, TypeVar
+
+from .api import API
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("VIBENVR_BIN", REPOSITORY / ".build" / "release" / "vibenvr"))
+USER, PASSWORD = "admin", "Bench-Passw0rd!"
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, condition: Callable[[], T], seconds: float = 30, every: float = 0.1) -> T:
+    """The first true answer of the condition. The deadline is for a hanging machine, not a promise of the product."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if answer := condition():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds} s still not: {what}")
+        time.sleep(every)
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    id: int
+    camera: int
+    stream: str
+    path: Path
+    start: float  # wall time, seconds
+    end: float
+    bytes: int
+    state: int
+
+    @property
+    def finished(self) -> bool:
+        return self.state == 2
+
+
+class NVR:
+    """One data folder and, while it runs, the server on it."""
+
+    def __init__(self, folder: Path | None = None, *, segment_seconds: int | None = 10, wrapper: list[str] | None = None, **environment: str):
+        self._own = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="vibenvr-"))
+        self.data = self.folder / "data"
+        self.log_path = self.folder / "server.log"
+        self.wrapper = wrapper or []
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("VIBENVR_")},
+            "TZ": "UTC", "VIBENVR_ALLOW_LOOPBACK_CAMERAS": "true", "VIBENVR_METRICS": "true", **environment,
+        }
+        if segment_seconds:
+            self.environment["VIBENVR_MAX_SEGMENT_SECONDS"] = str(segment_seconds)
+        self.process: subprocess.Popen | None = None
+        self.api = API("")
+        self.ready_seconds = 0.0
+        self._port = 0
+
+    # Life.
+
+    def start(self, deadline: float = 30) -> "NVR":
+        """Starts the server and waits until it says that it listens; signs in when the first user exists."""
+        assert PROGRAM.exists(), f"{PROGRAM} is missing: run `make build`"
+        begun = time.monotonic()
+        self.process = subprocess.Popen(
+            # It dies with the thread that started it: with pytest's own, since servers are started nowhere else.
+            ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(PROGRAM), "serve", "--data-dir", str(self.data), "--host", "127.0.0.1", "--port", str(self._port)],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        listening = threading.Event()
+        address: list[str] = []
+
+        def read(stream=self.process.stdout) -> None:
+            with open(self.log_path, "ab") as log:
+                for line in stream:
+                    log.write(line)
+                    log.flush()
+                    if not address and (match := re.search(rb"listening on (http://[^\s\"]+)", line)):
+                        address.append(match[1].decode())
+                        listening.set()
+            listening.set()
+
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
+        if not listening.wait(deadline) or not address:
+            self.kill()
+            raise AssertionError(f"the server did not start:\n{self.log()[-3000:]}")
+        self.ready_seconds = time.monotonic() - begun
+        self.api.base = address[0]
+        if self.api.token:
+            self.api.login(USER, PASSWORD)
+        return self
+
+    def with_admin(self) -> "NVR":
+        """Sets up the first user of a fresh data folder and signs in."""
+        answer = self.api.post("/auth/setup", json={"username": USER, "password": PASSWORD, "email": "admin@example.com"})
+        assert answer.status_code == 200, answer.text
+        self.api.login(USER, PASSWORD)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself: what starts it replaces itself by it."""
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def terminate(self, deadline: float = 20) -> float:
+        """Asks the server to end as a service manager does; the seconds it took. Its exit status must be 0."""
+        begun = time.monotonic()
+        os.kill(self.pid, signal.SIGTERM)
+        try:
+            status = self.process.wait(deadline)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the server did not end within {deadline} s of SIGTERM:\n{self.log()[-2000:]}") from None
+        took = time.monotonic() - begun
+        self._reader.join(5)
+        assert status == 0, f"the server ended with {status}:\n{self.log()[-3000:]}"
+        return took
+
+    def kill(self) -> None:
+        """Pulls the plug."""
+        if self.process is not None:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # It has ended by itself.
+            self.process.wait()
+
+    def close(self) -> None:
+        if self.running:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        if self._own and not os.environ.get("VIBENVR_KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> "NVR":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    # What it says and weighs.
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident(self) -> int:
+        """Bytes of memory resident."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics by its full name with labels."""
+        answer = self.api.get("/metrics")
+        assert answer.status_code == 200, answer.text
+        samples = {}
+        for line in answer.text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that carry these labels; 0 when there is none yet."""
+        total = 0.0
+        for key, value in self.metrics().items():
+            if key.partition("{")[0] == name and all(f'{label}="{wanted}"' in key for label, wanted in labels.items()):
+                total += value
+        return total
+
+    def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Another command of the program, for instance `run("check", "--data-dir", …)`."""
+        return subprocess.run([str(PROGRAM), *arguments], env=self.environment, capture_output=True, text=True, timeout=60, **options)
+
+    def check(self) -> subprocess.CompletedProcess:
+        return self.run("check", "--data-dir", str(self.data))
+
+    # What it stored.
+
+    @property
+    def recordings(self) -> Path:
+        return self.data / "recordings"
+
+    def rows(self, camera: int | None = None) -> list[SegmentRow]:
+        """The segment rows a person can see (growing and finished), oldest first."""
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+            found = database.execute(
+                "SELECT id, camera_id, stream, path, start_us, end_us, bytes, state FROM segments WHERE state IN (1, 2) ORDER BY start_us, id"
+            ).fetchall()
+        rows = [
+            SegmentRow(row[0], row[1], row[2], self.recordings / row[3], row[4] / 1e6, row[5] / 1e6, row[6], row[7]) for row in found
+        ]
+        return [row for row in rows if camera is None or row.camera == camera]
+
+    def files(self, camera: int | None = None) -> list[Path]:
+        root = self.recordings if camera is None else self.recordings / str(camera)
+        return sorted(root.rglob("*.mp4"))
