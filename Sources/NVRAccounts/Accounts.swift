@@ -1,0 +1,100 @@
+package import Argon2
+package import NVRBase
+package import NVRModel
+package import NVRStore
+
+/// Users and their passwords. Owns the thread on which hashes are computed, the cache of identities, and the parts that sign in,
+/// recognise and revoke. Any task may use it.
+package final class Accounts: Sendable {
+    package let sessions: Sessions
+    package let apiKeys: APIKeys
+    package let authenticator: Authenticator
+
+    private let store: Store
+    private let hasher: PasswordHasher
+    private let cache: IdentityCache
+    private let clock: any NVRClock
+
+    /// `parameters` is the cost of new password hashes; tests pass a small one.
+    package init(
+        store: Store, key: SigningKey, clock: any NVRClock = SystemClock(), parameters: PasswordHash.Parameters = .standard
+    ) async {
+        self.store = store
+        self.clock = clock
+        hasher = PasswordHasher(parameters: parameters)
+        cache = IdentityCache()
+        let tokens = await SessionTokens(key: key)
+        sessions = Sessions(store: store, tokens: tokens, hasher: hasher, cache: cache, clock: clock)
+        apiKeys = APIKeys(store: store, cache: cache, clock: clock)
+        authenticator = Authenticator(store: store, tokens: tokens, cache: cache, clock: clock)
+    }
+
+    deinit { hasher.stop() }
+
+    private var now: WallTime { WallTime(microseconds: clock.wall()) }
+
+    /// True while there is no user at all.
+    package func isSetupRequired() async throws -> Bool { try await store.users.count() == 0 }
+
+    /// Makes the first administrator. Throws `forbidden` when any user exists, also when two try at once, and `invalid` for a bad
+    /// name or password. Whether the caller may (`SetupCode`) is checked before.
+    package func setUp(username: String, password: String, email: String? = nil) async throws -> User {
+        // Asked first, so that a server that is set up does not hash for strangers; the insertion decides.
+        guard try await isSetupRequired() else { throw NVRError(.forbidden, "Setup already completed. Users exist.") }
+        return try await create(username: username, password: password, email: email, role: .admin, onlyWhenEmpty: true)
+    }
+
+    /// Makes a user. Throws `conflict` for a taken name and `invalid` for a bad name or password.
+    package func create(username: String, password: String, email: String? = nil, role: User.Role) async throws -> User {
+        try await create(username: username, password: password, email: email, role: role, onlyWhenEmpty: false)
+    }
+
+    private func create(username: String, password: String, email: String?, role: User.Role, onlyWhenEmpty: Bool) async throws -> User {
+        if let refusal = User.refusal(ofName: username) { throw NVRError(.invalid, refusal) }
+        try Self.checkEmail(email)
+        if let refusal = PasswordPolicy.refusal(of: password, username: username) { throw NVRError(.invalid, refusal) }
+        let hash = try await hasher.hash(password)
+        let user = User(id: ID(0), username: username, email: email, role: role, createdAt: now)
+        return try await store.users.insert(user, passwordHash: hash, onlyWhenEmpty: onlyWhenEmpty)
+    }
+
+    /// Changes a user. Throws `notFound`, `invalid`, and `conflict` for a taken name or the last administrator.
+    package func update(_ id: ID<User>, _ body: @escaping @Sendable (inout User) throws -> Void) async throws -> User {
+        defer { cache.forget(user: id) }
+        return try await store.users.update(id) { user in
+            try body(&user)
+            if let refusal = User.refusal(ofName: user.username) { throw NVRError(.invalid, refusal) }
+            try Self.checkEmail(user.email)
+        }
+    }
+
+    /// Sets a password and ends all sessions of the user. Throws `notFound` and `invalid`.
+    package func setPassword(of id: ID<User>, to password: String) async throws -> User {
+        guard let user = try await store.users.get(id) else { throw NVRError(.notFound, "User not found") }
+        if let refusal = PasswordPolicy.refusal(of: password, username: user.username) { throw NVRError(.invalid, refusal) }
+        let hash = try await hasher.hash(password)
+        defer { cache.forget(user: id) }
+        try await store.users.setPasswordHash(id, hash)
+        return user
+    }
+
+    /// Whether a password is the user's, for changes that ask for it again.
+    package func isPassword(_ password: String, of id: ID<User>) async throws -> Bool {
+        guard password.utf8.count <= PasswordPolicy.maxBytes, let credentials = try await store.users.credentials(id) else { return false }
+        return try await hasher.verify(password, credentials.passwordHash)
+    }
+
+    /// Deletes a user with sessions and API keys; false when there was none. Throws `conflict` for the last administrator.
+    package func delete(_ id: ID<User>) async throws -> Bool {
+        defer { cache.forget(user: id) }
+        return try await store.users.delete(id)
+    }
+
+    private static func checkEmail(_ email: String?) throws {
+        guard let email else { return }
+        let parts = email.split(separator: "@", omittingEmptySubsequences: false)
+        guard email.utf8.count <= 320, parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
+            email.unicodeScalars.allSatisfy({ !$0.properties.isWhitespace && $0.properties.generalCategory != .control })
+        else { throw NVRError(.invalid, "Email address is not valid") }
+    }
+}

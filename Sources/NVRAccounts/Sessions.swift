@@ -1,0 +1,102 @@
+import NVRBase
+package import NVRModel
+import NVRStore
+
+/// What a sign-in gives.
+package struct SignIn: Sendable {
+    package var user: User
+    package var session: Session
+    /// JWT for everything: the answer's `access_token` and the cookie `auth_token`.
+    package var accessToken: String
+    /// JWT for media: the cookie `media_token`.
+    package var mediaToken: String
+}
+
+/// Signing in and out.
+package struct Sessions: Sendable {
+    /// How long a session lasts, seconds.
+    package static let lifetime: Int64 = 7 * 86_400
+
+    let store: Store
+    let tokens: SessionTokens
+    let hasher: PasswordHasher
+    let cache: IdentityCache
+    let clock: any NVRClock
+
+    private var now: WallTime { WallTime(microseconds: clock.wall()) }
+
+    /// Makes ready what the first sign-in would wait for.
+    package func prepare() async throws { try await hasher.prepare() }
+
+    /// Checks name and password; nil when either is wrong or the user is inactive, after the same work in each case. The caller
+    /// throttles. A password whose hash is weaker than today's is hashed anew.
+    package func signIn(username: String, password: String) async throws -> SignIn? {
+        guard username.utf8.count <= 1024, password.utf8.count <= PasswordPolicy.maxBytes else { return nil }
+        guard let credentials = try await store.users.credentials(username: username) else {
+            try await hasher.verifyNothing(password)
+            return nil
+        }
+        guard try await hasher.verify(password, credentials.passwordHash), credentials.user.isActive else { return nil }
+        if hasher.isWeak(credentials.passwordHash) {
+            let hash = try await hasher.hash(password)
+            try await store.users.upgradePasswordHash(credentials.user.id, from: credentials.passwordHash, to: hash)
+        }
+        return try await open(for: credentials.user)
+    }
+
+    /// Opens a session for a user whose identity is proven.
+    package func open(for user: User) async throws -> SignIn {
+        let time = now
+        try await store.sessions.prune(before: time)
+        let session = Session(
+            id: randomText(bytes: 24), userID: user.id, createdAt: time,
+            expiresAt: time.advanced(byMicroseconds: Self.lifetime * 1_000_000))
+        try await store.sessions.insert(session)
+        return try await tokens(for: user, session)
+    }
+
+    /// Tokens of a running session again, for a browser that kept only its cookies; nil when it is over.
+    package func renew(_ identity: Identity) async throws -> SignIn? {
+        guard let id = identity.sessionID, let (session, user) = try await store.sessions.active(id, at: now) else { return nil }
+        return try await tokens(for: user, session)
+    }
+
+    /// Ends the session of an identity at once.
+    package func signOut(_ identity: Identity) async throws {
+        guard let id = identity.sessionID else { return }
+        defer { cache.forget(session: id) }
+        try await store.sessions.end(id)
+    }
+
+    /// Ends all sessions of a user at once, but for one that is named.
+    package func endAll(of user: ID<User>, except session: String? = nil) async throws {
+        defer { cache.forget(user: user) }
+        try await store.sessions.endAll(of: user, except: session)
+    }
+
+    private func tokens(for user: User, _ session: Session) async throws -> SignIn {
+        SignIn(
+            user: user, session: session, accessToken: try await tokens.sign(user, session, reach: .full),
+            mediaToken: try await tokens.sign(user, session, reach: .media))
+    }
+}
+
+/// Random text of the URL-safe base 64 alphabet (RFC 4648 section 5), without padding.
+func randomText(bytes count: Int) -> String {
+    var generator = SystemRandomNumberGenerator()
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    var text: [UInt8] = []
+    var bits = 0
+    var pending = 0
+    for _ in 0..<count {
+        pending = pending << 8 | Int(UInt8.random(in: .min ... .max, using: &generator))
+        bits += 8
+        while bits >= 6 {
+            bits -= 6
+            text.append(alphabet[pending >> bits & 63])
+        }
+        pending &= (1 << bits) - 1
+    }
+    if bits > 0 { text.append(alphabet[pending << (6 - bits) & 63]) }
+    return String(decoding: text, as: UTF8.self)
+}
