@@ -72,6 +72,8 @@ enum M0001_Create {
         CREATE INDEX events_by_kind ON events (medium, kind, start_us);
         CREATE INDEX events_by_camera ON events (camera_id, medium, kind, start_us);
         CREATE INDEX events_by_segment ON events (segment_id) WHERE segment_id IS NOT NULL;
+        CREATE INDEX events_by_picture ON events (picture_path) WHERE picture_path IS NOT NULL;
+        CREATE INDEX events_by_thumbnail ON events (thumbnail_path) WHERE thumbnail_path IS NOT NULL;
         CREATE INDEX events_open ON events (camera_id) WHERE end_us IS NULL AND medium = 0;
         CREATE INDEX events_long ON events (camera_id, kind, start_us) WHERE medium = 0 AND end_us - start_us > 3600000000;
 
