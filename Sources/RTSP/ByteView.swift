@@ -92,6 +92,9 @@ struct BitReader {
         return true
     }
 
+    /// Bits not yet read, emulation-prevention bytes included.
+    var bitsLeft: Int { (view.count - index) * 8 + left }
+
     /// The next bit, nil at the end.
     mutating func bit() -> UInt32? {
         if left == 0, !loadByte() { return nil }

@@ -25,7 +25,26 @@ package final class RTSPSession: Sendable {
     /// an `RTSPError`, or `CancellationError` when the task was cancelled. On every way out the session is torn down
     /// within `closeTimeout` and no descriptor is left open.
     package func run(_ receiver: some RTSPReceiver) async throws {
-        throw RTSPError.closed("not connected")
+        let driver = SessionDriver(
+            configuration: configuration, loop: eventLoop, pace: pace, logger: logger, receiver: receiver,
+            publish: { [weak self] statistics in self?.shared.withLock { $0 = statistics } })
+        let result: any Error
+        do {
+            try await withTaskCancellationHandler {
+                try Task.checkCancellation()
+                try await SessionNegotiation(driver).run()
+                try await driver.ended.futureResult.get()
+            } onCancel: {
+                driver.loop.execute { driver.end(CancellationError()) }
+            }
+            result = RTSPError.closed("ended")
+        } catch {
+            result = error
+        }
+        // What ended the session first is the cause; what failed because of it is not.
+        let cause = try await eventLoop.submit { driver.cause }.get() ?? result
+        try await eventLoop.flatSubmit { driver.shutDown(cause) }.get()
+        throw cause
     }
 
     /// Counted so far; may be read from any thread.

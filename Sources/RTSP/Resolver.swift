@@ -1,0 +1,71 @@
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension RTSPError {
+    /// What a failed system call on a socket means for the session.
+    init(errno code: CInt) {
+        switch code {
+        case ECONNREFUSED: self = .refused
+        case ETIMEDOUT: self = .timeout("connect")
+        case ECONNRESET, EPIPE: self = .closed("the connection was reset")
+        default: self = .unreachable(String(cString: strerror(code)))
+        }
+    }
+}
+
+/// Names to addresses.
+enum Resolver {
+    /// The addresses of a host in the order the system prefers. Blocks: call on a thread that may.
+    static func addresses(host: String, port: Int) throws(RTSPError) -> [SocketAddress] {
+        var hints = addrinfo()
+        #if canImport(Glibc)
+        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        #else
+        hints.ai_socktype = SOCK_STREAM
+        #endif
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, String(port), &hints, &list)
+        defer { if let list { freeaddrinfo(list) } }
+        guard code == 0 else { throw .unreachable("the name \(host) does not resolve") }
+        var result: [SocketAddress] = []
+        var next = list
+        while let entry = next, result.count < 16 {
+            next = entry.pointee.ai_next
+            guard let address = entry.pointee.ai_addr else { continue }
+            switch entry.pointee.ai_family {
+            case AF_INET:
+                result.append(SocketAddress(address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }))
+            case AF_INET6:
+                result.append(SocketAddress(address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }))
+            default:
+                continue
+            }
+        }
+        guard !result.isEmpty else { throw .unreachable("the name \(host) has no address") }
+        return result
+    }
+}
+
+extension SocketAddress {
+    /// Whether the IP addresses are equal, whatever the ports. Allocates nothing.
+    func hasSameHost(as other: SocketAddress) -> Bool {
+        switch (self, other) {
+        case (.v4(let left), .v4(let right)):
+            return left.address.sin_addr.s_addr == right.address.sin_addr.s_addr
+        case (.v6(let left), .v6(let right)):
+            // Family, port and flow label are in front of the sixteen bytes of the address.
+            return withUnsafeBytes(of: left.address) { one in
+                withUnsafeBytes(of: right.address) { two in one[8..<24].elementsEqual(two[8..<24]) }
+            }
+        default:
+            return false
+        }
+    }
+}
