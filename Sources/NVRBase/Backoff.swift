@@ -21,8 +21,17 @@ package struct Backoff: Sendable, Equatable {
 
     package init() {}
 
-    /// Seconds to wait after an attempt that ended by `cause`; `jitter` is a uniform random number in 0…1.
-    package mutating func wait(after cause: Cause, jitter: Double) -> Double {
+    /// The longest wait while an outage is young, seconds: a camera that reboots is recorded again at once.
+    package static let longestWhenYoung = 3.0
+    /// An outage is young for this long, seconds.
+    package static let young = 300.0
+
+    /// Seconds to wait after an attempt that ended by `cause`.
+    ///
+    /// - Parameters:
+    ///   - jitter: a uniform random number in 0…1.
+    ///   - outage: seconds since the camera last delivered video; nil when it never has.
+    package mutating func wait(after cause: Cause, jitter: Double, outage: Double? = nil) -> Double {
         switch cause {
         case .unauthorized:
             step = 0
@@ -31,7 +40,8 @@ package struct Backoff: Sendable, Equatable {
             step = 0
             return 0.2 + 0.3 * jitter
         case .unreachable, .overloaded:
-            let base = min(Self.longest, Double(1 << min(step, 5)))
+            let longest = outage.map { $0 < Self.young } == true ? Self.longestWhenYoung : Self.longest
+            let base = min(longest, Double(1 << min(step, 5)))
             step = min(step + 1, 5)
             return base * (0.8 + 0.2 * jitter)
         }

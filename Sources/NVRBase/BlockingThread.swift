@@ -19,28 +19,10 @@ package final class BlockingThread: @unchecked Sendable {
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setstacksize(&attributes, stackBytes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let start = Unmanaged.passRetained(Start(thread: self, name: String(decoding: name.utf8.prefix(15), as: UTF8.self)))
-        var handle = pthread_t()
-        let code = pthread_create(
-            &handle, &attributes,
-            { pointer in
-                guard let pointer else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(pointer).takeRetainedValue()
-                pthread_setname_np(pthread_self(), start.name)
-                start.thread.loop()
-                return nil
-            }, start.toOpaque())
-        pthread_attr_destroy(&attributes)
-        if code != 0 {
-            start.release()
-            isFinished = true
-        }
+        if !Self.start(self, name: name, stackBytes: stackBytes) { isFinished = true }
     }
 
+    /// What the new thread receives: the object it serves, kept alive until the thread ends.
     private final class Start {
         let thread: BlockingThread
         let name: String
@@ -50,11 +32,40 @@ package final class BlockingThread: @unchecked Sendable {
         }
     }
 
+    private static func start(_ thread: BlockingThread, name: String, stackBytes: Int) -> Bool {
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setstacksize(&attributes, stackBytes)
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        let argument = Unmanaged.passRetained(Start(thread: thread, name: String(decoding: name.utf8.prefix(15), as: UTF8.self))).toOpaque()
+        var handle = pthread_t()
+        let code = pthread_create(&handle, &attributes, entry, argument)
+        if code != 0 { Unmanaged<Start>.fromOpaque(argument).release() }
+        return code == 0
+    }
+
+    private static let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        BlockingThread.nameThisThread(start.name)
+        start.thread.loop()
+        return nil
+    }
+
     deinit {
         pthread_cond_destroy(condition)
         pthread_mutex_destroy(mutex)
         condition.deallocate()
         mutex.deallocate()
+    }
+
+    /// Through /proc, since glibc's call is hidden from Swift. The name only serves `top -H`, so a failure changes nothing.
+    private static func nameThisThread(_ name: String) {
+        let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = name.withCString { write(descriptor, $0, strlen($0)) }
+        close(descriptor)
     }
 
     private func loop() {

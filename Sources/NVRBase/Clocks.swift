@@ -24,3 +24,11 @@ package struct SystemClock: NVRClock {
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
     }
 }
+
+/// Blocks the calling thread, which must be one made for blocking.
+package func pause(microseconds: Int64) {
+    guard microseconds > 0 else { return }
+    var time = timespec(tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000) * 1_000)
+    // An early wake-up by a signal only shortens the pause; every caller looks at its clock again.
+    nanosleep(&time, nil)
+}
