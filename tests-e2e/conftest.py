@@ -46,8 +46,8 @@ def fresh():
 class Outcomes:
     """Runs named scenarios at once, so that waiting is shared, and lets one test each tell how its own went."""
 
-    def __init__(self, scenarios: dict[str, Callable[[], None]]):
-        self._pool = ThreadPoolExecutor(max_workers=max(1, len(scenarios)))
+    def __init__(self, scenarios: dict[str, Callable[[], None]], workers: int):
+        self._pool = ThreadPoolExecutor(max_workers=workers)
         self._futures = {name: self._pool.submit(scenario) for name, scenario in scenarios.items()}
 
     def of(self, name: str) -> None:

@@ -79,18 +79,18 @@ package struct AdaptiveBackgroundDetector: Detector {
             learn(at: time, for: Self.learning)
             return .quiet
         }
-        compare(elapsed)
+        compare(elapsed, isLearning: time < quietUntil)
         if configuration.despeckle { marks.removeSpeckles() } else { marks.keepSpeckles() }
         let components = labeller.label(marks)
         let foreground = components.foreground
         defer { lastForeground = foreground }
         pictures = min(pictures + 1, 1 << 20)
 
+        guard time >= quietUntil else { return .quiet }
         if isGlobalChange(foreground) {
             relearn(at: time)
             return MotionReading(isGlobalChange: true)
         }
-        guard time >= quietUntil else { return .quiet }
         return reading(components.moving, elapsed)
     }
 
@@ -171,7 +171,7 @@ package struct AdaptiveBackgroundDetector: Detector {
     }
 
     /// Marks the foreground and what changes in it, and updates background, noise and recent picture.
-    private mutating func compare(_ elapsed: Int64) {
+    private mutating func compare(_ elapsed: Int64, isLearning: Bool) {
         let light = lightChange()
         // 2^-shift is the weight of this picture: plain means at first, then the time constants.
         let starting = Int16(truncatingIfNeeded: Int.bitWidth - 1 - max(1, pictures).leadingZeroBitCount)
@@ -179,7 +179,10 @@ package struct AdaptiveBackgroundDetector: Detector {
         let noiseShift = min(max(starting, 2), Self.shift(12_800_000, elapsed))
         let recentShift = max(1, Self.shift(800_000, elapsed))
         let age = Int16(truncatingIfNeeded: max(1, elapsed / 100_000))
-        let rate = Rates(background: backgroundShift, noise: noiseShift, recent: recentShift, age: age)
+        // While learning, what looks like foreground is as likely a part of the scene.
+        let rate = Rates(
+            background: backgroundShift, noise: noiseShift, recent: recentShift, age: age, held: isLearning ? 1 : 3,
+            absorption: isLearning ? 0 : Self.absorptionAge, disturbed: isLearning ? noiseShift : 9)
         planes.withUnsafeMutableBufferPointer { planes in
             included.withUnsafeBufferPointer { included in
                 marks.withRows { changed, active, stride in
@@ -199,7 +202,13 @@ package struct AdaptiveBackgroundDetector: Detector {
         var background: Int16
         var noise: Int16
         var recent: Int16
+        /// Tenths of a second.
         var age: Int16
+        /// For cells that were in the foreground for longer than `absorption`.
+        var held: Int16
+        var absorption: Int16
+        /// For the noise of cells in the foreground.
+        var disturbed: Int16
     }
 
     /// log₂(time constant ÷ elapsed), rounded, 0…8.
@@ -223,7 +232,7 @@ package struct AdaptiveBackgroundDetector: Detector {
         let halfBackground: Int16 = (1 &<< rate.background) &>> 1
         let halfNoise: Int16 = (1 &<< rate.noise) &>> 1
         let (gain, offset) = (Int32(light.gain), Int32(light.offset))
-        let (floor, noiseLimit, absorption) = (floorThreshold, maximumNoise, absorptionAge)
+        let (floor, noiseLimit) = (floorThreshold, maximumNoise)
         var x = 0
         while x < columns {
             let current = base[x]
@@ -251,12 +260,12 @@ package struct AdaptiveBackgroundDetector: Detector {
             // Near the ends of the range a difference is foreground, so the bound changes nothing that counts.
             let roundable = difference < 32_000 ? difference : 32_000
             let slow = (roundable &+ halfBackground) &>> rate.background
-            let held = age > absorption ? difference &>> 3 : 0
+            let held = age > rate.absorption ? difference &>> rate.held : 0
             // The common change is followed quickly: it is not exact for large changes.
             backgrounds[x] = background &+ ((lightened &- background) &>> 2) &+ (isForeground ? held : slow)
 
             let calm = (deviation &- noise &+ halfNoise) &>> rate.noise
-            let disturbed = ((deviation < noiseLimit ? deviation : noiseLimit) &- noise) &>> 9
+            let disturbed = ((deviation < noiseLimit ? deviation : noiseLimit) &- noise) &>> rate.disturbed
             let newNoise = noise &+ (isForeground ? disturbed : calm)
             noises[x] = newNoise < noiseLimit ? newNoise : noiseLimit
             recents[x] = recent &+ (sinceRecent &>> rate.recent)

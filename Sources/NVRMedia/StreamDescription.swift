@@ -52,6 +52,10 @@ package struct StreamDescription: Sendable, Equatable {
         }
     }
 
+    /// Pixels of the picture.
+    package var width: Int { video.width }
+    package var height: Int { video.height }
+
     /// The video codec's usual name.
     package var videoCodecName: String {
         switch video {

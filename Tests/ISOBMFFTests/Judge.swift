@@ -6,7 +6,7 @@ import Testing
 enum Judge {
     struct Outcome {
         let status: Int32
-        let output: Foundation.Data
+        let output: Data
         let errors: String
     }
 
@@ -14,8 +14,8 @@ enum Judge {
     static func run(_ program: String, _ arguments: [String], in folder: URL) throws -> Outcome {
         let output = folder.appending(path: "out-\(UUID().uuidString)")
         let errors = folder.appending(path: "err-\(UUID().uuidString)")
-        try Foundation.Data().write(to: output)
-        try Foundation.Data().write(to: errors)
+        try Data().write(to: output)
+        try Data().write(to: errors)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [program] + arguments
@@ -26,8 +26,8 @@ enum Judge {
         try process.run()
         process.waitUntilExit()
         return Outcome(
-            status: process.terminationStatus, output: try Foundation.Data(contentsOf: output),
-            errors: String(decoding: try Foundation.Data(contentsOf: errors), as: UTF8.self))
+            status: process.terminationStatus, output: try Data(contentsOf: output),
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
     }
 
     /// One packet as ffprobe sees it.
@@ -107,11 +107,15 @@ enum Judge {
     }
 
     /// Decodes every frame with ffmpeg, which must not complain; answers the number of pictures.
-    static func decode(_ file: URL, in folder: URL) throws -> Int {
+    static func decode(_ file: URL, in folder: URL) throws -> Int { try pictures(of: file, in: folder).count }
+
+    /// Decodes every frame with ffmpeg, which must not complain; answers a checksum of each picture.
+    static func pictures(of file: URL, in folder: URL) throws -> [String] {
         let outcome = try run("ffmpeg", ["-nostdin", "-v", "warning", "-i", file.path, "-map", "0:v:0", "-f", "framehash", "-hash", "adler32", "-"], in: folder)
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
-        return String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").count { !$0.hasPrefix("#") }
+        let lines = String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        return lines.compactMap { $0.split(separator: ",").last.map(String.init) }
     }
 
     /// Reads the file with GStreamer's qtdemux; answers the bytes of all samples of each track, one after the other.
@@ -123,13 +127,14 @@ enum Judge {
         let outcome = try run("gst-launch-1.0", arguments, in: folder)
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
-        return try tracks.map { [UInt8](try Foundation.Data(contentsOf: folder.appending(path: "gst-\($0.id)"))) }
+        return try tracks.map { [UInt8](try Data(contentsOf: folder.appending(path: "gst-\($0.id)"))) }
     }
 
     /// A folder that is gone afterwards.
     static func withFolder<T>(_ body: (URL) throws -> T) throws -> T {
         let folder = FileManager.default.temporaryDirectory.appending(path: "isobmff-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // A folder left behind in the temporary one does no harm.
         defer { try? FileManager.default.removeItem(at: folder) }
         return try body(folder)
     }
@@ -145,7 +150,7 @@ struct Clip {
         let file = folder.appending(path: name)
         let made = try Judge.run("ffmpeg", ["-nostdin", "-v", "error"] + arguments + ["-y", file.path], in: folder)
         #expect(made.status == 0 && made.errors == "", "\(made.errors)")
-        let bytes = [UInt8](try Foundation.Data(contentsOf: file))
+        let bytes = [UInt8](try Data(contentsOf: file))
         // ffmpeg's own boxes, read by us.
         let tracks = try SyntheticFile.open(bytes).tracks
         let probe = try Judge.probe(file, in: folder)

@@ -33,7 +33,7 @@ struct JudgeTests {
             #expect(clip.tracks.count == test.streams.count)
             let bytes = clip.fragmented()
             let file = folder.appending(path: "fragmented.mp4")
-            try Foundation.Data(bytes).write(to: file)
+            try Data(bytes).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             #expect(probe.streams == test.streams)
             for track in clip.tracks.indices {
@@ -59,7 +59,7 @@ struct JudgeTests {
             let movie = try Movie(tracks: tracks, creationTime: 1_784_567_890, identification: SyntheticFile.identification)
             let bytes = MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])
             let file = folder.appending(path: "movie.mp4")
-            try Foundation.Data(bytes).write(to: file)
+            try Data(bytes).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             #expect(probe.streams == test.streams)
             // The presentation begins with the earliest sample of all tracks.
@@ -80,6 +80,80 @@ struct JudgeTests {
         }
     }
 
+    /// NAL units of an elementary stream (Annex B), start codes taken off.
+    static func nalUnits(_ stream: [UInt8]) -> [[UInt8]] {
+        var units: [[UInt8]] = []
+        var start: Int?
+        var index = 0
+        while index + 3 <= stream.count {
+            if stream[index] == 0, stream[index + 1] == 0, stream[index + 2] == 1 {
+                if let start { units.append(Array(stream[start..<index])) }
+                start = index + 3
+                index += 3
+            } else {
+                index += 1
+            }
+        }
+        if let start { units.append(Array(stream[start...])) }
+        // A start code may have a zero before it; a NAL unit never ends with one.
+        return units.map { unit in Array(unit.prefix((unit.lastIndex { $0 != 0 } ?? -1) + 1)) }
+    }
+
+    @Test("An elementary stream as a camera sends it, with parameter sets and SEI in band, decodes to the same pictures", arguments: [false, true])
+    func elementaryStream(isHEVC: Bool) throws {
+        try Judge.withFolder { folder in
+            let name = isHEVC ? "stream.h265" : "stream.h264"
+            var arguments = ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=176x98:r=15", "-frames:v", "50", "-pix_fmt", "yuv420p"]
+            if isHEVC {
+                let parameters = "log-level=error:pools=none:frame-threads=1:bframes=0:keyint=20:min-keyint=20:scenecut=0:repeat-headers=1:aud=1"
+                arguments += ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", parameters]
+            } else {
+                arguments += ["-c:v", "libx264", "-g", "20", "-sc_threshold", "0", "-bf", "0", "-x264-params", "slices=3:aud=1"]
+            }
+            let made = try Judge.run("ffmpeg", arguments + ["-y", name], in: folder)
+            #expect(made.status == 0 && made.errors == "", "\(made.errors)")
+            let stream = folder.appending(path: name)
+            let units = Self.nalUnits([UInt8](try Data(contentsOf: stream)))
+
+            func type(_ unit: [UInt8]) -> UInt8 { isHEVC ? unit[0] >> 1 & 0x3F : unit[0] & 0x1F }
+            func first(_ wanted: UInt8) -> [[UInt8]] { Array(units.filter { type($0) == wanted }.prefix(1)) }
+            let entry: VideoSampleEntry =
+                isHEVC ? .hevc(vps: first(32), sps: first(33), pps: first(34)) : .avc(sps: first(7), pps: first(8))
+            #expect((entry.width, entry.height) == (176, 98))
+            #expect(entry.frameRate == 15 && !entry.mayReorder)
+
+            var accessUnits: [(bytes: [UInt8], isKeyframe: Bool)] = []
+            for unit in units {
+                if type(unit) == (isHEVC ? 35 : 9) {
+                    accessUnits.append(([], false))
+                    continue
+                }
+                let length = UInt32(unit.count)
+                accessUnits[accessUnits.count - 1].bytes += [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) } + unit
+                if isHEVC ? (16...21).contains(type(unit)) : type(unit) == 5 { accessUnits[accessUnits.count - 1].isKeyframe = true }
+            }
+            #expect(accessUnits.count == 50)
+            #expect(accessUnits.indices.filter { accessUnits[$0].isKeyframe } == [0, 20, 40])
+
+            var bytes = InitSegment.bytes(tracks: [TrackDescription(id: 1, timescale: 90000, kind: .video(entry))], creationTime: 0)
+            for start in [0, 20, 40] {
+                let part = accessUnits[start..<min(start + 20, 50)]
+                let samples = part.map { FragmentSample(size: $0.bytes.count, duration: 6000, isKeyframe: $0.isKeyframe) }
+                let track = FragmentTrack(trackID: 1, baseDecodeTime: UInt64(start) * 6000, samples: samples)
+                bytes += Fragment.header(sequence: UInt32(start / 20 + 1), tracks: [track]) + part.flatMap(\.bytes)
+            }
+            let file = folder.appending(path: "fragmented.mp4")
+            try Data(bytes).write(to: file)
+            let probe = try Judge.probe(file, in: folder)
+            #expect(probe.streams == [isHEVC ? "hevc hvc1 176x98 1/90000" : "h264 avc1 176x98 1/90000"])
+            #expect(probe.packets.map(\.pts) == Self.times(50) && probe.packets.map(\.dts) == Self.times(50))
+            #expect(probe.packets.map(\.isKeyframe) == accessUnits.map(\.isKeyframe))
+            let pictures = try Judge.pictures(of: file, in: folder)
+            let original = try Judge.pictures(of: stream, in: folder)
+            #expect(pictures.count == 50 && pictures == original)
+        }
+    }
+
     @Test("A movie that begins between keyframes decodes from the keyframe and shows from its beginning")
     func exactCut() throws {
         try Judge.withFolder { folder in
@@ -93,7 +167,7 @@ struct JudgeTests {
             tracks[1].samples.removeAll { ($0.decodeTime + $0.duration) * 90000 / 16000 <= start }
             let movie = try Movie(tracks: tracks, creationTime: 0, presentationStart: start)
             let file = folder.appending(path: "cut.mp4")
-            try Foundation.Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
+            try Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             let video = probe.packets(of: 0)
             #expect(video.count == 70)
@@ -119,7 +193,7 @@ struct JudgeTests {
             #expect(tracks[0].descriptions.count == 2)
             let movie = try Movie(tracks: tracks, creationTime: 0)
             let file = folder.appending(path: "changed.mp4")
-            try Foundation.Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, sources)).write(to: file)
+            try Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, sources)).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             let times = probe.packets.map(\.dts)
             #expect(times == Self.times(80) + Self.times(40, from: 930_000))
@@ -142,7 +216,7 @@ struct JudgeTests {
             tracks[1].samples.removeFirst(20)
             let movie = try Movie(tracks: tracks, creationTime: 0)
             let file = folder.appending(path: "late.mp4")
-            try Foundation.Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
+            try Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
             let probe = try Judge.probe(file, in: folder)
             #expect(probe.packets(of: 0).first?.pts == 0)
             #expect(probe.packets(of: 1).first?.pts == 20480)
@@ -159,7 +233,7 @@ struct JudgeTests {
             for index in shifted.packets[0].indices { shifted.packets[0][index].packet.pts -= 12000 }
             let source = shifted.fragmented()
             let fragmented = folder.appending(path: "signed.mp4")
-            try Foundation.Data(source).write(to: fragmented)
+            try Data(source).write(to: fragmented)
             let times = Self.times(100)
             let read = try Judge.probe(fragmented, in: folder).packets.map(\.pts).sorted()
             // ffmpeg delays a fragmented track by its most negative offset.
@@ -167,7 +241,7 @@ struct JudgeTests {
             #expect(try Judge.decode(fragmented, in: folder) == 100)
             let movie = try Movie(tracks: try Clip.movieTracks([source], bases: [0], descriptions: [0], of: clip.tracks), creationTime: 0)
             let file = folder.appending(path: "movie.mp4")
-            try Foundation.Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
+            try Data(MovieTests.bytes(movie.slices(of: 0..<movie.totalLength), movie, [source])).write(to: file)
             #expect(try Judge.probe(file, in: folder).packets.map(\.pts).sorted() == times)
             #expect(try Judge.decode(file, in: folder) == 100)
         }
@@ -186,7 +260,7 @@ struct JudgeTests {
                 let kept = whole.filter { $0.end <= Int64(length) }
                 #expect(read.index.entries == kept)
                 let file = folder.appending(path: "cut-\(length).mp4")
-                try Foundation.Data(source.prefix(Int(read.completeLength))).write(to: file)
+                try Data(source.prefix(Int(read.completeLength))).write(to: file)
                 #expect(try Judge.probe(file, in: folder).packets(of: 0).count == min(kept.count * 30, 100))
             }
         }

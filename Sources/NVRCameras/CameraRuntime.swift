@@ -1,0 +1,363 @@
+package import Logging
+import NIOCore
+package import NVRBase
+package import NVRMedia
+package import NVRModel
+package import NVRRecording
+package import NVRStore
+import Synchronization
+
+/// What all cameras of a server share.
+package struct CameraEnvironment: Sendable {
+    package var readers: ReaderEnvironment
+    package var store: Store
+    package var disk: DiskWriter
+    package var playback: Playback
+    package var clock: any NVRClock
+    package var logger: Logger
+    /// Caps the length of segments, seconds; nil leaves it to the cameras.
+    package var maxSegmentSeconds: Int?
+
+    package init(
+        readers: ReaderEnvironment, store: Store, disk: DiskWriter, playback: Playback, clock: any NVRClock, logger: Logger,
+        maxSegmentSeconds: Int?
+    ) {
+        self.readers = readers
+        self.store = store
+        self.disk = disk
+        self.playback = playback
+        self.clock = clock
+        self.logger = logger
+        self.maxSegmentSeconds = maxSegmentSeconds
+    }
+}
+
+/// Motion that goes on now.
+package struct LiveMotion: Sendable {
+    package var since: WallTime
+    /// What saw it: "standard" is this server's own detector.
+    package var source: String
+    package var metadata: String?
+    package var updatedAt: WallTime
+}
+
+/// One running camera: its hubs, readers, recording and detection. `run()` is its life.
+final class CameraRuntime: Sendable {
+    private struct State {
+        var plan: CameraPlan
+        var recording: StreamRecording?
+        var motion: LiveMotion?
+        var openEvent: ID<Event>?
+        var droppedBefore = 0
+        var isEnded = false
+    }
+
+    let cameraID: ID<Camera>
+    let mainHub: StreamHub
+    let subHub: StreamHub?
+    private let mainReader: StreamReader
+    private let subReader: StreamReader?
+    private let mainPicture: LivePicture
+    private let subPicture: LivePicture?
+    private let environment: CameraEnvironment
+    private let analysis: BlockingThread
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let plans: AsyncStream<CameraPlan>
+    private let planContinuation: AsyncStream<CameraPlan>.Continuation
+
+    init(plan: CameraPlan, environment: CameraEnvironment, eventLoop: any EventLoop, analysis: BlockingThread, pictures: BlockingThread) {
+        cameraID = plan.cameraID
+        self.environment = environment
+        self.analysis = analysis
+        var logger = environment.logger
+        logger[metadataKey: "camera"] = "\(plan.cameraID)"
+        self.logger = logger
+        let gate = LoginGate()
+        func reader(_ settings: StreamSettings, _ hub: StreamHub) -> StreamReader {
+            StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { _ in }
+        }
+        mainHub = StreamHub(role: .main)
+        mainReader = reader(plan.main, mainHub)
+        mainPicture = LivePicture(hub: mainHub, thread: pictures, clock: environment.clock)
+        if plan.needsSub, let settings = plan.sub {
+            let hub = StreamHub(role: .sub)
+            subHub = hub
+            subReader = reader(settings, hub)
+            subPicture = LivePicture(hub: hub, thread: pictures, clock: environment.clock)
+        } else {
+            subHub = nil
+            subReader = nil
+            subPicture = nil
+        }
+        state = Mutex(State(plan: plan))
+        (plans, planContinuation) = AsyncStream.makeStream(of: CameraPlan.self, bufferingPolicy: .bufferingNewest(1))
+        planContinuation.yield(plan)
+    }
+
+    /// Takes over a plan that needs no new connections.
+    func adjust(to plan: CameraPlan) { planContinuation.yield(plan) }
+
+    var plan: CameraPlan { state.withLock { $0.plan } }
+
+    // MARK: Running
+
+    /// Runs until the task is cancelled; then everything received is written and open events are ended.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.mainReader.run() }
+            if let subReader {
+                group.addTask {
+                    // One log-in at a time: the sub-stream waits until the main stream has tried its credentials.
+                    await self.waitForFirstTry()
+                    await subReader.run()
+                }
+            }
+            group.addTask { await self.follow() }
+            group.addTask { await self.tick() }
+            await group.waitForAll()
+        }
+        state.withLock { $0.isEnded = true }
+        await state.withLock { $0.recording }?.end()
+    }
+
+    private func waitForFirstTry() async {
+        while mainReader.report.status == .starting, !Task.isCancelled {
+            // Cancellation ends the wait; the loop's condition sees it.
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Sets recording and detection up by each plan that comes, and takes the detector's news.
+    private func follow() async {
+        var watch: (watch: MotionWatch, news: Task<Void, Never>)?
+        var current: CameraPlan?
+        for await plan in plans {
+            let change = current.map { $0.change(to: plan) } ?? .adjust(recording: true, detection: true)
+            current = plan
+            state.withLock { $0.plan = plan }
+            guard case .adjust(let recordingChanged, let detectionChanged) = change else { continue }
+            if recordingChanged { await replaceRecording(plan) }
+            if detectionChanged {
+                if let old = watch {
+                    old.watch.end(on: analysis)
+                    await old.news.value
+                    watch = nil
+                }
+                if let configuration = plan.detection {
+                    let new = MotionWatch(
+                        configuration: configuration, hours: plan.detectionHours, hub: subHub ?? mainHub, thread: analysis, logger: logger)
+                    watch = (new, Task { await self.take(new.news) })
+                }
+            }
+        }
+        if let old = watch {
+            old.watch.end(on: analysis)
+            await old.news.value
+        }
+    }
+
+    private func replaceRecording(_ plan: CameraPlan) async {
+        let old = state.withLock { state in
+            defer { state.recording = nil }
+            return state.recording
+        }
+        if let old {
+            await old.end()
+            state.withLock { $0.droppedBefore += old.droppedFrames }
+        }
+        guard plan.recording.mode != .off else { return mainHub.setPreRoll(span: 0) }
+        let new = StreamRecording(
+            plan: plan.recording, cameraID: cameraID, hub: mainHub, disk: environment.disk, clock: environment.clock, logger: logger)
+        let live = state.withLock { state in
+            state.recording = new
+            return state.motion
+        }
+        if let live { new.motionBegan(at: live.since) }
+    }
+
+    private func tick() async {
+        while !Task.isCancelled {
+            // Cancellation ends the wait; the loop's condition sees it.
+            try? await Task.sleep(for: .milliseconds(500))
+            await state.withLock { $0.recording }?.tick()
+            mainPicture.releaseIfIdle()
+            subPicture?.releaseIfIdle()
+        }
+    }
+
+    // MARK: Motion
+
+    private func take(_ news: AsyncStream<MotionNews>) async {
+        var open: OpenEvent?
+        for await item in news {
+            do {
+                switch item {
+                case .began(let time):
+                    state.withLock { state in
+                        state.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time)
+                    }
+                    state.withLock { $0.recording }?.motionBegan(at: time)
+                    let size = mainHub.description
+                    let event = try await environment.store.events.insert(
+                        Event(
+                            id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width,
+                            height: size?.height))
+                    state.withLock { $0.openEvent = event.id }
+                    open = OpenEvent(event: event)
+                    if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
+                case .best(let picture, let score, let boxes):
+                    let now = WallTime(microseconds: environment.clock.wall())
+                    state.withLock { state in
+                        state.motion?.metadata = boxes
+                        state.motion?.updatedAt = now
+                    }
+                    guard var current = open else { continue }
+                    let isFirst = current.picture == nil
+                    current.picture = picture
+                    current.score = score
+                    current.boxes = boxes
+                    open = current
+                    if isFirst { try await storeThumbnail(of: current) }
+                case .ended(let time):
+                    let now = WallTime(microseconds: environment.clock.wall())
+                    state.withLock { state in
+                        state.motion = nil
+                        state.openEvent = nil
+                    }
+                    await state.withLock { $0.recording }?.motionEnded(at: time, now: now)
+                    if let ended = open {
+                        open = nil
+                        try await finish(ended, at: time)
+                    }
+                }
+            } catch {
+                logger.error("an event could not be stored", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private struct OpenEvent {
+        var event: Event
+        var picture: Picture?
+        var score = 0.0
+        var boxes: String?
+    }
+
+    private func thumbnailPath(_ event: Event) -> String {
+        environment.disk.layout.path(
+            camera: cameraID, pattern: plan.recording.fileName + "-event-\(event.id)", time: event.start, fileExtension: "jpg", attempt: 0)
+    }
+
+    private func storeThumbnail(of open: OpenEvent) async throws {
+        guard let picture = open.picture else { return }
+        let path = thumbnailPath(open.event)
+        try await environment.disk.store(picture: picture.jpeg, path: path)
+        let (score, boxes) = (open.score, open.boxes)
+        _ = try await environment.store.events.update(open.event.id) { event in
+            event.thumbnailPath = path
+            event.score = score
+            event.metadata = boxes
+        }
+    }
+
+    private func finish(_ open: OpenEvent, at time: WallTime) async throws {
+        try await storeThumbnail(of: open)
+        let bytes = try await environment.playback.bytes(of: cameraID, TimeRange(start: open.event.start, end: time))
+        try await environment.store.events.end(open.event.id, at: time, bytes: bytes)
+    }
+
+    // MARK: Pictures
+
+    /// The newest picture; small ones come from the sub-stream when it runs.
+    func frame(width: Int?) async throws -> Picture {
+        if let width, let subHub, let subPicture, let size = subHub.description, size.width >= width {
+            return try await subPicture.take(width: min(width, size.width))
+        }
+        let most = mainHub.description?.width
+        return try await mainPicture.take(width: width.map { min($0, most ?? $0) })
+    }
+
+    /// Stores the newest picture of the main stream as a snapshot.
+    func takeSnapshot(kind: Event.Kind) async throws -> Event {
+        let settings = plan.pictures
+        let picture = try await mainPicture.take(width: nil, quality: settings.quality)
+        let path = try await environment.disk.store(
+            snapshot: picture.jpeg, camera: cameraID, pattern: settings.fileName, time: picture.time)
+        return try await environment.store.events.insert(
+            Event(
+                id: ID(0), cameraID: cameraID, medium: .snapshot, kind: kind, start: picture.time, picturePath: path, thumbnailPath: path,
+                bytes: Int64(picture.jpeg.count), width: picture.width, height: picture.height))
+    }
+
+    // MARK: Looking
+
+    var liveMotion: LiveMotion? { state.withLock { $0.motion } }
+    var openEvent: ID<Event>? { state.withLock { $0.openEvent } }
+
+    var health: CameraHealth {
+        let report = mainReader.report
+        let recording = state.withLock { $0.recording }
+        var health = CameraHealth(status: report.status, reason: report.reason, since: report.since)
+        if report.status == .connected, let sub = subReader?.report, sub.status != .connected, sub.status != .starting {
+            health.reason = "sub-stream: " + (sub.reason ?? sub.status.rawValue)
+        }
+        if let failure = environment.disk.failure, recording != nil { health.reason = "not recording: " + failure }
+        health.lastSeen = mainHub.lastVideoWall
+        health.source = report.source
+        health.isRecording = recording?.isRecording ?? false
+        if let description = mainHub.description {
+            health.width = description.width
+            health.height = description.height
+            health.videoCodec = description.videoCodecName
+            health.audioCodec = description.audio?.name
+        }
+        health.recentBytes = recording?.recentBytes() ?? 0
+        return health
+    }
+
+    var counters: [CameraCounters] {
+        let (recording, before) = state.withLock { ($0.recording, $0.droppedBefore) }
+        var all = [CameraCounters(cameraID, mainHub, mainReader, dropped: before + (recording?.droppedFrames ?? 0))]
+        if let subHub, let subReader { all.append(CameraCounters(cameraID, subHub, subReader, dropped: 0)) }
+        return all
+    }
+}
+
+/// Totals of one stream since its camera was started.
+package struct CameraCounters: Sendable {
+    package var camera: ID<Camera>
+    package var role: StreamRole
+    package var packets: UInt64
+    package var bytes: UInt64
+    package var videoFrames: UInt64
+    /// Frames that arrived damaged by network loss.
+    package var damagedFrames: UInt64
+    /// Frames lost because the disk did not keep up.
+    package var dropped: Int
+    package var networkPackets: Int
+    package var networkLost: Int
+    package var networkReordered: Int
+    package var networkMalformed: Int
+    /// Connections begun.
+    package var connections: Int
+    package var preRollBytes: Int
+
+    init(_ camera: ID<Camera>, _ hub: StreamHub, _ reader: StreamReader, dropped: Int) {
+        let counters = hub.counters
+        let network = reader.network
+        self.camera = camera
+        role = hub.role
+        packets = counters.packets
+        bytes = counters.bytes
+        videoFrames = counters.videoFrames
+        damagedFrames = counters.damagedFrames
+        self.dropped = dropped
+        networkPackets = network.packets
+        networkLost = network.lost
+        networkReordered = network.reordered
+        networkMalformed = network.malformed
+        connections = reader.connections
+        preRollBytes = counters.preRollBytes
+    }
+}

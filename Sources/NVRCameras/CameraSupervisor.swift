@@ -1,0 +1,157 @@
+import Logging
+import NIOCore
+package import NIOPosix
+import NVRBase
+package import NVRMedia
+package import NVRModel
+import NVRRecording
+import NVRStore
+package import ServiceLifecycle
+import Synchronization
+
+/// Keeps the running cameras equal to the database: starts, adjusts, restarts and stops them after every change, also one that a
+/// crash or a restore brought. Answers what is not stored: status, pictures, live motion.
+package final class CameraSupervisor: Service {
+    private struct Running {
+        var runtime: CameraRuntime
+        var task: Task<Void, Never>
+    }
+
+    private struct State {
+        var running: [ID<Camera>: Running] = [:]
+        var isStopping = false
+    }
+
+    private let environment: CameraEnvironment
+    private let eventLoops: MultiThreadedEventLoopGroup
+    private let pictures = BlockingThread(name: "pictures", stackBytes: 1 << 20)
+    private let analysis: [BlockingThread]
+    private let started: WallTime
+    private let state = Mutex(State())
+
+    /// `eventLoops`: camera connections live here, apart from the web's.
+    package init(environment: CameraEnvironment, eventLoops: MultiThreadedEventLoopGroup, analysisThreads: Int) {
+        self.environment = environment
+        self.eventLoops = eventLoops
+        analysis = (0..<max(1, analysisThreads)).map { BlockingThread(name: "analysis-\($0)", stackBytes: 1 << 20) }
+        started = WallTime(microseconds: environment.clock.wall())
+    }
+
+    // MARK: Running
+
+    package func run() async throws {
+        let changes = environment.store.changes.subscribe()
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await self.reconcile()
+                    for await change in changes {
+                        switch change {
+                        case .camera, .cameraDeleted: await self.reconcile()
+                        default: continue
+                        }
+                        if Task.isCancelled { break }
+                    }
+                }
+                group.addTask {
+                    // Ends with the shutdown.
+                    try? await gracefulShutdown()
+                }
+                await group.next()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+        }
+        await stopAll()
+        pictures.stop()
+        for thread in analysis { thread.stop() }
+    }
+
+    /// Makes what runs equal to what is stored.
+    private func reconcile() async {
+        let cameras: [Camera]
+        do {
+            cameras = try await environment.store.cameras.all()
+        } catch {
+            environment.logger.error("the cameras cannot be read", metadata: ["error": "\(error)"])
+            return
+        }
+        var desired: [ID<Camera>: CameraPlan] = [:]
+        for camera in cameras {
+            if let plan = CameraPlan(camera, maxSegmentSeconds: environment.maxSegmentSeconds) { desired[camera.id] = plan }
+        }
+        var ending: [Running] = []
+        state.withLock { state in
+            guard !state.isStopping else { return }
+            for (id, running) in state.running where desired[id] == nil || running.runtime.plan.change(to: desired[id] ?? running.runtime.plan) == .restart {
+                running.task.cancel()
+                ending.append(running)
+                state.running[id] = nil
+            }
+            for (id, plan) in desired {
+                if let running = state.running[id] { running.runtime.adjust(to: plan) }
+            }
+        }
+        for running in ending { await running.task.value }
+        state.withLock { state in
+            guard !state.isStopping else { return }
+            for (id, plan) in desired where state.running[id] == nil {
+                let runtime = CameraRuntime(
+                    plan: plan, environment: environment, eventLoop: eventLoops.next(),
+                    analysis: analysis[Int(truncatingIfNeeded: id.rawValue.magnitude) % analysis.count], pictures: pictures)
+                state.running[id] = Running(runtime: runtime, task: Task { await runtime.run() })
+            }
+        }
+    }
+
+    private func stopAll() async {
+        let all = state.withLock { state in
+            state.isStopping = true
+            defer { state.running = [:] }
+            return Array(state.running.values)
+        }
+        for running in all { running.task.cancel() }
+        for running in all { await running.task.value }
+    }
+
+    private func runtime(_ id: ID<Camera>) throws -> CameraRuntime {
+        guard let runtime = state.withLock({ $0.running[id]?.runtime }) else {
+            throw NVRError(.unavailable, "the camera is switched off")
+        }
+        return runtime
+    }
+
+    // MARK: Looking
+
+    package func health(of id: ID<Camera>) -> CameraHealth {
+        state.withLock { $0.running[id]?.runtime }?.health ?? CameraHealth(status: .disabled, since: started)
+    }
+
+    package func allHealth() -> [ID<Camera>: CameraHealth] {
+        state.withLock { $0.running.mapValues(\.runtime) }.mapValues(\.health)
+    }
+
+    package func liveMotion() -> [ID<Camera>: LiveMotion] {
+        state.withLock { $0.running.mapValues(\.runtime) }.compactMapValues(\.liveMotion)
+    }
+
+    package func counters() -> [CameraCounters] {
+        state.withLock { $0.running.values.map(\.runtime) }.flatMap(\.counters).sorted { ($0.camera, $0.role.rawValue) < ($1.camera, $1.role.rawValue) }
+    }
+
+    /// The newest picture of a camera. Throws `unavailable` when there is none.
+    package func frame(of id: ID<Camera>, width: Int?) async throws -> Picture {
+        try await runtime(id).frame(width: width)
+    }
+
+    /// Stores the newest picture as a snapshot event.
+    package func takeSnapshot(of id: ID<Camera>) async throws -> Event {
+        try await runtime(id).takeSnapshot(kind: .manual)
+    }
+
+    /// Looks at a stream once, without storing anything.
+    package func probe(url: String, transport: StreamTransport) async -> StreamProbe {
+        await environment.readers.probe(
+            StreamSettings(url: Secret(url), transport: transport, wantAudio: true), eventLoop: eventLoops.next())
+    }
+}

@@ -1,0 +1,80 @@
+import Logging
+import NVRBase
+import NVRMedia
+import NVRModel
+import NVRRecording
+import Synchronization
+
+/// Records one stream by a plan: always, or around motion. Owns the recorder and its place at the hub.
+final class StreamRecording: Sendable {
+    private struct State {
+        var policy: MotionRecordingPolicy
+        var active: (recorder: Recorder, key: Int)?
+        var isEnded = false
+    }
+
+    private let plan: CameraPlan.Recording
+    private let hub: StreamHub
+    private let writer: SegmentWriter
+    private let clock: any NVRClock
+    private let state: Mutex<State>
+
+    init(plan: CameraPlan.Recording, cameraID: ID<Camera>, hub: StreamHub, disk: DiskWriter, clock: any NVRClock, logger: Logger) {
+        self.plan = plan
+        self.hub = hub
+        self.clock = clock
+        writer = SegmentWriter(
+            configuration: .init(
+                cameraID: cameraID, role: hub.role, fileName: plan.fileName, listsSegments: plan.mode == .continuous),
+            disk: disk, logger: logger)
+        state = Mutex(State(policy: MotionRecordingPolicy(before: plan.before, after: plan.after)))
+        // A second more than asked for: the keyframe may lie before it.
+        hub.setPreRoll(span: plan.mode == .motionTriggered ? Int64(plan.before + 2) * 1_000_000 : 0)
+        if plan.mode == .continuous { start(from: .lastKeyframe) }
+    }
+
+    private func start(from start: StreamHub.Start) {
+        let recorder = Recorder(writer: writer, segmentSeconds: plan.segmentSeconds, recordsAudio: plan.audio)
+        state.withLock { state in
+            guard state.active == nil, !state.isEnded else { return }
+            state.active = (recorder, hub.attach(recorder, from: start))
+        }
+    }
+
+    private func stop() async {
+        let active = state.withLock { state in
+            defer { state.active = nil }
+            return state.active
+        }
+        guard let active else { return }
+        hub.detach(active.key)
+        await active.recorder.finish()
+    }
+
+    var isRecording: Bool { state.withLock { $0.active != nil } && hub.description != nil }
+    func recentBytes() -> Int64 { writer.recentBytes(now: clock.monotonic()) }
+    var droppedFrames: Int { writer.droppedFrames }
+
+    func motionBegan(at time: WallTime) {
+        guard plan.mode == .motionTriggered else { return }
+        if case .start(let from) = state.withLock({ $0.policy.motionBegan(at: time) }) { start(from: .time(from)) }
+    }
+
+    func motionEnded(at time: WallTime, now: WallTime) async {
+        guard plan.mode == .motionTriggered else { return }
+        let action = state.withLock { $0.policy.motionEnded(now: clock.monotonic(), sinceMotion: now.microseconds(since: time)) }
+        if action == .stop { await stop() }
+    }
+
+    /// Called twice a second or so.
+    func tick() async {
+        guard plan.mode == .motionTriggered else { return }
+        if state.withLock({ $0.policy.tick(now: clock.monotonic()) }) == .stop { await stop() }
+    }
+
+    /// Ends for good: what was received is written and its segment finished.
+    func end() async {
+        state.withLock { $0.isEnded = true }
+        await stop()
+    }
+}

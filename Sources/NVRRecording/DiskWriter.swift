@@ -1,0 +1,183 @@
+package import Logging
+package import NVRBase
+package import NVRModel
+package import NVRStore
+import Synchronization
+
+/// The one thread that writes to a storage root. Recordings queue chunks with their `SegmentWriter`s; this serves them one after
+/// another, syncs what was written at least once a second, and waits when the disk is full or fails until it works again.
+package final class DiskWriter: Sendable {
+    private struct State {
+        var dirty: [ObjectIdentifier: SegmentWriter] = [:]
+        var lastSync: Int64 = 0
+        var failure: String?
+        var isStopping = false
+    }
+
+    /// Totals since the start.
+    package struct Counters: Sendable {
+        package var fragments = 0
+        package var bytes: Int64 = 0
+        package var syncs = 0
+        package var failures = 0
+    }
+
+    /// Microseconds between rounds of syncing.
+    static let syncInterval: Int64 = 900_000
+    /// Microseconds between tries when the disk refuses.
+    static let retryInterval: Int64 = 500_000
+
+    package let layout: RecordingLayout
+    package let growing = GrowingSegments()
+    let thread = BlockingThread(name: "disk", stackBytes: 1 << 20)
+    let store: SegmentStore
+    let clock: any NVRClock
+    let logger: Logger
+    private let state = Mutex(State())
+    private let totals = Mutex(Counters())
+
+    package init(layout: RecordingLayout, store: SegmentStore, clock: any NVRClock, logger: Logger) {
+        self.layout = layout
+        self.store = store
+        self.clock = clock
+        self.logger = logger
+    }
+
+    package var counters: Counters { totals.withLock { $0 } }
+
+    /// Why nothing can be written now; nil while writing works.
+    package var failure: String? { state.withLock { $0.failure } }
+
+    /// Runs `body` on the writing thread, after what is queued.
+    package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await thread.run(body)
+    }
+
+    func schedule(_ writer: SegmentWriter) {
+        thread.enqueue { [self] in
+            writer.drain()
+            syncIfDue()
+        }
+    }
+
+    func count(fragmentBytes: Int64) {
+        totals.withLock { totals in
+            totals.fragments += 1
+            totals.bytes += fragmentBytes
+        }
+    }
+
+    func markDirty(_ writer: SegmentWriter) {
+        state.withLock { $0.dirty[ObjectIdentifier(writer)] = writer }
+    }
+
+    func clean(_ writer: SegmentWriter) {
+        state.withLock { _ = $0.dirty.removeValue(forKey: ObjectIdentifier(writer)) }
+    }
+
+    private func syncIfDue() {
+        let now = clock.monotonic()
+        let due = state.withLock { state -> [SegmentWriter] in
+            guard now - state.lastSync >= Self.syncInterval else { return [] }
+            state.lastSync = now
+            defer { state.dirty.removeAll(keepingCapacity: true) }
+            return Array(state.dirty.values)
+        }
+        guard !due.isEmpty else { return }
+        for writer in due { writer.sync() }
+        totals.withLock { $0.syncs += due.count }
+    }
+
+    /// Notes that the disk refuses; logged once until it works again.
+    func failed(_ error: any Error, camera: String) {
+        totals.withLock { $0.failures += 1 }
+        let isNew = state.withLock { state in
+            defer { state.failure = "\(error)" }
+            return state.failure == nil
+        }
+        if isNew {
+            logger.error(
+                "recording cannot be written; cameras stay connected and recording goes on by itself when the disk works again",
+                metadata: ["camera": "\(camera)", "error": "\(error)"])
+        }
+    }
+
+    func worked() {
+        let was = state.withLock { state in
+            defer { state.failure = nil }
+            return state.failure
+        }
+        if was != nil { logger.notice("recording is written again") }
+    }
+
+    // MARK: Rows, on the writing thread: a file and its row follow each other in a fixed order
+
+    func intend(_ segment: Segment, isContinuous: Bool) throws -> ID<Segment> {
+        try blockingWait { [store] in try await store.intend(segment, isContinuous: isContinuous) }
+    }
+
+    /// False when the segment was deleted meanwhile.
+    func list(_ id: ID<Segment>, end: WallTime, bytes: Int64, initLength: Int64) throws -> Bool {
+        try blockingWait { [store] in
+            try await store.commit([.begin(id, end: end, bytes: bytes, initLength: initLength)]).first?.isKept ?? false
+        }
+    }
+
+    func finish(_ id: ID<Segment>, _ closing: SegmentClosing) throws {
+        try blockingWait { [store] in try await store.finish(id, closing) }
+    }
+
+    func discard(_ id: ID<Segment>) throws {
+        _ = try blockingWait { [store] in try await store.commit([.discard(id)]) }
+    }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Writers end their tries; what is queued is written when the disk allows it at once.
+    package func stop() async {
+        state.withLock { $0.isStopping = true }
+        // The thread only refuses when it has ended already, and then nothing is queued.
+        try? await thread.run { [self] in syncIfDue() }
+        thread.stop()
+    }
+}
+
+// MARK: Pictures
+
+extension DiskWriter {
+    /// Writes a picture whole or not at all, over an older one of the same path.
+    package func store(picture: [UInt8], path: String) async throws {
+        try await thread.run { [layout] in try Self.write(picture, to: layout.absolute(path), replacing: true) }
+    }
+
+    /// Writes a snapshot under the first free name of its pattern; gives its path below the recording root.
+    package func store(snapshot: [UInt8], camera: ID<Camera>, pattern: String, time: WallTime) async throws -> String {
+        try await thread.run { [layout] in
+            for attempt in 0..<100 {
+                let path = layout.path(camera: camera, pattern: pattern, time: time, fileExtension: "jpg", attempt: attempt)
+                if POSIXFile.exists(layout.absolute(path)) { continue }
+                try Self.write(snapshot, to: layout.absolute(path), replacing: false)
+                return path
+            }
+            throw NVRError(.conflict, "100 snapshots named like \(pattern) are there already for one second")
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws {
+        let folder = POSIXFile.parent(of: path)
+        if let folder { try POSIXFile.makeDirectories(folder) }
+        let temporary = path + ".part"
+        try POSIXFile.remove(temporary)
+        do {
+            let file = try POSIXFile.create(temporary)
+            try bytes.withUnsafeBytes { try file.write([$0], at: 0) }
+            try file.sync()
+            try POSIXFile.rename(temporary, to: path)
+        } catch {
+            // The failure itself is reported; a leftover is overwritten by the next try.
+            _ = try? POSIXFile.remove(temporary)
+            throw error
+        }
+        if let folder { try POSIXFile.syncDirectory(folder) }
+    }
+}

@@ -1,0 +1,160 @@
+package import NVRMedia
+import NVRModel
+
+/// Frames that become one fragment of a segment file.
+package struct Chunk: Sendable {
+    package var description: StreamDescription
+    /// The first chunk of a new segment file; it begins with a keyframe.
+    package var startsSegment: Bool
+    /// The last chunk of its segment, known only when the stream ends or the recording is stopped.
+    package var endsSegment: Bool
+    package var video: [MediaPacket]
+    package var audio: [MediaPacket]
+    /// Decode time at which the last video frame ends, ticks of the video timescale.
+    package var videoEnd: Int64
+
+    /// Bytes of all frames.
+    package var bytes: Int {
+        var sum = 0
+        for packet in video { sum += packet.byteCount }
+        for packet in audio { sum += packet.byteCount }
+        return sum
+    }
+
+    package var startsWithKeyframe: Bool { video.first?.isKeyframe ?? false }
+}
+
+/// Cuts a stream into chunks and segments: every frame goes into exactly one chunk, chunks begin at keyframes or after at most
+/// `chunkLength`, segments begin at the first keyframe after `segmentLength`, and audio goes where its time belongs. Pure: time is
+/// the frames' own.
+package struct FragmentAssembler: Sendable {
+    /// Ticks after which a chunk is cut in the middle of a GOP. Footage younger than this is lost by a crash.
+    private let chunkLength = Int64(StreamDescription.videoTimescale)
+    /// Chunks are not cut at a keyframe that follows another within this: a stream of keyframes alone would be all headers.
+    private let shortestChunk = Int64(StreamDescription.videoTimescale) / 2
+    /// How long a segment waits for audio that belongs before its end, ticks of video.
+    private let audioPatience = Int64(StreamDescription.videoTimescale) / 2
+
+    /// Ticks after which the next keyframe begins a new segment.
+    package var segmentLength: Int64
+    private let takesAudio: Bool
+    private var description: StreamDescription?
+    private var current: Chunk?
+    /// A whole chunk at the end of a segment that may still receive audio.
+    private var closing: Chunk?
+    private var segmentStart: Int64 = 0
+    private var wantsNewSegment = true
+    private var lastStep: Int64
+
+    /// Frames left out because no keyframe had come yet.
+    package private(set) var skipped = 0
+
+    /// `segmentSeconds`: after how many seconds the next keyframe begins a new segment. `takesAudio`: false leaves audio out.
+    package init(segmentSeconds: Int, takesAudio: Bool) {
+        segmentLength = Int64(max(1, segmentSeconds)) * Int64(StreamDescription.videoTimescale)
+        self.takesAudio = takesAudio
+        lastStep = Int64(StreamDescription.videoTimescale) / 15
+    }
+
+    /// A run begins or its parameters change; the next video frame is a keyframe. What was open is closed.
+    package mutating func begin(_ description: StreamDescription, emit: (Chunk) -> Void) {
+        if let old = self.description, old.run != description.run { end(emit: emit) }
+        var description = description
+        if !takesAudio { description.audio = nil }
+        if self.description != description { wantsNewSegment = true }
+        self.description = description
+    }
+
+    package mutating func add(_ packet: MediaPacket, emit: (Chunk) -> Void) {
+        switch packet.kind {
+        case .video: addVideo(packet, emit: emit)
+        case .audio: addAudio(packet, emit: emit)
+        }
+    }
+
+    private mutating func addVideo(_ packet: MediaPacket, emit: (Chunk) -> Void) {
+        guard let description else {
+            skipped += 1
+            return
+        }
+        if let first = current?.video.first, let last = current?.video.last {
+            lastStep = max(1, packet.dts - last.dts)
+            let startsSegment = packet.isKeyframe && (wantsNewSegment || packet.dts - segmentStart >= segmentLength)
+            let age = packet.dts - first.dts
+            if startsSegment || age >= chunkLength || (packet.isKeyframe && age >= shortestChunk) {
+                cut(at: packet.dts, endsSegment: startsSegment, emit: emit)
+            }
+        }
+        if current == nil {
+            // Between segments only a keyframe can begin; inside one any frame can.
+            guard packet.isKeyframe || !wantsNewSegment else {
+                skipped += 1
+                return
+            }
+            let starts = packet.isKeyframe && (wantsNewSegment || packet.dts - segmentStart >= segmentLength)
+            if starts {
+                segmentStart = packet.dts
+                wantsNewSegment = false
+            }
+            current = Chunk(description: description, startsSegment: starts, endsSegment: false, video: [], audio: [], videoEnd: packet.dts)
+            current?.video.reserveCapacity(32)
+        }
+        current?.video.append(packet)
+        if let held = closing, packet.dts - held.videoEnd > audioPatience {
+            closing = nil
+            emit(held)
+        }
+    }
+
+    private mutating func addAudio(_ packet: MediaPacket, emit: (Chunk) -> Void) {
+        guard takesAudio, let track = description?.audio, current != nil || closing != nil else { return }
+        if let held = closing {
+            // The boundary in audio ticks, by the common origin of the run.
+            let boundary = held.videoEnd * Int64(track.timescale) / Int64(StreamDescription.videoTimescale)
+            if packet.dts < boundary {
+                closing?.audio.append(packet)
+                return
+            }
+            closing = nil
+            emit(held)
+        }
+        current?.audio.append(packet)
+    }
+
+    private mutating func cut(at boundary: Int64, endsSegment: Bool, emit: (Chunk) -> Void) {
+        guard var chunk = current else { return }
+        current = nil
+        chunk.videoEnd = boundary
+        if let held = closing {
+            closing = nil
+            emit(held)
+        }
+        if endsSegment {
+            wantsNewSegment = true
+            if chunk.description.audio != nil {
+                closing = chunk
+                return
+            }
+        }
+        emit(chunk)
+    }
+
+    /// The next keyframe begins a new segment, because chunks were lost in between.
+    package mutating func forceNewSegment() { wantsNewSegment = true }
+
+    /// The stream broke off or the recording stops: gives out everything held, the last chunk marked as the end of its segment.
+    package mutating func end(emit: (Chunk) -> Void) {
+        if let held = closing {
+            closing = nil
+            emit(held)
+        }
+        if var chunk = current, let last = chunk.video.last {
+            chunk.videoEnd = last.dts + lastStep
+            chunk.endsSegment = true
+            emit(chunk)
+        }
+        current = nil
+        wantsNewSegment = true
+        description = nil
+    }
+}

@@ -1,0 +1,164 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A failed file operation: what, on which path below the recording root, and the system's own words.
+package struct FileError: Error, Sendable, CustomStringConvertible {
+    package var operation: String
+    package var path: String
+    package var code: Int32
+
+    package var isFull: Bool { code == ENOSPC || code == EDQUOT }
+    package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+    package var exists: Bool { code == EEXIST }
+    package var description: String { "cannot \(operation) \(path): \(String(cString: strerror(code)))" }
+}
+
+/// One open file. Owns the descriptor and closes it when it goes. Calls block: only threads made for it may use them.
+/// Reading at an offset needs no lock, so several threads may read one file.
+package final class POSIXFile: Sendable {
+    private let descriptor: Int32
+    package let path: String
+
+    private init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    /// Makes a new file; fails when one is there.
+    package static func create(_ path: String) throws(FileError) -> POSIXFile {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw FileError(operation: "create", path: path, code: errno) }
+        return POSIXFile(descriptor: descriptor, path: path)
+    }
+
+    package static func openExisting(_ path: String, writing: Bool = false) throws(FileError) -> POSIXFile {
+        let descriptor = open(path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        return POSIXFile(descriptor: descriptor, path: path)
+    }
+
+    /// Bytes in the file now.
+    package func length() throws(FileError) -> Int64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileError(operation: "stat", path: path, code: errno) }
+        return Int64(status.st_size)
+    }
+
+    /// Up to `count` bytes at `offset`; fewer only at the end of the file.
+    package func read(at offset: Int64, count: Int) throws(FileError) -> [UInt8] {
+        guard count > 0, offset >= 0 else { return [] }
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let got = pread(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, off_t(offset) + off_t(filled))
+                if got < 0, errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        guard failure == 0 else { throw FileError(operation: "read", path: path, code: failure) }
+        return bytes
+    }
+
+    /// Writes all of `pieces` one after another at `offset`.
+    package func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int64) throws(FileError) {
+        var vectors = pieces.filter { !$0.isEmpty }.map {
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+        }
+        var first = 0
+        var position = offset
+        while first < vectors.count {
+            let batch = min(vectors.count - first, 1024)
+            let written = vectors.withUnsafeBufferPointer { buffer in
+                pwritev(descriptor, buffer.baseAddress?.advanced(by: first), Int32(batch), off_t(position))
+            }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw FileError(operation: "write", path: path, code: written == 0 ? ENOSPC : errno) }
+            position += Int64(written)
+            var rest = written
+            while rest > 0, first < vectors.count {
+                if rest >= vectors[first].iov_len {
+                    rest -= vectors[first].iov_len
+                    first += 1
+                } else {
+                    vectors[first].iov_base = vectors[first].iov_base?.advanced(by: rest)
+                    vectors[first].iov_len -= rest
+                    rest = 0
+                }
+            }
+        }
+    }
+
+    package func truncate(to length: Int64) throws(FileError) {
+        guard ftruncate(descriptor, off_t(length)) == 0 else { throw FileError(operation: "truncate", path: path, code: errno) }
+    }
+
+    /// Waits until the data is on the disk.
+    package func sync() throws(FileError) {
+        guard fdatasync(descriptor) == 0 else { throw FileError(operation: "sync", path: path, code: errno) }
+    }
+
+    /// Waits until a directory's entries are on the disk.
+    package static func syncDirectory(_ path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(operation: "open the folder", path: path, code: errno) }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw FileError(operation: "sync the folder", path: path, code: errno) }
+    }
+
+    /// Makes a folder and those above it, each synced into its parent. Gives the folders that were made.
+    package static func makeDirectories(_ path: String) throws(FileError) {
+        if mkdir(path, 0o750) == 0 {
+            if let parent = parent(of: path) { try syncDirectory(parent) }
+            return
+        }
+        switch errno {
+        case EEXIST: return
+        case ENOENT:
+            guard let parent = parent(of: path) else { throw FileError(operation: "make the folder", path: path, code: ENOENT) }
+            try makeDirectories(parent)
+            guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
+                throw FileError(operation: "make the folder", path: path, code: errno)
+            }
+            try syncDirectory(parent)
+        default: throw FileError(operation: "make the folder", path: path, code: errno)
+        }
+    }
+
+    package static func parent(of path: String) -> String? {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return nil }
+        return String(path[..<slash])
+    }
+
+    /// Removes a file; a missing one is no error. True when it was there.
+    @discardableResult
+    package static func remove(_ path: String) throws(FileError) -> Bool {
+        if unlink(path) == 0 { return true }
+        if errno == ENOENT { return false }
+        throw FileError(operation: "delete", path: path, code: errno)
+    }
+
+    /// Free and total bytes of the file system that holds `path`, for ordinary users.
+    package static func space(at path: String) throws(FileError) -> (free: Int64, total: Int64) {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw FileError(operation: "look at the volume of", path: path, code: errno) }
+        let block = Int64(status.f_frsize)
+        return (Int64(clamping: status.f_bavail) * block, Int64(clamping: status.f_blocks) * block)
+    }
+}
+
+extension POSIXFile {
+    /// Whether anything is at `path`.
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}
+
+extension POSIXFile {
+    /// Moves a file within one volume, over an older one.
+    package static func rename(_ path: String, to target: String) throws(FileError) {
+        guard Glibc.rename(path, target) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
+    }
+}

@@ -1,0 +1,291 @@
+import ISOBMFF
+package import Logging
+package import NVRBase
+import NVRMedia
+package import NVRModel
+package import NVRStore
+import Synchronization
+
+/// Gives footage back: files as they lie on the disk, and movies of any range cut from the segments at keyframes without
+/// copying or re-encoding. Only what the database lists can be reached.
+package final class Playback: Sendable {
+    private struct Built: Sendable {
+        var signature: String
+        var isFinal: Bool
+        var media: StoredMedia
+        var lastUse: Int64
+    }
+
+    /// Movies kept ready at most; each holds its files open.
+    private static let keptMovies = 8
+    /// Segments in one movie at most: a day of one-minute segments.
+    private static let mostSegments = 1500
+    /// Microseconds for which an unfinished movie is given again unchanged, so that a player's ranges belong to one file.
+    private static let snapshotLife: Int64 = 20_000_000
+
+    private let layout: RecordingLayout
+    private let store: Store
+    private let growing: GrowingSegments
+    private let clock: any NVRClock
+    private let logger: Logger
+    /// Reads files and decodes pictures; never the disk's writing thread.
+    private let thread = BlockingThread(name: "playback", stackBytes: 1 << 20)
+    private let built = Mutex<[String: Built]>([:])
+
+    package init(layout: RecordingLayout, store: Store, growing: GrowingSegments, clock: any NVRClock, logger: Logger) {
+        self.layout = layout
+        self.store = store
+        self.growing = growing
+        self.clock = clock
+        self.logger = logger
+    }
+
+    // MARK: Files
+
+    /// The file at `path` below the recording root: a segment, a snapshot, a thumbnail, or `….jpg` beside a segment, which is made
+    /// of its first keyframe. Throws `notFound`.
+    package func media(path: String) async throws -> StoredMedia {
+        if path.hasSuffix(".mp4"), let segment = try await store.segments.byPath(path), segment.state == .growing || segment.state == .finished {
+            return try await file(of: growing.current(segment))
+        }
+        if let event = try await store.events.owningPicture(path) {
+            return try await picture(path: path, time: event.start)
+        }
+        if path.hasSuffix(".jpg"), let segment = try await store.segments.byPath(path.dropLast(4) + ".mp4"),
+            segment.state == .growing || segment.state == .finished
+        {
+            return try await firstPicture(of: growing.current(segment))
+        }
+        throw NVRError(.notFound, "File not found")
+    }
+
+    private func file(of segment: Segment) async throws -> StoredMedia {
+        try await thread.run { [self] in
+            let file = try openFile(segment.path)
+            // Shorter than its row: truncated behind our back. What is left is given.
+            let length = min(segment.bytes, try file.length())
+            if length < segment.bytes { note(segment, "is shorter than its row says (\(length) of \(segment.bytes) bytes)") }
+            return StoredMedia(
+                file: file, length: length, contentType: "video/mp4", etag: "s\(segment.id)-\(length)", lastModified: segment.end,
+                fileName: Self.name(segment.path))
+        }
+    }
+
+    private func openFile(_ path: String) throws -> POSIXFile {
+        do {
+            return try POSIXFile.openExisting(layout.absolute(path))
+        } catch {
+            guard error.isMissing else { throw error }
+            logger.warning("a file of footage is missing; its row stays until `vibenvr check --repair`", metadata: ["path": "\(path)"])
+            throw NVRError(.notFound, "File not found", underlying: error)
+        }
+    }
+
+    private func note(_ segment: Segment, _ text: String) {
+        logger.warning("a file of footage \(text)", metadata: ["path": "\(segment.path)"])
+    }
+
+    private static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    private func picture(path: String, time: WallTime) async throws -> StoredMedia {
+        try await thread.run { [self] in
+            let file = try openFile(path)
+            let length = try file.length()
+            return StoredMedia(
+                file: file, length: length, contentType: "image/jpeg", etag: "p\(Self.hash(path))-\(length)", lastModified: time,
+                fileName: Self.name(path))
+        }
+    }
+
+    private func firstPicture(of segment: Segment) async throws -> StoredMedia {
+        try await thread.run { [self] in
+            let file = try openFile(segment.path)
+            let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+            do {
+                let head = try FragmentedFile(length: segment.initLength, read: reader)
+                guard case .video(let entry)? = head.indexedTrack?.kind, let track = head.indexedTrack,
+                    let first = try FragmentIndex(packed: segment.index).entries.first,
+                    let sample = try SampleLocation.samples(of: first, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
+                else { throw NVRError(.notFound, "File not found") }
+                let picture = try StillPicture.decode(
+                    try file.read(at: sample.offset, count: sample.size), entry: entry, time: segment.start, width: 640)
+                return StoredMedia(
+                    jpeg: picture.jpeg, etag: "k\(segment.id)", lastModified: segment.start,
+                    fileName: Self.name(segment.path.dropLast(4) + ".jpg"))
+            } catch let error as ISOBMFFError {
+                note(segment, "cannot be read: \(error)")
+                throw NVRError(.notFound, "File not found", underlying: error)
+            }
+        }
+    }
+
+    // MARK: Events
+
+    /// The picture of an event: its snapshot or thumbnail, else the first keyframe of its footage.
+    package func thumbnail(of event: Event) async throws -> StoredMedia {
+        if let path = event.thumbnailPath ?? event.picturePath { return try await picture(path: path, time: event.start) }
+        let segments = try await segments(event.cameraID, TimeRange(start: event.start, end: event.start.advanced(byMicroseconds: 1)))
+        guard let segment = segments.first else { throw NVRError(.notFound, "the event has no picture") }
+        return try await firstPicture(of: segment)
+    }
+
+    /// One MP4 of an event: of motion with the seconds before and after it that its camera keeps, of a continuous segment the
+    /// segment. A segment that still grows is given as the file it is, since its beginning never changes.
+    package func video(of event: Event) async throws -> StoredMedia {
+        if event.medium == .snapshot, let path = event.picturePath { return try await picture(path: path, time: event.start) }
+        if let id = event.segmentID {
+            guard let segment = try await store.segments.get(id), segment.state == .growing || segment.state == .finished else {
+                throw NVRError(.notFound, "the event's footage is gone")
+            }
+            if segment.state == .growing { return try await file(of: growing.current(segment)) }
+            return try await movie(key: "e\(event.id)", segments: [segment], range: segment.range, isFinal: true)
+        }
+        let camera = try await store.cameras.get(event.cameraID)
+        let before = Int64(camera?.recording.capturedBefore ?? 5) * 1_000_000
+        let after = Int64(camera?.recording.capturedAfter ?? 10) * 1_000_000
+        let end = event.end ?? WallTime(microseconds: clock.wall())
+        let range = TimeRange(start: event.start.advanced(byMicroseconds: -before), end: end.advanced(byMicroseconds: after))
+        let segments = try await segments(event.cameraID, range)
+        let isFinal = event.end != nil && !segments.contains { $0.state == .growing }
+        return try await movie(key: "e\(event.id)", segments: segments, range: range, isFinal: isFinal)
+    }
+
+    /// Listed segments of the main stream, or of the sub-stream when there are none, that hold anything of a range, oldest first.
+    package func segments(_ camera: ID<Camera>, _ range: TimeRange) async throws -> [Segment] {
+        for role in StreamRole.allCases {
+            var found = try await store.segments.covering(camera, role, range).map { growing.current($0) }
+            for id in growing.overlapping(camera, role, range) where !found.contains(where: { $0.id == id }) {
+                if let segment = try await store.segments.get(id) { found.append(growing.current(segment)) }
+            }
+            if !found.isEmpty { return found.sorted { $0.start < $1.start } }
+        }
+        return []
+    }
+
+    /// Bytes of the fragments that hold a range; nil when there is no footage of it.
+    package func bytes(of camera: ID<Camera>, _ range: TimeRange) async throws -> Int64? {
+        let found = try await segments(camera, range)
+        guard !found.isEmpty else { return nil }
+        return try found.reduce(0) { sum, segment in
+            let scale = Int64(segment.timescale)
+            func ticks(_ time: WallTime) -> Int64 { time.microseconds(since: segment.start) * scale / 1_000_000 }
+            let (start, end) = (max(0, ticks(range.start)), max(1, ticks(range.end)))
+            guard start < end else { return sum }
+            return try FragmentIndex(packed: segment.index).entries(overlapping: start..<end).reduce(sum) { $0 + $1.size }
+        }
+    }
+
+    // MARK: Movies
+
+    private func movie(key: String, segments: [Segment], range: TimeRange, isFinal: Bool) async throws -> StoredMedia {
+        guard !segments.isEmpty else { throw NVRError(.notFound, "there is no footage of this time") }
+        guard segments.count <= Self.mostSegments else { throw NVRError(.exhausted, "the range is too long for one file") }
+        let signature = segments.map { "\($0.id):\($0.bytes):\($0.state.rawValue)" }.joined(separator: ",") + "|\(range.start.microseconds)-\(isFinal ? range.end.microseconds : 0)"
+        let now = clock.monotonic()
+        let ready = built.withLock { built -> StoredMedia? in
+            guard var hit = built[key] else { return nil }
+            let isSame = hit.signature == signature
+            let isSnapshot = !isFinal && !hit.isFinal && now - hit.lastUse < Self.snapshotLife
+            guard isSame || isSnapshot else { return nil }
+            hit.lastUse = now
+            built[key] = hit
+            return hit.media
+        }
+        if let ready { return ready }
+        let media = try await thread.run { [self] in try build(segments: segments, range: range, etag: "m\(key)-\(Self.hash(signature))") }
+        built.withLock { built in
+            built[key] = Built(signature: signature, isFinal: isFinal, media: media, lastUse: now)
+            while built.count > Self.keptMovies, let oldest = built.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                built.removeValue(forKey: oldest.key)
+            }
+        }
+        return media
+    }
+
+    /// Lays the range out over the segments' files. What is missing or damaged behind our back is left out.
+    private func build(segments: [Segment], range: TimeRange, etag: String) throws -> StoredMedia {
+        var files: [POSIXFile] = []
+        var video = MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])
+        var audio: MovieTrack?
+        var origin: WallTime?
+        var first: Segment?
+        for segment in segments {
+            do {
+                let file = try openFile(segment.path)
+                let available = try file.length()
+                let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+                let head = try FragmentedFile(length: segment.initLength, read: reader)
+                guard let videoTrack = head.tracks.first(where: \.isVideo) else { continue }
+                let audioTrack = head.tracks.first { !$0.isVideo }
+                let timescale = Int64(segment.timescale)
+                func ticks(_ time: WallTime) -> Int64 {
+                    let elapsed = time.microseconds(since: segment.start)
+                    return elapsed / 1_000_000 * timescale + elapsed % 1_000_000 * timescale / 1_000_000
+                }
+                let index = try FragmentIndex(packed: segment.index)
+                let begin = index.keyframeEntry(atOrBefore: max(0, ticks(range.start))) ?? 0
+                let end = ticks(range.end)
+                let entries = index.entries[min(begin, index.entries.count)...].prefix { $0.start < end && $0.end <= available }
+                guard let firstEntry = entries.first else { continue }
+                if available < segment.bytes { note(segment, "is shorter than its row says") }
+                let fileNumber = files.count
+                files.append(file)
+                first = first ?? segment
+                let start = origin ?? segment.start.advanced(byMicroseconds: firstEntry.start * 1_000_000 / timescale)
+                origin = start
+                // Where the segment's own time zero lies in the movie, in ticks of each track.
+                let shift = segment.start.microseconds(since: start)
+                func offset(_ scale: Int64) -> Int64 { shift / 1_000_000 * scale + shift % 1_000_000 * scale / 1_000_000 }
+                let videoDescription = Self.describe(&video, videoTrack.kind)
+                var audioDescription = 0
+                if let audioTrack {
+                    if audio == nil { audio = MovieTrack(timescale: audioTrack.timescale, descriptions: [], samples: []) }
+                    if audio?.timescale == audioTrack.timescale, var track = audio {
+                        audioDescription = Self.describe(&track, audioTrack.kind)
+                        audio = track
+                    }
+                }
+                for entry in entries {
+                    for sample in try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader) {
+                        func moved(_ scale: Int64, _ description: Int) -> MovieSample {
+                            MovieSample(
+                                file: fileNumber, offset: sample.offset, size: sample.size, decodeTime: sample.decodeTime + offset(scale),
+                                duration: sample.duration, compositionOffset: sample.compositionOffset, isKeyframe: sample.isKeyframe,
+                                description: description)
+                        }
+                        if sample.trackID == videoTrack.id {
+                            video.samples.append(moved(timescale, videoDescription))
+                        } else if let audioTrack, sample.trackID == audioTrack.id, audio?.timescale == audioTrack.timescale {
+                            let placed = moved(Int64(audioTrack.timescale), audioDescription)
+                            // Sound before the first picture would make the movie begin with darkness.
+                            if placed.decodeTime >= 0 { audio?.samples.append(placed) }
+                        }
+                    }
+                }
+            } catch let error as ISOBMFFError {
+                note(segment, "cannot be read: \(error)")
+            } catch let error as NVRError where error.kind == .notFound {
+                continue
+            }
+        }
+        guard !video.samples.isEmpty, let first, let origin else { throw NVRError(.notFound, "File not found") }
+        let tracks = [video] + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
+        let movie = try Movie(tracks: tracks, creationTime: origin.microseconds / 1_000_000)
+        return StoredMedia(
+            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: Self.name(first.path))
+    }
+
+    /// The number of a sample description in a track, added when it is new.
+    private static func describe(_ track: inout MovieTrack, _ kind: TrackDescription.Kind) -> Int {
+        if let known = track.descriptions.firstIndex(of: kind) { return known }
+        track.descriptions.append(kind)
+        return track.descriptions.count - 1
+    }
+
+    /// FNV-1a, 64 bits: names a content, protects nothing.
+    private static func hash(_ text: String) -> String {
+        var value: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return String(value, radix: 16)
+    }
+}

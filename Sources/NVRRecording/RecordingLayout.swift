@@ -1,0 +1,106 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+package import NVRModel
+
+/// The only place that knows how files of footage are named: `{camera id}/{pattern}.{extension}` below the recording root.
+package struct RecordingLayout: Sendable {
+    /// Absolute path of the recording root, without a slash at its end.
+    package let root: String
+
+    package init(root: String) { self.root = root }
+
+    /// The absolute path of a relative one.
+    package func absolute(_ relative: String) -> String { "\(root)/\(relative)" }
+
+    /// A relative path for a file that begins at `time`, in the server's time zone.
+    ///
+    /// - Parameters:
+    ///   - pattern: `movie_file_name` or `picture_file_name`: strftime letters, `%q` a number within the second, `%v` an event number.
+    ///   - attempt: 0 first; higher numbers give other names when a file of that name is there.
+    package func path(camera: ID<Camera>, pattern: String, time: WallTime, fileExtension: String, attempt: Int) -> String {
+        var name = Self.expand(pattern, time: time, number: attempt)
+        if attempt > 0, !pattern.contains("%q") { name += "-\(attempt)" }
+        return "\(camera)/\(name).\(fileExtension)"
+    }
+
+    /// Replaces the pattern's letters; unknown ones stay as they are. Nothing that climbs out of a folder survives.
+    static func expand(_ pattern: String, time: WallTime, number: Int) -> String {
+        var seconds = time_t(time.microseconds / 1_000_000 - (time.microseconds % 1_000_000 < 0 ? 1 : 0))
+        var local = tm()
+        localtime_r(&seconds, &local)
+        func padded(_ value: Int32, _ width: Int = 2) -> String {
+            let digits = String(value)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        var output = ""
+        var characters = pattern.makeIterator()
+        while let character = characters.next() {
+            guard character == "%" else {
+                output.append(character == "\0" || character == "\\" ? "_" : character)
+                continue
+            }
+            switch characters.next() {
+            case "Y": output += padded(local.tm_year + 1900, 4)
+            case "y": output += padded((local.tm_year + 1900) % 100)
+            case "m": output += padded(local.tm_mon + 1)
+            case "d": output += padded(local.tm_mday)
+            case "H": output += padded(local.tm_hour)
+            case "I": output += padded((local.tm_hour + 11) % 12 + 1)
+            case "M": output += padded(local.tm_min)
+            case "S": output += padded(local.tm_sec)
+            case "p": output += local.tm_hour < 12 ? "AM" : "PM"
+            case "j": output += padded(local.tm_yday + 1, 3)
+            case "q", "v": output += padded(Int32(clamping: number))
+            case "s": output += String(seconds)
+            case "z":
+                let offset = local.tm_gmtoff / 60
+                output += (offset < 0 ? "-" : "+") + padded(Int32(abs(offset) / 60)) + padded(Int32(abs(offset) % 60))
+            case "%": output += "%"
+            case .some(let other): output += "%\(other)"
+            case nil: output += "%"
+            }
+        }
+        let parts = output.split(separator: "/").filter { $0 != "." && $0 != ".." }
+        return parts.isEmpty ? "recording" : parts.joined(separator: "/")
+    }
+}
+
+/// What a segment file says about itself in a `uuid` box, so that footage can be listed again when the database is lost.
+package struct SegmentIdentity: Sendable, Equatable {
+    /// The extended type of the box: 16 bytes chosen for this product.
+    package static let boxType: [UInt8] = [
+        0x76, 0x69, 0x62, 0x65, 0x6E, 0x76, 0x72, 0x2D, 0x73, 0x65, 0x67, 0x6D, 0x65, 0x6E, 0x74, 0x31,
+    ]
+
+    package var cameraID: ID<Camera>
+    package var role: StreamRole
+    package var run: Int64
+    package var start: WallTime
+
+    package init(cameraID: ID<Camera>, role: StreamRole, run: Int64, start: WallTime) {
+        self.cameraID = cameraID
+        self.role = role
+        self.run = run
+        self.start = start
+    }
+
+    /// `camera=1;stream=main;run=…;start_us=…` as ASCII.
+    package var payload: [UInt8] {
+        Array("camera=\(cameraID);stream=\(role.rawValue);run=\(run);start_us=\(start.microseconds)".utf8)
+    }
+
+    package init?(payload: [UInt8]) {
+        guard payload.count < 512 else { return nil }
+        var fields: [Substring: Substring] = [:]
+        let text = String(decoding: payload, as: UTF8.self)
+        for part in text.split(separator: ";") {
+            let pair = part.split(separator: "=", maxSplits: 1)
+            if pair.count == 2 { fields[pair[0]] = pair[1] }
+        }
+        guard let camera = fields["camera"].flatMap({ Int64($0) }), let role = fields["stream"].flatMap({ StreamRole(rawValue: String($0)) }),
+            let run = fields["run"].flatMap({ Int64($0) }), let start = fields["start_us"].flatMap({ Int64($0) })
+        else { return nil }
+        self.init(cameraID: ID(camera), role: role, run: run, start: WallTime(microseconds: start))
+    }
+}

@@ -1,0 +1,111 @@
+package import ISOBMFF
+package import Logging
+import NVRBase
+package import NVRModel
+package import NVRStore
+
+/// Finishes what the last end of the program interrupted: segments that were being written get their final rows from their own
+/// files, deletions go on, events that never ended are ended. Runs before cameras start; blocks, so only on a thread made for it.
+package struct StartupRecovery: Sendable {
+    /// What was found and done.
+    package struct Report: Sendable, Equatable {
+        package var finished = 0
+        package var discarded = 0
+        package var truncatedBytes: Int64 = 0
+        package var removedFiles = 0
+        package var endedEvents = 0
+        package var notes: [String] = []
+    }
+
+    private let layout: RecordingLayout
+    private let store: Store
+    private let logger: Logger
+
+    package init(layout: RecordingLayout, store: Store, logger: Logger) {
+        self.layout = layout
+        self.store = store
+        self.logger = logger
+    }
+
+    /// `now`: events without footage end here at the latest.
+    package func run(now: WallTime) async throws -> Report {
+        var report = Report()
+        for segment in try await store.segments.unfinished() {
+            do {
+                try await finish(segment, &report)
+            } catch {
+                // One bad file must not keep the server from recording.
+                report.notes.append("\(segment.path): \(error)")
+                logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
+            }
+        }
+        try await removeGarbage(&report)
+        report.endedEvents = try await store.events.closeStale(at: now)
+        return report
+    }
+
+    private func finish(_ segment: Segment, _ report: inout Report) async throws {
+        let path = layout.absolute(segment.path)
+        let scanned: Scan?
+        do {
+            scanned = try Self.scan(path)
+        } catch let error as FileError where error.isMissing {
+            scanned = nil
+        }
+        guard let scanned, let closing = scanned.closing(of: segment) else {
+            try POSIXFile.remove(path)
+            _ = try await store.segments.commit([.discard(segment.id)])
+            report.discarded += 1
+            return
+        }
+        if scanned.length > scanned.file.completeLength {
+            let file = try POSIXFile.openExisting(path, writing: true)
+            try file.truncate(to: scanned.file.completeLength)
+            try file.sync()
+            report.truncatedBytes += scanned.length - scanned.file.completeLength
+        }
+        try await store.segments.finish(segment.id, closing)
+        report.finished += 1
+    }
+
+    /// A segment file as it lies on the disk.
+    package struct Scan {
+        package var file: FragmentedFile
+        package var length: Int64
+
+        /// The final row of a segment by its file; nil when no whole fragment is there.
+        package func closing(of segment: Segment) -> SegmentClosing? {
+            guard let last = file.index.entries.last, let track = file.indexedTrack else { return nil }
+            let timescale = Int64(max(1, track.timescale))
+            var closing = SegmentClosing(
+                end: segment.start.advanced(byMicroseconds: last.endTime / timescale * 1_000_000 + last.endTime % timescale * 1_000_000 / timescale),
+                bytes: file.completeLength, index: file.index.packed())
+            closing.initLength = file.initRange.upperBound
+            closing.timescale = Int(timescale)
+            return closing
+        }
+    }
+
+    package static func scan(_ path: String) throws -> Scan {
+        let file = try POSIXFile.openExisting(path)
+        let length = try file.length()
+        let scanned = try FragmentedFile(length: length) { offset, count in try file.read(at: offset, count: count) }
+        return Scan(file: scanned, length: length)
+    }
+
+    private func removeGarbage(_ report: inout Report) async throws {
+        while true {
+            let garbage = try await store.segments.garbage(limit: 1000)
+            guard !garbage.isEmpty else { break }
+            for item in garbage where try POSIXFile.remove(layout.absolute(item.path)) { report.removedFiles += 1 }
+            try await store.segments.removeGarbage(garbage.map(\.id))
+        }
+        while true {
+            let files = try await store.segments.garbageFiles(limit: 1000)
+            guard !files.isEmpty else { break }
+            for path in files where try POSIXFile.remove(layout.absolute(path)) { report.removedFiles += 1 }
+            try await store.segments.removeGarbageFiles(files)
+        }
+    }
+
+}

@@ -1,0 +1,22 @@
+import NIOPosix
+import NVRModel
+
+/// The list of routes. Every one is served at `/` and under `/api/`.
+enum APIRouter {
+    static func table(_ web: WebDependencies, _ authentication: Authentication, _ threads: NIOThreadPool) -> RouteTable {
+        let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
+        let responder = MediaResponder(threads: threads)
+        return RouteTable(
+            AuthRoutes(
+                accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, throttle: .init(),
+                clock: web.clock
+            ).routes
+                + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
+                + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
+                + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
+                + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
+                + SystemRoutes(
+                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: HostLoad(), threads: threads, clock: web.clock
+                ).routes)
+    }
+}

@@ -1,0 +1,54 @@
+package import HTTPTypes
+
+/// Where a request comes from and how: what the sign-in throttle counts, what first set-up asks for, what cookies are marked with.
+package struct ClientAddress: Sendable, Equatable {
+    /// The address without a port; `unknown` when the transport has none.
+    package let address: String
+    /// True when the request was made on this machine, by no proxy, for a name of this machine. The name matters: a foreign page
+    /// can make a browser here connect to loopback under a name of its own.
+    package let isLocal: Bool
+    /// True when the client spoke HTTPS, to us or to a trusted proxy.
+    package let isSecure: Bool
+
+    /// `peer`: the address of the other end of the connection. Forwarding headers count only when it is a trusted proxy.
+    package init(peer: String?, head: HTTPRequest, trustedProxies: Set<String>) {
+        let peer = peer ?? "unknown"
+        let fields = head.headerFields
+        let isForwarded = Self.forwardingNames.contains { fields.contains($0) }
+        if trustedProxies.contains(peer) {
+            // The nearest hop is last: the first from the right that is no proxy of ours is the client.
+            let hops = fields[values: .xForwardedFor].flatMap { $0.split(separator: ",") }.map { Self.trimmed($0) }
+            address = hops.last { !trustedProxies.contains($0) } ?? peer
+            isSecure = fields[.xForwardedProto].map { Self.trimmed($0[...]).lowercased() == "https" } ?? (head.scheme == "https")
+        } else {
+            address = peer
+            isSecure = head.scheme == "https"
+        }
+        isLocal = Self.isLoopback(peer) && !isForwarded && Self.namesThisMachine(head.authority)
+    }
+
+    package static func isLoopback(_ address: String) -> Bool {
+        // Digits and dots only: `127.evil.example` is a name somebody else may own.
+        let plain = address.hasPrefix("::ffff:") ? address.dropFirst(7) : address[...]
+        let isNumeric = plain.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return address == "::1" || (isNumeric && plain.hasPrefix("127."))
+    }
+
+    /// Whether a `Host` names loopback, with or without a port.
+    package static func namesThisMachine(_ authority: String?) -> Bool {
+        guard let authority, !authority.isEmpty else { return true }
+        let name: Substring
+        if authority.first == "[" {
+            name = authority.dropFirst().prefix { $0 != "]" }
+        } else {
+            name = authority.prefix { $0 != ":" }
+        }
+        return name.lowercased() == "localhost" || isLoopback(String(name))
+    }
+
+    private static func trimmed(_ text: Substring) -> String { String(text.drop { $0 == " " }.prefix { $0 != " " }) }
+
+    private static let forwardingNames: [HTTPField.Name] = [
+        .xForwardedFor, .forwarded, .xRealIP, .via, .xForwardedHost,
+    ]
+}

@@ -1,0 +1,39 @@
+package import NVRCameras
+package import NVRMedia
+package import NVRModel
+
+/// What the web side asks of running cameras: things that are no stored state. A value of functions, so that routes are tested
+/// without a camera.
+package struct LiveCameras: Sendable {
+    package var health: @Sendable () -> [ID<Camera>: CameraHealth]
+    /// The newest picture, `width` pixels wide or in its own size. Throws `unavailable` when there is none.
+    package var frame: @Sendable (ID<Camera>, _ width: Int?) async throws -> Picture
+    /// Stores a picture and its event.
+    package var takeSnapshot: @Sendable (ID<Camera>) async throws -> Event
+    package var probe: @Sendable (_ url: String, StreamTransport) async -> StreamProbe
+    package var liveMotion: @Sendable () -> [ID<Camera>: LiveMotion]
+    package var counters: @Sendable () -> [CameraCounters]
+
+    package init(
+        health: @escaping @Sendable () -> [ID<Camera>: CameraHealth],
+        frame: @escaping @Sendable (ID<Camera>, _ width: Int?) async throws -> Picture,
+        takeSnapshot: @escaping @Sendable (ID<Camera>) async throws -> Event,
+        probe: @escaping @Sendable (_ url: String, StreamTransport) async -> StreamProbe,
+        liveMotion: @escaping @Sendable () -> [ID<Camera>: LiveMotion],
+        counters: @escaping @Sendable () -> [CameraCounters]
+    ) {
+        self.health = health
+        self.frame = frame
+        self.takeSnapshot = takeSnapshot
+        self.probe = probe
+        self.liveMotion = liveMotion
+        self.counters = counters
+    }
+
+    package init(_ supervisor: CameraSupervisor) {
+        self.init(
+            health: { supervisor.allHealth() }, frame: { try await supervisor.frame(of: $0, width: $1) },
+            takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1) },
+            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() })
+    }
+}

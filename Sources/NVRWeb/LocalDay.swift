@@ -1,0 +1,48 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+package import NVRModel
+
+/// A calendar day in the server's time zone (environment `TZ`) as a range of wall time: 23, 24 or 25 hours where clocks change.
+package enum LocalDay {
+    /// From the first instant that clocks on the wall show `date` to the first that shows the next day.
+    package static func range(of date: CivilDate) -> TimeRange {
+        let next = CivilDate(daysSince1970: date.daysSince1970 + 1)
+        return TimeRange(start: WallTime(microseconds: start(of: date) * 1_000_000), end: WallTime(microseconds: start(of: next) * 1_000_000))
+    }
+
+    /// The day that the wall shows at `time`.
+    package static func date(at time: WallTime) -> CivilDate { date(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient) }
+
+    /// Hour of the day, 0…23, that the wall shows at `time`.
+    package static func hour(at time: WallTime) -> Int {
+        Int(fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_hour)
+    }
+
+    /// Seconds UTC of the first instant of `date`. Local dates never run backwards within the searched half day on either side of
+    /// the guess, so a bisection finds it, also where midnight does not exist (clocks go forward at 00:00) or comes twice.
+    private static func start(of date: CivilDate) -> Int64 {
+        let wanted = date.daysSince1970
+        var early = wanted * 86_400 - 86_400  // UTC+14 is the easternmost zone, so the day before has not ended yet
+        var late = wanted * 86_400 + 86_400
+        while late - early > 1 {
+            let middle = early + (late - early) / 2
+            if Self.date(atSecond: middle).daysSince1970 >= wanted { late = middle } else { early = middle }
+        }
+        return late
+    }
+
+    private static func date(atSecond second: Int64) -> CivilDate {
+        let fields = fields(atSecond: second)
+        let date = CivilDate(year: Int(fields.tm_year) + 1900, month: Int(fields.tm_mon) + 1, day: Int(fields.tm_mday))
+        return date ?? CivilDate(daysSince1970: second.flooredDivision(by: 86_400).quotient)
+    }
+
+    private static func fields(atSecond second: Int64) -> tm {
+        var time = time_t(second)
+        var fields = tm()
+        // Fails only for years beyond Int32, which `CivilDate` and the database do not hold; the zeroed fields are then harmless.
+        _ = localtime_r(&time, &fields)
+        return fields
+    }
+}

@@ -1,0 +1,39 @@
+package import NVRModel
+
+/// URL paths below `/media/` and what they mean. The first element is a camera: its id, its name, or its name made safe for URLs.
+/// Below it lie the files of the recording root, and one movie of every event under its day. Pure.
+package enum MediaPath {
+    /// The URL path of a file below the recording root.
+    package static func url(_ path: String) -> String {
+        "/media/" + path.split(separator: "/").map { percentEncoded(String($0)) }.joined(separator: "/")
+    }
+
+    /// The URL path of the movie of an event, which is no file: it is cut from whatever segments cover the range.
+    package static func url(of event: Event) -> String {
+        "/media/\(event.cameraID)/\(day(event.start))/event-\(event.id).mp4"
+    }
+
+    /// The event that a path means; nil when it names none.
+    package static func event(in segments: [String]) -> ID<Event>? {
+        guard segments.count == 3, let name = segments.last, name.hasPrefix("event-"), name.hasSuffix(".mp4") else { return nil }
+        let digits = name.dropFirst(6).dropLast(4)
+        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        return Int64(digits).map { ID($0) }
+    }
+
+    /// The camera of a path's first element. Ids go before names, so that a camera called "2" never hides another.
+    package static func camera(_ element: String, among cameras: [Camera]) -> ID<Camera>? {
+        if let id = Int64(element), String(id) == element, id > 0 { return ID(id) }
+        return (cameras.first { $0.general.name == element } ?? cameras.first { urlSafe($0.general.name) == element })?.id
+    }
+
+    /// A name with every character but letters, digits, `-`, `_` and `.` as `_`.
+    package static func urlSafe(_ name: String) -> String {
+        String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == ".") ? $0 : "_" })
+    }
+
+    private static func day(_ time: WallTime) -> String {
+        let date = LocalDay.date(at: time)
+        return "\(padded(Int64(date.year), 4))-\(padded(Int64(date.month), 2))-\(padded(Int64(date.day), 2))"
+    }
+}

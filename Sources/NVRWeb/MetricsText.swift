@@ -1,0 +1,63 @@
+import NVRCameras
+import NVRModel
+import NVRStore
+
+/// The numbers of `/metrics` in the text format of Prometheus (exposition format 0.0.4). Labels are ids: names of cameras are nobody's
+/// business on a route without sign-in.
+enum MetricsText {
+    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    static func text(_ statistics: Statistics, _ counters: [CameraCounters], version: String) -> String {
+        var out = Writer()
+        out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
+        out.single("vibenvr_uptime_seconds", "gauge", "Seconds since the program started.", Double(statistics.uptime))
+        out.single("process_cpu_seconds_total", "counter", "CPU time of the process.", statistics.load.cpuSeconds)
+        out.single("process_resident_memory_bytes", "gauge", "Resident memory of the process.", statistics.load.residentBytes.map(Double.init))
+        out.single("vibenvr_private_memory_bytes", "gauge", "Memory that belongs to the process alone.", statistics.load.privateBytes.map(Double.init))
+        out.single("process_open_fds", "gauge", "Open file descriptors.", statistics.load.openFiles.map(Double.init))
+        out.single("vibenvr_database_bytes", "gauge", "Size of the database.", Double(statistics.databaseBytes))
+        out.single("vibenvr_storage_total_bytes", "gauge", "Size of the file system of the recordings.", (statistics.volume?.totalBytes).map(Double.init))
+        out.single("vibenvr_storage_free_bytes", "gauge", "Free space there.", (statistics.volume?.freeBytes).map(Double.init))
+        out.family("vibenvr_camera_up", "gauge", "1 while pictures come in.", statistics.cameras.map {
+            ("camera=\"\($0.id)\"", statistics.health[$0.id]?.status == .connected ? 1 : 0)
+        })
+        out.family("vibenvr_camera_recording", "gauge", "1 while footage is written.", statistics.cameras.map {
+            ("camera=\"\($0.id)\"", statistics.health[$0.id]?.isRecording == true ? 1 : 0)
+        })
+        out.family("vibenvr_recorded_bytes", "gauge", "Footage held.", statistics.movies.sorted { $0.key < $1.key }.map {
+            ("camera=\"\($0.key)\"", Double($0.value.bytes))
+        })
+        out.family("vibenvr_events", "gauge", "Events held.", statistics.eventTotals.map {
+            ("camera=\"\($0.cameraID)\",type=\"\($0.medium.rawValue)\",event_type=\"\($0.kind.rawValue)\"", Double($0.count))
+        })
+        func streams(_ name: String, _ help: String, _ value: (CameraCounters) -> Double) {
+            out.family(name, "counter", help, counters.map { ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", value($0)) })
+        }
+        streams("vibenvr_stream_packets_total", "Media packets received.") { Double($0.packets) }
+        streams("vibenvr_stream_bytes_total", "Bytes of media received.") { Double($0.bytes) }
+        streams("vibenvr_stream_dropped_total", "Packets dropped because a queue was full.") { Double($0.dropped) }
+        streams("vibenvr_stream_rtp_lost_total", "RTP packets that never came.") { Double($0.rtpLost) }
+        streams("vibenvr_stream_reconnects_total", "Connections made anew.") { Double($0.reconnects) }
+        streams("vibenvr_stream_fragments_written_total", "Fragments on disk.") { Double($0.fragmentsWritten) }
+        streams("vibenvr_stream_written_bytes_total", "Bytes on disk.") { Double($0.bytesWritten) }
+        return out.text
+    }
+
+    private struct Writer {
+        var text = ""
+
+        mutating func single(_ name: String, _ type: String, _ help: String, _ value: Double?) {
+            if let value { family(name, type, help, [("", value)]) }
+        }
+
+        mutating func family(_ name: String, _ type: String, _ help: String, _ samples: [(labels: String, value: Double)]) {
+            guard !samples.isEmpty else { return }
+            text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+            for sample in samples {
+                let isWhole = sample.value == sample.value.rounded() && abs(sample.value) < 1e15
+                let number = isWhole ? String(Int64(sample.value)) : sample.value.description
+                text += sample.labels.isEmpty ? "\(name) \(number)\n" : "\(name){\(sample.labels)} \(number)\n"
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NVRAccounts
+import NVRBase
+import NVRModel
+import Synchronization
+
+/// First set-up, signing in and out, and who I am.
+struct AuthRoutes: Sendable {
+    let accounts: Accounts
+    let authentication: Authentication
+    let settings: WebSettings
+    let setupCode: SetupCode
+    let throttle: Throttle
+    let clock: any NVRClock
+
+    /// The sign-in throttle behind a lock.
+    final class Throttle: Sendable {
+        private let state = Mutex(LoginThrottle())
+
+        /// Throws the 429 when there were too many attempts.
+        func attempt(address: String, account: String, at time: Int64) throws {
+            guard let wait = state.withLock({ $0.attempt(address: address, account: account, at: time) }) else { return }
+            throw HTTPFailure(
+                .tooManyRequests, "Rate limit exceeded: \(LoginThrottle.perAccount) per 1 minute", fields: [.retryAfter: String(wait)])
+        }
+
+        func succeeded(address: String, account: String) { state.withLock { $0.succeeded(address: address, account: account) } }
+    }
+
+    var routes: [Route] {
+        [
+            Route(.get, "/auth/status", .anonymous, status),
+            Route(.post, "/auth/setup", .anonymous, setUp),
+            Route(.post, "/auth/login", .anonymous, logIn),
+            Route(.post, "/auth/logout", .anonymous, logOut),
+            Route(.get, "/auth/me", .userOrKey, me),
+            Route(.get, "/auth/me-from-cookie", .anonymous, meFromCookie),
+        ]
+    }
+
+    private func status(_ call: Call) async throws -> Response {
+        Response(json: [
+            "setup_required": .bool(try await accounts.isSetupRequired()), "oauth_enabled": false, "oauth_provider_name": "Authentik",
+            "oauth_auto_redirect": false,
+        ])
+    }
+
+    // MARK: Set-up
+
+    private func setUp(_ call: Call) async throws -> Response {
+        guard try await accounts.isSetupRequired() else { throw HTTPFailure(.forbidden, "Setup already completed. Users exist.") }
+        let body = try call.object()
+        var fields = FieldReader()
+        func text(_ name: String) -> String? {
+            let place: [FieldProblem.Step] = [.key("body"), .key(name)]
+            guard let sent = body[name] else {
+                fields.note(.missing(place, body: .object(body)))
+                return nil
+            }
+            return fields.value(FieldCheck.text(sent, length: 0...4096, isPlain: false, loc: place))
+        }
+        let username = text("username")
+        let password = text("password")
+        var email: String?
+        if let sent = body["email"], sent != .null { email = fields.value(FieldCheck.text(sent, length: 0...320, loc: [.key("body"), .key("email")])) }
+        if email?.isEmpty == true { email = nil }
+        if let username, let refusal = User.refusal(ofName: username) {
+            fields.note(.value([.key("body"), .key("username")], refusal, input: .string(username)))
+        } else if let username, let password, let refusal = PasswordPolicy.refusal(of: password, username: username) {
+            fields.note(.value([.key("body"), .key("password")], refusal, input: .string(password)))
+        }
+        try fields.finish()
+        try demandCode(call, body)
+        guard let username, let password else { throw HTTPFailure(.unprocessableContent, "Field required") }
+        return Response(json: try await accounts.setUp(username: username, password: password, email: email).json)
+    }
+
+    /// Whoever sits at the machine may go on; anybody else has to have read the log of the server.
+    private func demandCode(_ call: Call, _ body: JSONObject) throws {
+        if call.client.isLocal { return }
+        try throttle.attempt(address: call.client.address, account: "", at: clock.monotonic())
+        guard setupCode.matches(body["code"]?.string ?? call.head.headerFields[.xSetupCode]) else {
+            throw HTTPFailure(.forbidden, "Set-up from another machine needs the code that is printed in the log of the server")
+        }
+    }
+
+    // MARK: Signing in and out
+
+    private func logIn(_ call: Call) async throws -> Response {
+        let isForm = call.head.headerFields[.contentType]?.lowercased().hasPrefix("application/x-www-form-urlencoded") ?? false
+        let form = QueryItems(isForm ? call.body.readableBytesView : ByteBuffer().readableBytesView)
+        var fields = FieldReader()
+        func text(_ name: String) -> String {
+            if let value = form[name], !value.isEmpty { return value }
+            fields.note(.missing([.key("body"), .key(name)], body: .null))
+            return ""
+        }
+        let username = text("username")
+        let password = text("password")
+        try fields.finish()
+        try throttle.attempt(address: call.client.address, account: username, at: clock.monotonic())
+        guard let signIn = try await accounts.sessions.signIn(username: username, password: password) else {
+            call.context.logger.notice("sign-in refused", metadata: ["address": "\(call.client.address)"])
+            throw HTTPFailure(.unauthorized, "Incorrect username or password")
+        }
+        throttle.succeeded(address: call.client.address, account: username)
+        var response = Response(json: ["access_token": .string(signIn.accessToken), "token_type": "bearer", "device_token": nil])
+        setCookies(of: signIn, on: &response, call.client)
+        return response
+    }
+
+    private func logOut(_ call: Call) async throws -> Response {
+        if let identity = try await authentication.identityIfAny(call.head) { try await accounts.sessions.signOut(identity) }
+        var response = Response(json: ["status": "logged out"])
+        clearCookies(on: &response, call.client)
+        return response
+    }
+
+    private func setCookies(of signIn: SignIn, on response: inout Response, _ client: ClientAddress) {
+        let isSecure = isSecure(client)
+        response.headers[values: .setCookie] = [
+            SessionCookie.set(Authentication.mediaCookie, signIn.mediaToken, isSecure: isSecure),
+            SessionCookie.set(Authentication.authCookie, signIn.accessToken, isSecure: isSecure),
+        ]
+    }
+
+    private func clearCookies(on response: inout Response, _ client: ClientAddress) {
+        let isSecure = isSecure(client)
+        response.headers[values: .setCookie] = [Authentication.authCookie, Authentication.mediaCookie].map {
+            SessionCookie.clear($0, isSecure: isSecure)
+        }
+    }
+
+    private func isSecure(_ client: ClientAddress) -> Bool { client.isSecure || settings.cookieSecure }
+
+    // MARK: Who I am
+
+    private func me(_ call: Call) async throws -> Response { Response(json: try call.requireCaller().user.json) }
+
+    /// What a page that was loaded anew asks: the cookie is all it has left.
+    private func meFromCookie(_ call: Call) async throws -> Response {
+        let sent = Authentication.credentials(in: Request(head: call.head, body: .init(buffer: ByteBuffer())))
+        guard let cookie = sent.authCookie else { return Response(status: .noContent) }
+        guard let identity = try await accounts.authenticator.identity(of: PresentedCredentials(authCookie: cookie)),
+            let signIn = try await accounts.sessions.renew(identity)
+        else {
+            var response = Response(status: .noContent)
+            clearCookies(on: &response, call.client)
+            return response
+        }
+        var response = Response(json: ["user": signIn.user.json, "access_token": .string(signIn.accessToken)])
+        setCookies(of: signIn, on: &response, call.client)
+        return response
+    }
+}

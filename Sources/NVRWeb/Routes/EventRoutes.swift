@@ -1,0 +1,163 @@
+import HTTPTypes
+import Hummingbird
+import NVRAccounts
+import NVRBase
+import NVRCameras
+import NVRModel
+import NVRStore
+
+/// What happened: the list, the live state, the footage of one event, deletion.
+struct EventRoutes: Sendable {
+    let store: Store
+    let live: LiveCameras
+    let media: RecordedMedia
+    let responder: MediaResponder
+    let clock: any NVRClock
+
+    var routes: [Route] {
+        [
+            Route(.get, "/events", .userOrKey, list),
+            Route(.get, "/events/status", .userOrKey, status),
+            Route(.post, "/events/bulk-delete", .admin, bulkDelete),
+            Route(.get, "/events/{event_id}", .userOrKey, one),
+            Route(.delete, "/events/{event_id}", .admin, delete),
+            Route(.get, "/events/{event_id}/download", .media, download),
+            Route(.get, "/events/{event_id}/thumbnail", .media, thumbnail),
+        ]
+    }
+
+    // MARK: Reading
+
+    private func list(_ call: Call) async throws -> Response {
+        let filter = try Self.filter(of: call.query, for: try call.requireCaller())
+        let events = try await store.events.list(filter)
+        let paths = try await store.segments.paths(of: events.compactMap(\.segmentID))
+        var headers: HTTPFields = [:]
+        if let count = try await store.events.count(filter) { headers[.xTotalCount] = String(count) }
+        return Response(json: .array(events.map { Self.json($0, paths) }), fields: headers)
+    }
+
+    /// The filter of a query. Throws every problem at once.
+    static func filter(of query: QueryItems, for caller: Identity) throws(FieldProblems) -> EventFilter {
+        var fields = FieldReader()
+        var filter = EventFilter(allowed: Access.visibleCameras(caller))
+        filter.skip = fields.integer(query, "skip", default: 0, limits: 0...1_000_000_000)
+        filter.limit = fields.integer(query, "limit", default: 100, limits: 1...1000)
+        func place(_ name: String) -> [FieldProblem.Step] { [.key("query"), .key(name)] }
+        // An empty item is what a form sends for a filter that was left open.
+        func sent(_ name: String) -> JSONValue? { query[name].flatMap { $0.isEmpty ? nil : .string($0) } }
+        if let text = sent("camera_id") {
+            filter.camera = fields.value(FieldCheck.integer(text, limits: .min ... .max, loc: place("camera_id"))).map { ID(Int64($0)) }
+        }
+        if let text = sent("type") {
+            let choices = Event.Medium.allCases.map(\.rawValue)
+            filter.medium = fields.value(FieldCheck.choice(text, of: choices, loc: place("type"))).flatMap(Event.Medium.init(rawValue:))
+        }
+        if let text = sent("event_type") {
+            let choices = Event.Kind.allCases.map(\.rawValue)
+            filter.kind = fields.value(FieldCheck.choice(text, of: choices, loc: place("event_type"))).flatMap(Event.Kind.init(rawValue:))
+        }
+        if let text = sent("date") {
+            if let date = CivilDate(text.string ?? "") {
+                filter.range = LocalDay.range(of: date)
+            } else {
+                fields.note(
+                    FieldProblem(
+                        type: "date_parsing", loc: place("date"), msg: "Input should be a valid date in the format YYYY-MM-DD", input: text,
+                        ctx: ["error": "invalid date"]))
+            }
+        }
+        try fields.finish()
+        return filter
+    }
+
+    private func event(_ call: Call) async throws -> Event {
+        let caller = try call.requireCaller()
+        let id = try call.id("event_id", of: Event.self)
+        guard let event = try await store.events.get(id), Access.allows(caller, .replay, camera: event.cameraID) else { throw HTTPFailure.eventNotFound }
+        return event
+    }
+
+    private func one(_ call: Call) async throws -> Response {
+        let event = try await event(call)
+        return Response(json: Self.json(event, try await store.segments.paths(of: [event].compactMap(\.segmentID))))
+    }
+
+    private func status(_ call: Call) async throws -> Response {
+        let caller = try call.requireCaller()
+        let motion = live.liveMotion().filter { Access.allows(caller, .view, camera: $0.key) }.sorted { $0.key < $1.key }
+        let health = live.health().filter { Access.allows(caller, .view, camera: $0.key) }.sorted { $0.key < $1.key }
+        var liveMotion = JSONObject()
+        for (id, motion) in motion { liveMotion[id.description] = Self.json(motion) }
+        var cameraHealth = JSONObject()
+        for (id, health) in health { cameraHealth[id.description] = .string(health.status.rawValue) }
+        return Response(json: [
+            "active_ids": .array(motion.map { .integer($0.key.rawValue) }), "live_motion": .object(liveMotion),
+            "camera_health": .object(cameraHealth),
+        ])
+    }
+
+    // MARK: Footage
+
+    private func download(_ call: Call) async throws -> Response {
+        let event = try await event(call)
+        let isInline = try call.flag("inline")
+        let content = try await Self.found(await event.medium == .snapshot ? media.file(event.picturePath ?? "") : media.video(event))
+        return responder.response(to: call, with: content, disposition: isInline ? .inline : .attachment, clock: clock)
+    }
+
+    private func thumbnail(_ call: Call) async throws -> Response {
+        let event = try await event(call)
+        let content = try await Self.found(await media.thumbnail(event))
+        return responder.response(to: call, with: content, disposition: .none, clock: clock)
+    }
+
+    /// An event whose file is gone answers like the file.
+    private static func found(_ content: @autoclosure () async throws -> MediaContent) async throws -> MediaContent {
+        do { return try await content() } catch let error as NVRError where error.kind == .notFound { throw HTTPFailure.fileNotFound }
+    }
+
+    // MARK: Deleting
+
+    private func delete(_ call: Call) async throws -> Response {
+        let event = try await event(call)
+        let paths = try await store.segments.paths(of: [event].compactMap(\.segmentID))
+        guard let deleted = try await media.deleteEvents([event.id]).first else { throw HTTPFailure.eventNotFound }
+        return Response(json: Self.json(deleted, paths))
+    }
+
+    private func bulkDelete(_ call: Call) async throws -> Response {
+        let ids = try call.ids(key: "event_ids", of: Event.self)
+        let deleted = Set(try await media.deleteEvents(ids).map(\.id))
+        let errors = ids.filter { !deleted.contains($0) }.map { JSONValue.string("Event \($0) not found") }
+        return Response(json: ["deleted_count": JSONValue(deleted.count), "errors": .array(errors)])
+    }
+
+    // MARK: JSON
+
+    /// The event as the API answers it; paths are URL paths that answer. `segments`: paths of the segments that events stand for.
+    static func json(_ event: Event, _ segments: [ID<Segment>: String]) -> JSONValue {
+        let path: String
+        switch event.medium {
+        case .snapshot: path = event.picturePath.map(MediaPath.url) ?? ""
+        case .video: path = event.segmentID.flatMap { segments[$0] }.map(MediaPath.url) ?? MediaPath.url(of: event)
+        }
+        return [
+            "camera_id": .integer(event.cameraID.rawValue), "timestamp_start": .string(event.start.iso8601),
+            "timestamp_end": JSONValue(event.end?.iso8601), "type": .string(event.medium.rawValue),
+            "event_type": .string(event.kind.rawValue), "file_path": .string(path),
+            "file_size": event.bytes.map { .integer($0) } ?? .null, "thumbnail_path": JSONValue(event.thumbnailPath.map(MediaPath.url)),
+            "width": JSONValue(event.width), "height": JSONValue(event.height), "motion_score": JSONValue(event.score),
+            "ai_metadata": JSONValue(event.metadata), "id": .integer(event.id.rawValue),
+        ]
+    }
+
+    private static func json(_ motion: LiveMotion) -> JSONValue {
+        var since = motion.since.iso8601
+        if since.hasSuffix("Z") { since = since.dropLast() + "+00:00" }
+        return [
+            "timestamp": .string(since), "source": .string(motion.source), "ai_metadata": JSONValue(motion.metadata),
+            "_updated_at": .number(motion.updatedAt.seconds),
+        ]
+    }
+}

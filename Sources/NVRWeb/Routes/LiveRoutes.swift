@@ -1,0 +1,87 @@
+import HTTPTypes
+import Hummingbird
+import NVRAccounts
+import NVRBase
+import NVRMedia
+import NVRModel
+import NVRStore
+import ServiceLifecycle
+
+/// What cameras show now: pictures, snapshots, and a first look at a stream before it is saved.
+struct LiveRoutes: Sendable {
+    let store: Store
+    let live: LiveCameras
+    let rules: CameraURL.Rules
+
+    var routes: [Route] {
+        [
+            Route(.post, "/cameras/probe-stream", .admin, probe),
+            Route(.get, "/cameras/{camera_id}/frame", .media, frame),
+            Route(.post, "/cameras/{camera_id}/snapshot", .admin, snapshot),
+        ]
+    }
+
+    private static let uncached: HTTPFields = [.cacheControl: "no-cache, no-store, must-revalidate"]
+
+    private func frame(_ call: Call) async throws -> Response {
+        let caller = try call.requireCaller()
+        let id = try call.id("camera_id", of: Camera.self)
+        var fields = FieldReader()
+        // Widths are few steps of 16 pixels, so that many viewers share one encoded picture.
+        let width = fields.integer(call.query, "width", default: 0, limits: 0...7680) / 16 * 16
+        try fields.finish()
+        if try call.flag("raw"), !Access.allows(caller, .administer) { throw HTTPFailure.adminRequired }
+        _ = try await store.camera(id, visibleTo: caller)
+        let picture: Picture
+        do {
+            picture = try await live.frame(id, width == 0 ? nil : width)
+        } catch let error as NVRError where error.kind == .unavailable || error.kind == .timeout {
+            throw HTTPFailure(.serviceUnavailable, "Frame unavailable", fields: Self.uncached)
+        }
+        var headers = Self.uncached
+        headers[.contentType] = "image/jpeg"
+        headers[.lastModified] = HTTPDate(seconds: picture.time.microseconds.flooredDivision(by: 1_000_000).quotient).text
+        return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: picture.jpeg)))
+    }
+
+    private func snapshot(_ call: Call) async throws -> Response {
+        let camera = try await store.camera(try call.id("camera_id"), visibleTo: try call.requireCaller())
+        guard camera.pictures.manualSnapshots else { throw HTTPFailure(.forbidden, "Manual snapshots are switched off for this camera") }
+        let event = try await live.takeSnapshot(camera.id)
+        return Response(json: ["status": "success", "message": "Snapshot triggered", "event_id": .integer(event.id.rawValue)])
+    }
+
+    private func probe(_ call: Call) async throws -> Response {
+        let body = try call.object()
+        var fields = FieldReader()
+        let urlPlace: [FieldProblem.Step] = [.key("body"), .key("rtsp_url")]
+        var url = ""
+        if let sent = body["rtsp_url"] {
+            if let text = fields.value(FieldCheck.text(sent, length: 0...CameraURL.maxLength, isPlain: false, loc: urlPlace)) {
+                switch CameraURL.check(text, rules: rules) {
+                case .success(let checked): url = checked
+                case .failure(let refusal): fields.note(.value(urlPlace, refusal.message, input: sent))
+                }
+            }
+        } else {
+            fields.note(.missing(urlPlace, body: .object(body)))
+        }
+        let choices = StreamTransport.allCases.map(\.rawValue)
+        let named = fields.value(
+            FieldCheck.choice(body["rtsp_transport"] ?? "tcp", of: choices, loc: [.key("body"), .key("rtsp_transport")]))
+        try fields.finish()
+        let transport = named.flatMap(StreamTransport.init(rawValue:)) ?? .tcp
+        // A look may take seconds, and a server that is told to end has none to give.
+        let look = await Self.endedByShutdown { [url] in await live.probe(url, transport) }
+        let isSeen = look.error == nil && look.width != nil && look.height != nil
+        let failure = look.error ?? "Failed to probe stream. Check credentials and URL."
+        return Response(json: [
+            "success": .bool(isSeen), "width": JSONValue(isSeen ? look.width : nil), "height": JSONValue(isSeen ? look.height : nil),
+            "error": isSeen ? .null : .string(failure), "codec": JSONValue(look.codec), "audio_codec": JSONValue(look.audioCodec),
+        ])
+    }
+
+    private static func endedByShutdown(_ look: @escaping @Sendable () async -> StreamProbe) async -> StreamProbe {
+        await cancelWhenGracefulShutdown { await look() }
+    }
+}

@@ -1,0 +1,88 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOPosix
+import NVRAccounts
+import NVRBase
+import NVRModel
+import NVRStore
+
+/// The server itself: is it well, what does it hold, what does it cost.
+struct SystemRoutes: Sendable {
+    let store: Store
+    let live: LiveCameras
+    let settings: WebSettings
+    let ui: StaticUI
+    let load: HostLoad
+    let threads: NIOThreadPool
+    let clock: any NVRClock
+
+    var routes: [Route] {
+        [
+            Route(.get, "/", .anonymous, root),
+            Route(.get, "/ui", .anonymous) { try page($0, "index.html") },
+            Route(.get, "/ui/{file}", .anonymous) { try page($0, $0.parameters["file"] ?? "") },
+            Route(.get, "/health", .anonymous, health),
+            Route(.get, "/metrics", .anonymous, metrics),
+            Route(.get, "/stats", .userOrKey, stats),
+        ]
+    }
+
+    private func root(_ call: Call) async throws -> Response {
+        if StaticUI.wantsPage(call.head) { return try page(call, "index.html") }
+        return Response(json: ["message": "Welcome to VibeNVR API"], fields: [.vary: "Accept"])
+    }
+
+    private func page(_ call: Call, _ name: String) throws -> Response {
+        guard let response = ui.response(to: call.head, name: name) else { throw HTTPFailure.notFound }
+        return response
+    }
+
+    private func health(_ call: Call) async throws -> Response {
+        var isSound = true
+        do { _ = try await store.users.count() } catch {
+            isSound = false
+            call.context.logger.error("the database does not answer", metadata: ["error": "\(error)"])
+        }
+        return Response(
+            status: isSound ? .ok : .serviceUnavailable,
+            json: [
+                "status": .string(isSound ? "ok" : "error"), "components": ["database": .string(isSound ? "ok" : "error"), "engine": "ok"],
+                // A weak key is refused at start.
+                "is_weak_key": false,
+            ])
+    }
+
+    private func stats(_ call: Call) async throws -> Response {
+        let caller = try call.requireCaller()
+        return Response(json: try await statistics(for: caller).json)
+    }
+
+    private func metrics(_ call: Call) async throws -> Response {
+        guard settings.metricsEnabled else { throw HTTPFailure.notFound }
+        let text = MetricsText.text(try await statistics(for: nil), live.counters(), version: settings.version)
+        return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
+    }
+
+    private func statistics(for caller: Identity?) async throws -> Statistics {
+        let now = clock.monotonic()
+        // A disk that hangs may hang here as well.
+        let volume = try await threads.runIfActive { [root = settings.recordingRoot] in Self.volume(of: root) }
+        return try await Statistics.gather(
+            from: store, health: live.health(), visibleTo: caller, volume: volume, load: load.reading(at: now),
+            uptime: Int((now - settings.startedAt) / 1_000_000), recordingPath: caller.map { Access.allows($0, .administer) } == true ? settings.recordingRoot : nil,
+            now: WallTime(microseconds: clock.wall()))
+    }
+
+    /// The file system of a path; nil when it does not answer.
+    private static func volume(of path: String) -> Statistics.Volume? {
+        var numbers = statvfs()
+        guard statvfs(path, &numbers) == 0 else { return nil }
+        let (total, tooLarge) = Int64(clamping: numbers.f_blocks).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
+        let (free, tooLarge2) = Int64(clamping: numbers.f_bavail).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
+        return tooLarge || tooLarge2 ? nil : Statistics.Volume(totalBytes: total, freeBytes: free)
+    }
+}

@@ -1,0 +1,124 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import NIOPosix
+package import NVRAccounts
+package import NVRBase
+package import NVRStore
+import ServiceLifecycle
+
+/// What the owner of the server decides about its web side.
+package struct WebSettings: Sendable {
+    package var host = "0.0.0.0"
+    /// 0 = any free one.
+    package var port = 8080
+    package var version = "0"
+    /// Monotonic microseconds of the program's start.
+    package var startedAt: Int64 = 0
+    /// Folder of the recordings, for the free space of its file system.
+    package var recordingRoot = ""
+    /// Permits cameras on this machine, for tests and demos.
+    package var allowLoopbackCameras = false
+    /// Serves `/metrics`.
+    package var metricsEnabled = false
+    /// Accepts `?token=` on media routes; such tokens end up in logs and histories.
+    package var tokenInQueryAllowed = false
+    /// Marks cookies as `Secure` whatever the connection looks like from here.
+    package var cookieSecure = false
+    /// Origins besides our own whose pages may use the API.
+    package var allowedOrigins: Set<String> = []
+    /// Addresses of proxies whose forwarding headers are believed.
+    package var trustedProxies: Set<String> = []
+    /// Connections served at a time; more wait in the kernel's queue.
+    package var mostConnections = 512
+
+    package init() {}
+}
+
+/// What the web side works with.
+package struct WebDependencies: Sendable {
+    package var store: Store
+    package var accounts: Accounts
+    /// What first set-up from another machine has to name.
+    package var setupCode: SetupCode
+    package var live: LiveCameras
+    package var media: RecordedMedia
+    package var settings: WebSettings
+    package var clock: any NVRClock
+    package var logger: Logger
+
+    package init(
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings, clock: any NVRClock, logger: Logger
+    ) {
+        self.store = store
+        self.accounts = accounts
+        self.setupCode = setupCode
+        self.live = live
+        self.media = media
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+    }
+}
+
+/// Serves the API and the page. The last of the services: it ends first, so that nobody asks for what has stopped.
+package final class WebServer: Service {
+    /// Seconds a request of a header, or a quiet connection, may take.
+    private static let idleTimeout = TimeAmount.seconds(60)
+    /// Seconds that running requests get when the server is told to end.
+    private static let farewell = Duration.seconds(3)
+
+    /// The way of a request without a network, for tests.
+    package let responder: APIResponder
+    private let dependencies: WebDependencies
+    private let threads: NIOThreadPool
+    private let shutdown: ShutdownSwitch
+    private let onRunning: @Sendable (_ port: Int) async -> Void
+
+    /// `onRunning` hears the port once the server listens.
+    package init(_ dependencies: WebDependencies, onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }) {
+        self.dependencies = dependencies
+        self.onRunning = onRunning
+        shutdown = ShutdownSwitch()
+        // For files: neither an event loop nor the cooperative pool waits for a disk.
+        threads = NIOThreadPool(numberOfThreads: 4)
+        threads.start()
+        let authentication = Authentication(
+            authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed)
+        responder = APIResponder(
+            table: APIRouter.table(dependencies, authentication, threads), authentication: authentication,
+            settings: dependencies.settings, shutdown: shutdown)
+    }
+
+    deinit {
+        // What still reads for an answer finishes; its result is wanted by nobody.
+        threads.shutdownGracefully { _ in }
+    }
+
+    package func run() async throws {
+        let settings = dependencies.settings
+        let port = onRunning
+        var http1 = HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)
+        http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
+        let application = Application(
+            responder: responder, server: .http1(configuration: http1),
+            configuration: .init(
+                address: .hostname(settings.host, port: settings.port), serverName: "VibeNVR",
+                availableConnectionsDelegate: .maximum(settings.mostConnections, logger: dependencies.logger)),
+            onServerRunning: { channel in await port(channel.localAddress?.port ?? settings.port) }, logger: dependencies.logger)
+        let shutdown = shutdown
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            group.addTask {
+                // Thrown when the server ended by itself.
+                guard (try? await gracefulShutdown()) != nil else { return }
+                shutdown.turnOn()
+                try? await Task.sleep(for: Self.farewell)
+            }
+            _ = try await group.next()
+            group.cancelAll()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import HTTPTypes
+import NVRModel
+import NVRWeb
+import Testing
+
+@Suite struct SystemRouteTests {
+    @Test("The root greets programs in JSON and people with the page")
+    func root() async throws {
+        let web = try WebFixture()
+        let greeting = try await web.send(.get, "/")
+        #expect(try greeting.json == ["message": "Welcome to VibeNVR API"])
+        let page = try await web.send(.get, "/", [.accept: "text/html,application/xhtml+xml,*/*;q=0.8"])
+        #expect(page[.contentType] == "text/html; charset=utf-8" && page.text.contains("<title>VibeNVR</title>"))
+        #expect(page[.vary]?.contains("Accept") == true)
+        let unchanged = try await web.send(.get, "/ui/app.js", [.ifNoneMatch: try #require(try await web.send(.get, "/ui/app.js")[.eTag])])
+        #expect(unchanged.status == 304 && unchanged.body.isEmpty)
+        #expect(try await web.send(.get, "/ui/nosuch.js").status == 404)
+    }
+
+    @Test("The page loads only what the server has, and nothing inline")
+    func page() async throws {
+        let web = try WebFixture()
+        let page = try await web.send(.get, "/ui/").text
+        for attribute in ["src=\"", "href=\"/"] {
+            for piece in page.split(separator: attribute, omittingEmptySubsequences: false).dropFirst() {
+                let path = (attribute == "src=\"" ? "" : "/") + piece.prefix { $0 != "\"" }
+                #expect(try await web.send(.get, path).status == 200, "\(path)")
+            }
+        }
+        #expect(!page.contains("style=\"") && !page.contains(" onclick=") && !page.contains("http://") && !page.contains("https://"))
+        for file in ["app.js", "cameras.js", "events.js"] {
+            let text = try await web.send(.get, "/ui/\(file)").text
+            for piece in text.split(separator: " from '", omittingEmptySubsequences: false).dropFirst() {
+                #expect(try await web.send(.get, String(piece.prefix { $0 != "'" })).status == 200)
+            }
+        }
+    }
+
+    @Test("Health has the shape that probes know")
+    func health() async throws {
+        let web = try WebFixture()
+        #expect(
+            try await web.send(.get, "/health").json == ["status": "ok", "components": ["database": "ok", "engine": "ok"], "is_weak_key": false])
+    }
+
+    @Test("Statistics have the keys of the reference and true numbers")
+    func stats() async throws {
+        let web = try WebFixture()
+        let camera = try await web.camera()
+        _ = try await web.event(of: camera.id)
+        _ = try await web.event(of: camera.id, .snapshot, .manual, picture: "1/a.jpg")
+        let answer = try await web.send(.get, "/stats", try await web.bearer()).json
+        #expect(
+            answer.object?.keys == [
+                "active_cameras", "total_errors", "total_events", "events_24h", "video_count", "picture_count", "storage", "resources", "network",
+                "engine", "database", "details", "system_status", "uptime", "hw_accel",
+            ])
+        #expect(answer["active_cameras"] == 1 && answer["total_events"] == 2 && answer["video_count"] == 1 && answer["picture_count"] == 1)
+        #expect(
+            answer["storage"]?.object?.keys == [
+                "total_gb", "used_gb", "free_gb", "percent", "estimated_retention_days", "daily_rate_gb", "configured_retention",
+                "configured_retention_days", "required_storage_gb", "total_quota_gb", "quota_percent",
+            ])
+        #expect(answer["storage"]?["configured_retention"] == "Max 7 Days")
+        #expect(answer["resources"]?["memory_mb"] != .null && answer["database"]?["size_mb"] != .null)
+        #expect(answer["details"]?["cameras"]?["1"]?["images"]?["count"] == 1)
+        #expect(try await web.send(.get, "/stats", try await web.bearer(.viewer)).json["details"]?["profiles"]?["default"]?["path"] == .null)
+        #expect(try await web.send(.get, "/stats", try await web.apiKey()).status == 200)
+    }
+
+    @Test("Metrics are there only when they are switched on")
+    func metrics() async throws {
+        #expect(try await WebFixture().send(.get, "/metrics").status == 404)
+        let web = try WebFixture { $0.metricsEnabled = true }
+        _ = try await web.camera("Secret Name")
+        let answer = try await web.send(.get, "/metrics")
+        #expect(answer.status == 200 && answer[.contentType]?.hasPrefix("text/plain; version=0.0.4") == true)
+        #expect(answer.text.contains("vibenvr_camera_up{camera=\"1\"} 0\n") && answer.text.contains("vibenvr_build_info{version=\"1.2.3\"} 1\n"))
+        #expect(!answer.text.contains("Secret Name"))
+        for line in answer.text.split(separator: "\n") where !line.hasPrefix("#") {
+            #expect(line.split(separator: " ").count == 2 && Double(line.split(separator: " ")[1]) != nil)
+        }
+    }
+
+    @Test("The load of a process is read from its own files")
+    func load() throws {
+        let load = HostLoad()
+        let first = load.reading(at: 0)
+        #expect((first.residentBytes ?? 0) > 1_000_000 && first.cpuPercent == nil && (first.openFiles ?? 0) > 0)
+        #expect(load.reading(at: 10_000_000).cpuPercent != nil)
+        #expect(load.reading(at: 10_000_001) == load.reading(at: 10_000_002))
+        #expect(HostLoad(root: "/nonexistent").reading(at: 0) == HostLoad.Reading())
+    }
+}

@@ -1,0 +1,176 @@
+import Argon2
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NVRAccounts
+import NVRBase
+import NVRCameras
+import NVRMedia
+import NVRModel
+import NVRStore
+import NVRWeb
+import Synchronization
+import Testing
+
+/// The web side on a database in memory, with cameras and files that are values of the test. No sockets, no sleeps.
+final class WebFixture: Sendable {
+    /// What the invented cameras and files answer with.
+    struct World: Sendable {
+        var health: [ID<Camera>: CameraHealth] = [:]
+        var picture: Picture?
+        var files: [String: [UInt8]] = [:]
+        var video: [UInt8]?
+        var motion: [ID<Camera>: LiveMotion] = [:]
+        var deletedMedia: [ID<Camera>] = []
+        var probe = StreamProbe(error: "nothing there")
+        var failure: (any Error)?
+        var wall: Int64 = 1_795_000_000_000_000
+    }
+
+    struct Clock: NVRClock {
+        let world: WorldBox
+        func monotonic() -> Int64 { world.value.wall }
+        func wall() -> Int64 { world.value.wall }
+    }
+
+    final class WorldBox: Sendable {
+        private let state = Mutex(World())
+        var value: World {
+            get { state.withLock { $0 } }
+            set { state.withLock { $0 = newValue } }
+        }
+        func change(_ body: @Sendable (inout World) -> Void) { state.withLock { body(&$0) } }
+    }
+
+    struct Answer: Sendable {
+        var status: Int
+        var headers: HTTPFields
+        var body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+        var json: JSONValue { get throws { try JSONValue(parsing: body) } }
+        subscript(name: HTTPField.Name) -> String? { headers[name] }
+    }
+
+    let store: Store
+    let accounts: Accounts
+    let server: WebServer
+    let world = WorldBox()
+    let setupCode = SetupCode()
+
+    init(_ configure: (inout WebSettings) -> Void = { _ in }) throws {
+        store = try Store.inMemory()
+        let clock = Clock(world: world)
+        accounts = Accounts(
+            store: store, key: SigningKey(bytes: Array(0..<64)), clock: clock, parameters: PasswordHash.Parameters(memory: 64, passes: 1))
+        var settings = WebSettings()
+        settings.version = "1.2.3"
+        settings.recordingRoot = "/tmp"
+        configure(&settings)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let (world, store) = (world, store)
+        let live = LiveCameras(
+            health: { world.value.health },
+            frame: { _, width in
+                guard let picture = world.value.picture else { throw NVRError(.unavailable, "the camera has no picture now") }
+                return Picture(jpeg: picture.jpeg, width: width ?? picture.width, height: picture.height, time: picture.time)
+            },
+            takeSnapshot: { camera in
+                guard world.value.picture != nil else { throw NVRError(.unavailable, "the camera has no picture now") }
+                return try await store.events.insert(
+                    Event(id: ID(0), cameraID: camera, medium: .snapshot, kind: .manual, start: WallTime(microseconds: 1), picturePath: "1/s.jpg"))
+            },
+            probe: { _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] })
+        @Sendable func content(_ bytes: [UInt8], _ name: String) -> MediaContent {
+            MediaContent(
+                contentType: name.hasSuffix(".jpg") ? "image/jpeg" : "video/mp4", length: Int64(bytes.count), etag: "\"tag\"",
+                lastModified: HTTPDate(seconds: 1_700_000_000), fileName: name
+            ) { offset, count in Array(bytes.dropFirst(Int(offset)).prefix(count)) }
+        }
+        let media = RecordedMedia(
+            file: { path in
+                if let failure = world.value.failure { throw failure }
+                guard let bytes = world.value.files[path] else { throw NVRError(.notFound, "no such file") }
+                return content(bytes, String(path.split(separator: "/").last ?? ""))
+            },
+            video: { event in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, "event-\(event.id).mp4")
+            },
+            thumbnail: { event in
+                guard let bytes = world.value.files[event.thumbnailPath ?? ""] else { throw NVRError(.notFound, "no picture") }
+                return content(bytes, "t.jpg")
+            },
+            deleteEvents: { try await store.events.delete($0).deleted },
+            deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } })
+        server = WebServer(
+            WebDependencies(
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock, logger: logger))
+    }
+
+    // MARK: Requests
+
+    /// Sends a request; `body` text is JSON unless `form` says otherwise.
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, form: Bool = false,
+        peer: String = "192.0.2.7", host: String = "nvr.test:8080"
+    ) async throws -> Answer {
+        var headers = headers
+        if let body {
+            headers[.contentLength] = String(body.utf8.count)
+            if !headers.contains(.contentType) { headers[.contentType] = form ? "application/x-www-form-urlencoded" : "application/json" }
+        }
+        let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
+        let request = Request(head: head, body: .init(buffer: ByteBuffer(string: body ?? "")))
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let response = try await server.responder.respond(to: request, context: AppContext(peer: peer, logger: logger))
+        let collector = Collector()
+        try await response.body.write(collector)
+        return Answer(status: response.status.code, headers: response.headers, body: collector.bytes)
+    }
+
+    private final class Collector: ResponseBodyWriter, @unchecked Sendable {
+        var bytes: [UInt8] = []
+        func write(_ buffer: ByteBuffer) async throws { bytes += buffer.readableBytesView }
+        consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+    }
+
+    // MARK: Residents
+
+    static let password = "Bench-Passw0rd!"
+
+    /// Headers that carry a token of a new user of the role.
+    func bearer(_ role: User.Role = .admin) async throws -> HTTPFields { [.authorization: "Bearer \(try await signIn(role).accessToken)"] }
+
+    func signIn(_ role: User.Role = .admin) async throws -> SignIn {
+        let name = role.rawValue
+        if try await store.users.credentials(username: name) == nil {
+            _ = try await accounts.create(username: name, password: Self.password, role: role)
+        }
+        return try #require(try await accounts.sessions.signIn(username: name, password: Self.password))
+    }
+
+    func apiKey(of role: User.Role = .admin) async throws -> HTTPFields {
+        let user = try await signIn(role).user
+        return [.xAPIKey: try await accounts.apiKeys.make(for: user.id, name: "key", expiresInDays: nil).plain]
+    }
+
+    func camera(_ name: String = "Front Door", url: String = "rtsp://user:p%40ss@10.0.0.9/cam0") async throws -> Camera {
+        try await store.cameras.insert(Camera(id: ID(0), createdAt: WallTime(microseconds: 1), name: name, url: url))
+    }
+
+    func event(
+        of camera: ID<Camera> = ID(1), at micros: Int64 = 1_790_000_000_000_000, _ medium: Event.Medium = .video, _ kind: Event.Kind = .motion,
+        picture: String? = nil
+    ) async throws -> Event {
+        try await store.events.insert(
+            Event(
+                id: ID(0), cameraID: camera, medium: medium, kind: kind, start: WallTime(microseconds: micros),
+                end: medium == .video ? WallTime(microseconds: micros + 5_000_000) : nil, picturePath: picture, thumbnailPath: picture))
+    }
+}
+
+

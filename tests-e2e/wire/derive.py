@@ -1,0 +1,124 @@
+"""Makes `expectations.json` from the captures of the reference: per call the status, the kind of body, and its keys and types.
+
+Run it when captures change: `python3 tests-e2e/wire/derive.py [folder of captures]`. The result is committed, the captures
+are not needed to test.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+CALLS = """
+auth_status auth_status_before_setup auth_setup auth_setup_403_again auth_setup_422_missing auth_login auth_login_401
+auth_login_422_json auth_login_422_missing auth_login_429 auth_logout auth_me auth_me_401_bad auth_me_401_none auth_me_after_logout
+auth_me_from_cookie auth_me_from_cookie_204_none
+cameras_401 cameras_post cameras_post_422_bad_json cameras_post_422_missing cameras_post_422_scheme
+cameras_post_422_ssrf_loopback_name cameras_post_422_types cameras_post_minimal_with_credentials cameras_list cameras_list_api_key_bad
+cameras_get cameras_get_404 cameras_get_422_path cameras_put cameras_put_404 cameras_put_partial_422 cameras_probe_stream
+cameras_probe_stream_fail cameras_reorder cameras_delete cameras_delete_404
+camera_frame camera_frame_401 camera_frame_404 camera_frame_503 camera_frame_cookie camera_snapshot camera_snapshot_404
+camera_recording_toggle
+events events_camera_none events_date events_date_500_bad events_date_other events_event_type_motion events_limit_422
+events_limit_camera events_skip events_type_snapshot events_status events_bulk_delete events_delete events_delete_404
+event_download_401 event_download_404 event_download_bearer_only_401 event_download_cookie_range event_download_head
+event_download_range_416 event_download_token_query
+media_401 media_404 media_range_cookie media_thumbnail media_traversal_403
+stats stats_401 stats_history stats_resources_history health root method_405 not_found_404
+""".split()
+
+
+def shape(value):
+    """Keys and types. Lists are the shape of all their elements, objects keyed by ids that of all their values."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    if value is None:
+        return "null"
+    if isinstance(value, list):
+        return [merged([shape(item) for item in value])] if value else []
+    if value and all(key.isdigit() for key in value):
+        return {"<id>": merged([shape(item) for item in value.values()])}
+    return {key: shape(item) for key, item in value.items()}
+
+
+def merged(shapes: list):
+    first = shapes[0]
+    if all(isinstance(item, dict) for item in shapes):
+        keys = list(dict.fromkeys(key for item in shapes for key in item))
+        return {key: merged([item[key] for item in shapes if key in item]) for key in keys}
+    names = sorted({item for item in shapes if isinstance(item, str)})
+    if len(names) > 1 and all(isinstance(item, str) for item in shapes):
+        return "|".join(names)
+    return first
+
+
+def parsed(text: str) -> dict:
+    answer = text[text.index("\n< ") :]
+    lines = answer.strip().split("\n")
+    status = int(lines[0].split(" ")[2])
+    headers, body_at = {}, len(lines)
+    for number, line in enumerate(lines[1:], 1):
+        if not line.startswith("< "):
+            body_at = number
+            break
+        name, _, value = line[2:].partition(": ")
+        headers.setdefault(name, []).append(value)
+    body = "\n".join(lines[body_at:]).strip()
+    result = {"status": status}
+    kind = headers.get("content-type", [""])[0].partition(";")[0]
+    if kind:
+        result["type"] = kind
+    if "set-cookie" in headers:
+        result["cookies"] = sorted(value.partition("=")[0] for value in headers["set-cookie"])
+    for name in ("www-authenticate", "content-range", "accept-ranges"):
+        if name in headers:
+            result.setdefault("headers", []).append(name)
+    if body and kind == "application/json" and body[0] in "[{":
+        result["body"] = shape(json.loads(body))
+        detail = json.loads(body)
+        if isinstance(detail, dict) and isinstance(detail.get("detail"), str):
+            result["detail"] = detail["detail"]
+        if isinstance(detail, dict) and isinstance(detail.get("detail"), list):
+            result["problems"] = [[item["type"], item["loc"]] for item in detail["detail"]]
+    return result
+
+
+def compacted(calls: dict[str, dict]) -> None:
+    """An object of many keys is written out once; the calls that answer the same keys name the call that has it."""
+    known: dict[frozenset, str] = {}
+
+    def short(call: str, value, place: str):
+        if isinstance(value, list) and value:
+            return [short(call, value[0], place + "[]")]
+        if isinstance(value, dict) and len(value) > 8:
+            keys = frozenset(value)
+            if keys in known:
+                return {"like": known[keys]}
+            known[keys] = call + place
+        if isinstance(value, dict):
+            return {key: short(call, item, f"{place}.{key}") for key, item in value.items()}
+        return value
+
+    for call, expectation in calls.items():
+        if "body" in expectation:
+            expectation["body"] = short(call, expectation["body"], "")
+
+
+def main() -> None:
+    here = Path(__file__).resolve().parent
+    captures = Path(sys.argv[1]) if len(sys.argv) > 1 else here.parents[2] / "shared" / "api" / "wire"
+    calls = {call: parsed((captures / f"{call}.txt").read_text()) for call in CALLS}
+    compacted(calls)
+    lines = [f" {json.dumps(call)}: {json.dumps(expectation)}" for call, expectation in calls.items()]
+    (here / "expectations.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
