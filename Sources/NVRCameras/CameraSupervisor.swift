@@ -6,7 +6,7 @@ package import NVRMedia
 package import NVRModel
 import NVRRecording
 import NVRStore
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 /// Keeps the running cameras equal to the database: starts, adjusts, restarts and stops them after every change, also one that a
