@@ -55,7 +55,10 @@ class SegmentRow:
 class NVR:
     """One data folder and, while it runs, the server on it."""
 
-    def __init__(self, folder: Path | None = None, *, segment_seconds: int | None = 10, wrapper: list[str] | None = None, **environment: str):
+    def __init__(
+        self, folder: Path | None = None, *, segment_seconds: int | None = 10, wrapper: list[str] | None = None, host: str = "127.0.0.1",
+        **environment: str,
+    ):
         self._own = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="vibenvr-"))
         self.data = self.folder / "data"
@@ -70,7 +73,7 @@ class NVR:
         self.process: subprocess.Popen | None = None
         self.api = API("")
         self.ready_seconds = 0.0
-        self._port = 0
+        self._host, self._port = host, 0
 
     # Life.
 
@@ -80,7 +83,7 @@ class NVR:
         begun = time.monotonic()
         self.process = subprocess.Popen(
             # It dies with the thread that started it: with pytest's own, since servers are started nowhere else.
-            ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(PROGRAM), "serve", "--data-dir", str(self.data), "--host", "127.0.0.1", "--port", str(self._port)],
+            ["setpriv", "--pdeathsig", "KILL", *self.wrapper, str(PROGRAM), "serve", "--data-dir", str(self.data), "--host", self._host, "--port", str(self._port)],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -103,7 +106,7 @@ class NVR:
             self.kill()
             raise AssertionError(f"the server did not start:\n{self.log()[-3000:]}")
         self.ready_seconds = time.monotonic() - begun
-        self.api.base = address[0]
+        self.api.base = address[0].replace("//0.0.0.0:", "//127.0.0.1:").rstrip("/")
         if self.api.token:
             self.api.login(USER, PASSWORD)
         return self

