@@ -128,24 +128,24 @@ def test_setup_from_elsewhere_needs_the_code_of_the_log():
 
 def test_users_are_made_and_reset_from_the_shell():
     with NVR() as nvr:
-        made = nvr.run("user", "create", "--data-dir", str(nvr.data), "--username", "ann", "--role", "admin", input="First-Passw0rd\nFirst-Passw0rd\n")
+        made = nvr.run("user", "create", "--data-dir", str(nvr.data), "ann", "--role", "admin", input="First-Passw0rd\n")
         assert made.returncode == 0, made.stdout + made.stderr
         assert "First-Passw0rd" not in made.stdout + made.stderr
         nvr.start()
         assert nvr.api.get("/auth/status").json()["setup_required"] is False
         nvr.api.login("ann", "First-Passw0rd")
         old = nvr.api.token
-        twice = nvr.run("user", "create", "--data-dir", str(nvr.data), "--username", "ann", input="Other-Passw0rd\nOther-Passw0rd\n")
+        twice = nvr.run("user", "create", "--data-dir", str(nvr.data), "ann", input="Other-Passw0rd\n")
         assert twice.returncode != 0
-        weak = nvr.run("user", "create", "--data-dir", str(nvr.data), "--username", "bob", input="short\nshort\n")
+        weak = nvr.run("user", "create", "--data-dir", str(nvr.data), "bob", input="short\n")
         assert weak.returncode != 0
         # Also while the server runs; and every session of the user ends.
-        reset = nvr.run("user", "reset-password", "--data-dir", str(nvr.data), "--username", "ann", input="Second-Passw0rd\nSecond-Passw0rd\n")
+        reset = nvr.run("user", "reset-password", "--data-dir", str(nvr.data), "ann", input="Second-Passw0rd\n")
         assert reset.returncode == 0, reset.stdout + reset.stderr
         assert nvr.api.post("/auth/login", data={"username": "ann", "password": "First-Passw0rd"}, token="").status_code == 401
         wait_for("the old token is worth nothing", lambda: nvr.api.get("/auth/me", token=old).status_code == 401, 10)
         nvr.api.login("ann", "Second-Passw0rd")
-        nobody = nvr.run("user", "reset-password", "--data-dir", str(nvr.data), "--username", "nobody", input="Second-Passw0rd\nSecond-Passw0rd\n")
+        nobody = nvr.run("user", "reset-password", "--data-dir", str(nvr.data), "nobody", input="Second-Passw0rd\n")
         assert nobody.returncode != 0
 
 

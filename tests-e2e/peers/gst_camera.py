@@ -4,7 +4,11 @@ Run as a program it reads one JSON object from standard input, prints `READY {"p
 per command; it ends when its standard input does, so that it never outlives the test that started it.
 
     {"port": 0, "auth": "none|basic|digest", "user": "u", "password": "p",
-     "mounts": {"/main": {"video": Film.describe(), "audio": {...}, "films": {"name": Film.describe()}, "clock": "shared"}}}
+     "mounts": {"/main": {"video": Film.describe(), "audio": {...}, "films": {"name": Film.describe()}}},
+     "live": false}
+
+A `live` camera goes on while nobody watches: all its mounts show the same moment to whoever comes, from the middle of a GOP.
+Else a film begins with its first frame when its first client comes.
 
 Commands: {"do": "play", "films": {"/main": "name"}} shows another film once, from the next key frame of the loop on;
 {"do": "stats"} tells what was sent to whom.
@@ -14,16 +18,17 @@ from __future__ import annotations
 
 import heapq
 import json
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Callable, TextIO
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from peers.bitstream import AccessUnit, is_picture
 from peers.footage import Audio, Film
 from peers.process import Peer
 
@@ -60,7 +65,8 @@ class GstCamera(Peer):
         return self.ask({"do": "stats"})
 
 
-def _serve(setup: dict, answer) -> None:
+def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) -> None:
+    """Runs the server until the commands end, if there are any, else until the process is ended."""
     import gi
 
     gi.require_version("Gst", "1.0")
@@ -69,15 +75,23 @@ def _serve(setup: dict, answer) -> None:
 
     Gst.init(None)
 
+    live, switched_on = setup.get("live", False), time.monotonic()
+
     def buffers(parts: list[bytes]) -> list:
         return [Gst.Buffer.new_wrapped(part) for part in parts]
 
     class Track:
         """One elementary stream on its way into one running pipeline, frame by frame at its own pace."""
 
-        def __init__(self, source, frames: list, keys: list[bool], seconds: float):
+        def __init__(self, source, frames: list, keys: list[bool], seconds: float, sets: bytes = b""):
             self.source, self.loop, self.keys, self.seconds = source, frames, keys, seconds
             self.frames, self.at, self.sent = frames, 0, 0
+            self.opening = None
+            if live:
+                self.at = int((time.monotonic() - switched_on) / seconds) % len(frames)
+                if not keys[self.at % len(keys)]:
+                    # The payloader tells the parameter sets in its SDP only when it has seen them.
+                    self.opening = buffers([sets + frames[self.at].extract_dup(0, frames[self.at].get_size())])[0]
             self.start = None
             self.next_film = None
 
@@ -92,8 +106,8 @@ def _serve(setup: dict, answer) -> None:
                 self.next_film, self.frames, self.at = None, frames, 0
                 told(time.time())
             # The payload is shared, the timestamps are this copy's own.
-            size = self.frames[self.at].get_size()
-            buffer = self.frames[self.at].copy_region(Gst.BufferCopyFlags.MEMORY, 0, size)
+            frame, self.opening = self.opening or self.frames[self.at], None
+            buffer = frame.copy_region(Gst.BufferCopyFlags.MEMORY, 0, frame.get_size())
             stamp = int((self.start + self.due()) * Gst.SECOND)
             buffer.pts = buffer.dts = stamp
             buffer.duration = int(self.seconds * Gst.SECOND)
@@ -152,6 +166,8 @@ def _serve(setup: dict, answer) -> None:
             units = self.film.units
             self.frames = buffers([u.nals[0] if self.film.codec == "mjpeg" else u.annexb for u in units])
             self.keys = [unit.key for unit in units]
+            first = [nal for nal in units[0].nals if self.film.codec != "mjpeg" and not is_picture(nal, self.film.codec)]
+            self.sets = AccessUnit(tuple(first), False, "").annexb
             self.sound = buffers(self.audio.packets) if self.audio else []
             self.films = {
                 name: buffers([unit.annexb for unit in Film(**other).units]) for name, other in setup["films"].items()
@@ -185,7 +201,7 @@ def _serve(setup: dict, answer) -> None:
         def configure(self, factory, media) -> None:
             self.opened += 1
             pipeline = media.get_element()
-            self.video_track = Track(pipeline.get_by_name("video"), self.frames, self.keys, 1 / self.film.fps)
+            self.video_track = Track(pipeline.get_by_name("video"), self.frames, self.keys, 1 / self.film.fps, self.sets)
             pacer.add(self.video_track)
             if self.audio:
                 pacer.add(Track(pipeline.get_by_name("audio"), self.sound, [True], self.audio.packet_seconds))
@@ -260,18 +276,20 @@ def _serve(setup: dict, answer) -> None:
                     "opened": {path: mount.opened for path, mount in mounts.items()}, **counts}
         raise ValueError(f"unknown command {request['do']}")
 
-    def commands() -> None:
-        for line in sys.stdin:
+    def obey() -> None:
+        for line in commands:
             try:
-                answer(command(json.loads(line)))
+                answer = command(json.loads(line))
             except Exception as problem:  # noqa: BLE001  the test that asked is told
-                answer({"error": f"{type(problem).__name__}: {problem}"})
+                answer = {"error": f"{type(problem).__name__}: {problem}"}
+            print(json.dumps(answer), flush=True)
         loop.quit()
 
-    threading.Thread(target=commands, daemon=True).start()
-    print("READY " + json.dumps({"port": server.get_bound_port()}), flush=True)
+    if commands:
+        threading.Thread(target=obey, daemon=True).start()
+    ready(server.get_bound_port())
     loop.run()
 
 
 if __name__ == "__main__":
-    _serve(json.loads(sys.stdin.readline()), lambda value: print(json.dumps(value), flush=True))
+    serve(json.loads(sys.stdin.readline()), sys.stdin, lambda port: print("READY " + json.dumps({"port": port}), flush=True))
