@@ -91,7 +91,8 @@ let package = Package(
             name: "vibenvr",
             dependencies: [
                 "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
-                .argumentParser, .lifecycle, .logging,
+                .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: houseSettings
         ),
@@ -107,7 +108,12 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRCamerasTests", ["NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .logging]),
-        tests("NVRWebTests", ["NVRWeb", "NVRModel", "NVRBase"]),
+        tests(
+            "NVRWebTests",
+            [
+                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
+                .nioCore, .nioPosix, .logging,
+            ]),
         tests("HouseTests", []),
     ]
 )

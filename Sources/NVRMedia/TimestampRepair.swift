@@ -37,6 +37,8 @@ package struct TimestampRepair: Sendable {
     /// Smoothed distance of the reference from the timeline, ticks.
     private var drift = 0.0
     private var repaired = 0
+    /// How far presentation lies behind the sender's clock where frames are reordered: MP4 players want it never before decoding.
+    private var reorderDelay: Int64 = 0
 
     private struct Last {
         var stamp: Stamp
@@ -113,6 +115,7 @@ package struct TimestampRepair: Sendable {
             dts = max(last.dts + 1, clock)
             clock = dts
         }
+        if isReordered { reorderDelay = max(reorderDelay, dts - clock) }
         let advanced = Double(dts - last.dts)
         if believed, advanced < rate * 2 {
             step += (advanced - step) / 8
@@ -121,7 +124,7 @@ package struct TimestampRepair: Sendable {
         }
         if !believed { repaired += 1 }
         self.last = Last(stamp: stamp == .missing ? Self.advance(last.stamp, by: dts - last.dts) : stamp, dts: dts, clock: clock, arrival: arrival)
-        return Time(dts: dts, pts: isReordered ? clock : dts, isRepaired: !believed)
+        return Time(dts: dts, pts: isReordered ? clock + reorderDelay : dts, isRepaired: !believed)
     }
 
     /// Ticks from `earlier` to `later` on a wrapping counter, nil when either is missing.

@@ -162,3 +162,12 @@ extension POSIXFile {
         guard Glibc.rename(path, target) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
     }
 }
+
+extension POSIXFile {
+    /// Removes a folder and those above it as long as they are empty and below `root`.
+    package static func removeEmptyDirectories(from path: String, below root: String) {
+        var path = path
+        // rmdir refuses folders that hold anything, which is the end of the walk.
+        while path.hasPrefix(root + "/"), rmdir(path) == 0, let above = parent(of: path) { path = above }
+    }
+}

@@ -40,6 +40,9 @@ package final class Playback: Sendable {
         self.logger = logger
     }
 
+    /// Closes the files of movies kept ready, because some of them are about to be deleted.
+    package func forget() { built.withLock { $0.removeAll() } }
+
     // MARK: Files
 
     /// The file at `path` below the recording root: a segment, a snapshot, a thumbnail, or `….jpg` beside a segment, which is made

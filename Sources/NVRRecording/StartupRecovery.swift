@@ -15,6 +15,8 @@ package struct StartupRecovery: Sendable {
         package var removedFiles = 0
         package var endedEvents = 0
         package var notes: [String] = []
+
+        package init() {}
     }
 
     private let layout: RecordingLayout

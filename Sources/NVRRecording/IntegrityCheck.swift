@@ -1,0 +1,150 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import ISOBMFF
+import NVRBase
+import NVRModel
+package import NVRStore
+
+/// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Blocks; for the shell.
+package struct IntegrityCheck: Sendable {
+    /// One difference between rows and files.
+    package enum Problem: Sendable, Equatable, CustomStringConvertible {
+        case missingFile(path: String)
+        /// The file holds fewer bytes than its row says.
+        case shortFile(path: String, bytes: Int64, expected: Int64)
+        case unreadable(path: String, why: String)
+        /// A file of ours that no row knows.
+        case unlisted(path: String)
+        case database(String)
+
+        package var description: String {
+            switch self {
+            case .missingFile(let path): "\(path): the row has no file"
+            case .shortFile(let path, let bytes, let expected): "\(path): \(bytes) of \(expected) bytes are left"
+            case .unreadable(let path, let why): "\(path): \(why)"
+            case .unlisted(let path): "\(path): footage that is not listed"
+            case .database(let text): "database: \(text)"
+            }
+        }
+    }
+
+    package struct Report: Sendable {
+        package var segments = 0
+        package var files = 0
+        package var problems: [Problem] = []
+        package var repaired = 0
+    }
+
+    private let layout: RecordingLayout
+    private let store: Store
+
+    package init(layout: RecordingLayout, store: Store) {
+        self.layout = layout
+        self.store = store
+    }
+
+    /// `repairs`: missing files lose their rows, short files get rows of what is left, unlisted footage is listed.
+    /// `progress` hears how many rows were looked at.
+    package func run(repairs: Bool, progress: @Sendable (Int) -> Void) async throws -> Report {
+        var report = Report()
+        report.problems += try await store.problems().map(Problem.database)
+        var known: Set<String> = []
+        var after: ID<Segment>?
+        while true {
+            let page = try await store.segments.entries(after: after, limit: 1000)
+            guard let last = page.last else { break }
+            after = last.id
+            for entry in page {
+                known.insert(entry.path)
+                guard entry.state == .finished || entry.state == .growing else { continue }
+                report.segments += 1
+                if let problem = check(entry) {
+                    report.problems.append(problem)
+                    if repairs, try await repair(entry, problem) { report.repaired += 1 }
+                }
+            }
+            progress(report.segments)
+        }
+        var files: [String] = []
+        Self.walk(layout.root, "") { files.append($0) }
+        report.files = files.count
+        for path in files where path.hasSuffix(".mp4") && !known.contains(path) {
+            report.problems.append(.unlisted(path: path))
+            if repairs, try await adopt(path) { report.repaired += 1 }
+        }
+        return report
+    }
+
+    private func check(_ entry: SegmentEntry) -> Problem? {
+        do {
+            let scan = try StartupRecovery.scan(layout.absolute(entry.path))
+            if entry.state == .finished, scan.file.completeLength < entry.bytes {
+                return .shortFile(path: entry.path, bytes: scan.file.completeLength, expected: entry.bytes)
+            }
+            return nil
+        } catch let error as FileError where error.isMissing {
+            return .missingFile(path: entry.path)
+        } catch {
+            return .unreadable(path: entry.path, why: "\(error)")
+        }
+    }
+
+    private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
+        switch problem {
+        case .missingFile, .unreadable:
+            let garbage = try await store.segments.markGarbage([entry.id])
+            for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) }
+            try await store.segments.removeGarbage(garbage.map(\.id))
+            return true
+        case .shortFile:
+            guard let segment = try await store.segments.get(entry.id),
+                let closing = try StartupRecovery.scan(layout.absolute(entry.path)).closing(of: segment)
+            else { return false }
+            try await store.segments.finish(entry.id, closing)
+            return true
+        case .unlisted, .database: return false
+        }
+    }
+
+    /// Lists a file by what it says of itself.
+    private func adopt(_ path: String) async throws -> Bool {
+        let scan: StartupRecovery.Scan
+        do {
+            scan = try StartupRecovery.scan(layout.absolute(path))
+        } catch is ISOBMFFError {
+            return false
+        }
+        guard let box = scan.file.identification, box.type == SegmentIdentity.boxType,
+            let identity = SegmentIdentity(payload: box.payload), let track = scan.file.indexedTrack,
+            case .video(let entry) = track.kind
+        else { return false }
+        let segment = Segment(
+            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, path: path, start: identity.start,
+            end: identity.start, bytes: 0, state: .intended, width: entry.width, height: entry.height,
+            codecs: scan.file.tracks.map(\.codecString).joined(separator: ","), initLength: scan.file.initRange.upperBound,
+            timescale: Int(track.timescale), index: [])
+        guard let closing = scan.closing(of: segment) else { return false }
+        let id = try await store.segments.intend(segment, isContinuous: true)
+        try await store.segments.finish(id, closing)
+        return true
+    }
+
+    /// Calls `visit` with every ordinary file below a folder, as a path relative to the root. Links are not followed.
+    private static func walk(_ root: String, _ relative: String, _ visit: (String) -> Void) {
+        guard let folder = opendir(relative.isEmpty ? root : "\(root)/\(relative)") else { return }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard name != ".", name != ".." else { continue }
+            let path = relative.isEmpty ? name : "\(relative)/\(name)"
+            switch Int32(entry.pointee.d_type) {
+            case Int32(DT_DIR): walk(root, path, visit)
+            case Int32(DT_REG): visit(path)
+            default: continue
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import Logging
+import NIOCore
+import NIOPosix
+import NVRAccounts
+import NVRBase
+import NVRCameras
+import NVRMedia
+import NVRModel
+import NVRRecording
+import NVRStore
+import NVRWeb
+import ServiceLifecycle
+import UnixSignals
+
+/// The parts of a running server that commands beside `serve` use, too.
+struct Server: Sendable {
+    var store: Store
+    var accounts: Accounts
+    var setupCode: SetupCode
+    var services: ServiceGroup
+    var isSetupRequired: Bool
+}
+
+/// Puts the product together, from the database up; nothing here runs yet but recovery.
+///
+/// Services end in the reverse of this order: the web stops accepting, cameras stop, files are finished, the database closes.
+func buildServer(
+    _ configuration: ServerConfiguration, logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
+) async throws -> Server {
+    let clock = SystemClock()
+    let startedAt = clock.monotonic()
+    if let zone = configuration.timeZone {
+        setenv("TZ", zone, 1)
+        tzset()
+    }
+    try POSIXFile.makeDirectories(configuration.dataPath)
+    let dataPath = try absolutePath(configuration.dataPath)
+    let recordingRoot = dataPath + "/recordings"
+    try POSIXFile.makeDirectories(recordingRoot)
+
+    let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
+    let store = try Store.open(at: dataPath + "/vibenvr.db", logger: logger)
+    let accounts = await Accounts(store: store, key: key)
+    let layout = RecordingLayout(root: recordingRoot)
+
+    let recovery = StartupRecovery(layout: layout, store: store, logger: logger)
+    let report = try await recovery.run(now: WallTime(microseconds: clock.wall()))
+    if report != StartupRecovery.Report() {
+        logger.notice(
+            "footage of the last run was put in order",
+            metadata: [
+                "finished": "\(report.finished)", "discarded": "\(report.discarded)", "cut_bytes": "\(report.truncatedBytes)",
+                "removed_files": "\(report.removedFiles)", "ended_events": "\(report.endedEvents)",
+            ])
+    }
+
+    let disk = DiskWriter(layout: layout, store: store.segments, clock: clock, logger: logger)
+    let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
+    let removal = MediaRemoval(layout: layout, store: store, playback: playback)
+    let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
+    let supervisor = CameraSupervisor(
+        environment: CameraEnvironment(
+            readers: ReaderEnvironment(
+                clock: clock, logger: logger, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
+                prefersLibav: configuration.prefersLibav),
+            store: store, disk: disk, playback: playback, clock: clock, logger: logger,
+            maxSegmentSeconds: configuration.maxSegmentSeconds),
+        eventLoops: loops, analysisThreads: max(1, System.coreCount / 2))
+
+    var settings = WebSettings()
+    settings.host = configuration.host
+    settings.port = configuration.port
+    settings.version = VibeNVR.version
+    settings.startedAt = startedAt
+    settings.recordingRoot = recordingRoot
+    settings.allowLoopbackCameras = configuration.allowLoopbackCameras
+    settings.metricsEnabled = configuration.metrics
+    settings.tokenInQueryAllowed = configuration.allowTokenQuery
+    settings.cookieSecure = configuration.cookieSecure
+    settings.allowedOrigins = configuration.allowedOrigins
+    settings.trustedProxies = configuration.trustedProxies
+    let setupCode = SetupCode()
+    let web = WebServer(
+        WebDependencies(
+            store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
+            media: RecordedMedia(playback: playback, removal: removal), settings: settings, clock: clock, logger: logger),
+        onRunning: onRunning)
+
+    let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
+    let services = ServiceGroup(
+        configuration: .init(
+            services: [
+                .init(service: ending), .init(service: supervisor),
+                .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    return Server(
+        store: store, accounts: accounts, setupCode: setupCode, services: services,
+        isSetupRequired: try await accounts.isSetupRequired())
+}
+
+/// The service that ends last: it flushes the disk and closes the database when nothing uses them any more.
+private struct Ending: Service {
+    let disk: DiskWriter
+    let store: Store
+    let loops: MultiThreadedEventLoopGroup
+    let logger: Logger
+
+    func run() async throws {
+        // Ends with the shutdown, or with the cancellation of the group.
+        try? await gracefulShutdown()
+        await disk.stop()
+        try store.close()
+        try await loops.shutdownGracefully()
+    }
+}
+
+/// Refuses what no camera may be fetched from: this machine, unless that is allowed, and link-local addresses, where cloud
+/// machines keep their secrets.
+private func addressCheck(allowLoopback: Bool) -> @Sendable (SocketAddress) throws -> Void {
+    { address in
+        let text = address.ipAddress ?? ""
+        switch CameraURL.reach(ofHost: text.contains(":") ? "[\(text)]" : text[...]) {
+        case .loopback where !allowLoopback: throw NVRError(.invalid, "Localhost access is not allowed")
+        case .linkLocal: throw NVRError(.invalid, "link-local addresses are not allowed")
+        default: return
+        }
+    }
+}
+
+/// The absolute form of a path that exists.
+func absolutePath(_ path: String) throws -> String {
+    guard let resolved = realpath(path, nil) else {
+        throw NVRError(.unavailable, "the folder \(path) cannot be used: \(String(cString: strerror(errno)))")
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}

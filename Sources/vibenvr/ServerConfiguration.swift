@@ -1,0 +1,139 @@
+import ArgumentParser
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Reads an environment variable; empty counts as unset.
+func environment(_ name: String) -> String? {
+    guard let value = getenv(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+}
+
+/// A yes or no of the environment. Throws for anything else, so that a typing error does not silently mean no.
+func environmentFlag(_ name: String) throws -> Bool {
+    guard let text = environment(name)?.lowercased() else { return false }
+    switch text {
+    case "1", "true", "yes", "on": return true
+    case "0", "false", "no", "off": return false
+    default: throw ValidationError("\(name) must be true or false, not '\(text)'")
+    }
+}
+
+/// Where data lies: shared by all commands.
+struct DataOptions: ParsableArguments {
+    @Option(name: .long, help: "Folder for the database, keys and recordings. Env VIBENVR_DATA. (default: ./data)")
+    var dataDir: String?
+
+    var path: String {
+        let text = dataDir ?? environment("VIBENVR_DATA") ?? "./data"
+        return text.count > 1 && text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    var databasePath: String { path + "/vibenvr.db" }
+    var recordingRoot: String { path + "/recordings" }
+}
+
+/// Everything `serve` can be told, flags before environment before defaults.
+struct ServerOptions: ParsableArguments {
+    @OptionGroup var data: DataOptions
+
+    @Option(name: .long, help: "Address to listen on. Env VIBENVR_HOST. (default: 0.0.0.0)")
+    var host: String?
+
+    @Option(name: .long, help: "Port to listen on; 0 takes a free one. Env VIBENVR_PORT. (default: 8080)")
+    var port: Int?
+
+    @Option(name: .long, help: "Key that signs sessions, at least 32 bytes. Better set as env SECRET_KEY. (default: a random key kept in the data folder)")
+    var secretKey: String?
+
+    @Option(name: .long, help: "Time zone of file names, dates and schedules. Env TZ. (default: the system's)")
+    var timeZone: String?
+
+    @Flag(name: .long, help: "Mark cookies as Secure, for servers behind an HTTPS proxy. Env COOKIE_SECURE.")
+    var cookieSecure = false
+
+    @Option(name: .long, help: "Comma-separated origins of other pages that may use the API. Env ALLOWED_ORIGINS.")
+    var allowedOrigins: String?
+
+    @Option(name: .long, help: "Comma-separated addresses of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES.")
+    var trustedProxies: String?
+
+    @Flag(name: .long, help: "Serve Prometheus counters at /metrics. Env VIBENVR_METRICS.")
+    var metrics = false
+
+    @Flag(name: .long, help: "Permit cameras on this machine (tests, demos). Env VIBENVR_ALLOW_LOOPBACK_CAMERAS.")
+    var allowLoopbackCameras = false
+
+    @Flag(name: .long, help: "Accept ?token= on media routes, as old clients send it. Env VIBENVR_ALLOW_TOKEN_QUERY.")
+    var allowTokenQuery = false
+
+    @Option(name: .long, help: "Longest segment file in seconds, below the cameras' own setting. Env VIBENVR_MAX_SEGMENT_SECONDS.")
+    var maxSegmentSeconds: Int?
+
+    @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
+    var source: String?
+
+    @Option(name: .long, help: "Least severe level that is logged: debug, info, notice, warning, error. Env LOG_LEVEL. (default: info)")
+    var logLevel: String?
+
+    /// A path prefix of every option with its environment value taken in; throws with the way out for what makes no sense.
+    func resolved() throws -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.dataPath = data.path
+        configuration.databasePath = data.databasePath
+        configuration.recordingRoot = data.recordingRoot
+        configuration.host = host ?? environment("VIBENVR_HOST") ?? "0.0.0.0"
+        configuration.port = try port ?? Self.number("VIBENVR_PORT") ?? 8080
+        guard (0...65_535).contains(configuration.port) else { throw ValidationError("the port must be 0 to 65535, not \(configuration.port)") }
+        configuration.secretKey = secretKey ?? environment("SECRET_KEY")
+        configuration.timeZone = timeZone
+        configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
+        configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
+        configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
+        configuration.metrics = try metrics || environmentFlag("VIBENVR_METRICS")
+        configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
+        configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")
+        configuration.maxSegmentSeconds = try maxSegmentSeconds ?? Self.number("VIBENVR_MAX_SEGMENT_SECONDS")
+        if let seconds = configuration.maxSegmentSeconds, seconds < 1 { throw ValidationError("segments must last at least 1 second") }
+        switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
+        case "rtsp": configuration.prefersLibav = false
+        case "libav": configuration.prefersLibav = true
+        case let other: throw ValidationError("the source must be 'rtsp' or 'libav', not '\(other)'")
+        }
+        configuration.logLevel = logLevel ?? environment("LOG_LEVEL") ?? "info"
+        return configuration
+    }
+
+    private static func number(_ name: String) throws -> Int? {
+        guard let text = environment(name) else { return nil }
+        guard let value = Int(text) else { throw ValidationError("\(name) must be a number, not '\(text)'") }
+        return value
+    }
+
+    private static func list(_ text: String?) -> Set<String> {
+        Set((text ?? "").split(separator: ",").map { part in
+            String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }.filter { !$0.isEmpty })
+    }
+}
+
+/// The server's settings, checked.
+struct ServerConfiguration: Sendable {
+    var dataPath = "./data"
+    var databasePath = ""
+    var recordingRoot = ""
+    var host = "0.0.0.0"
+    var port = 8080
+    var secretKey: String?
+    var timeZone: String?
+    var cookieSecure = false
+    var allowedOrigins: Set<String> = []
+    var trustedProxies: Set<String> = []
+    var metrics = false
+    var allowLoopbackCameras = false
+    var allowTokenQuery = false
+    var maxSegmentSeconds: Int?
+    var prefersLibav = false
+    var logLevel = "info"
+}
