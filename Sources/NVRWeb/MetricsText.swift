@@ -35,11 +35,17 @@ enum MetricsText {
         }
         streams("vibenvr_stream_packets_total", "Media packets received.") { Double($0.packets) }
         streams("vibenvr_stream_bytes_total", "Bytes of media received.") { Double($0.bytes) }
-        streams("vibenvr_stream_dropped_total", "Packets dropped because a queue was full.") { Double($0.dropped) }
-        streams("vibenvr_stream_rtp_lost_total", "RTP packets that never came.") { Double($0.rtpLost) }
-        streams("vibenvr_stream_reconnects_total", "Connections made anew.") { Double($0.reconnects) }
-        streams("vibenvr_stream_fragments_written_total", "Fragments on disk.") { Double($0.fragmentsWritten) }
-        streams("vibenvr_stream_written_bytes_total", "Bytes on disk.") { Double($0.bytesWritten) }
+        streams("vibenvr_stream_frames_total", "Video frames received.") { Double($0.videoFrames) }
+        streams("vibenvr_stream_damaged_frames_total", "Frames damaged by network loss.") { Double($0.damagedFrames) }
+        streams("vibenvr_stream_dropped_frames_total", "Frames lost because the disk did not keep up.") { Double($0.dropped) }
+        streams("vibenvr_stream_connections_total", "Connections begun.") { Double($0.connections) }
+        streams("vibenvr_stream_network_packets_total", "RTP packets received.") { Double($0.networkPackets) }
+        streams("vibenvr_stream_network_lost_total", "RTP packets that never came.") { Double($0.networkLost) }
+        streams("vibenvr_stream_network_reordered_total", "RTP packets that came late.") { Double($0.networkReordered) }
+        streams("vibenvr_stream_network_malformed_total", "RTP packets that made no sense.") { Double($0.networkMalformed) }
+        out.family("vibenvr_stream_preroll_bytes", "gauge", "Media kept in memory from before motion.", counters.map {
+            ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", Double($0.preRollBytes))
+        })
         return out.text
     }
 

@@ -1,6 +1,7 @@
 import HTTPTypes
 import NVRAccounts
 import NVRModel
+import NVRStore
 import NVRWeb
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
 
     @Test("On the machine itself the first administrator needs no code, and there is only one first")
     func setUp() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         #expect(try await web.send(.get, "/auth/status").json["setup_required"] == true)
         let made = try await web.send(.post, "/auth/setup", body: Self.setUpBody, peer: "127.0.0.1", host: "localhost:8080")
         #expect(made.status == 200)
@@ -25,26 +26,26 @@ import Testing
         #expect(try made.json["role"] == "admin")
         #expect(try await web.send(.get, "/auth/status").json["setup_required"] == false)
         let again = try await web.send(.post, "/auth/setup", body: Self.setUpBody, peer: "127.0.0.1", host: "localhost:8080")
-        #expect(again.status == 403 && (try again.json) == ["detail": "Setup already completed. Users exist."])
+        #expect(try again.status == 403 && again.json == ["detail": "Setup already completed. Users exist."])
     }
 
     @Test("From elsewhere set-up needs the code of the log, in the body or in a header")
     func setUpCode() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         #expect(try await web.send(.post, "/auth/setup", body: Self.setUpBody).status == 403)
         #expect(try await web.send(.post, "/auth/setup", [.xSetupCode: "AAAA-AAAA"], body: Self.setUpBody).status == 403)
         #expect(try await web.send(.post, "/auth/setup", body: Self.setUpBody, peer: "127.0.0.1", host: "rebound.example").status == 403)
         #expect(try await web.send(.post, "/auth/setup", [.xForwardedFor: "6.6.6.6"], body: Self.setUpBody, peer: "127.0.0.1", host: "localhost").status == 403)
         #expect(try await web.store.users.count() == 0)
         #expect(try await web.send(.post, "/auth/setup", [.xSetupCode: web.setupCode.text.lowercased()], body: Self.setUpBody).status == 200)
-        let other = try WebFixture()
+        let other = try await WebFixture()
         let body = Self.setUpBody.dropLast() + #", "code": "\#(other.setupCode.text)"}"#
         #expect(try await other.send(.post, "/auth/setup", body: String(body)).status == 200)
     }
 
     @Test("Codes cannot be tried for long")
     func setUpThrottle() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         var statuses: Set<Int> = []
         for _ in 0..<12 { statuses.insert(try await web.send(.post, "/auth/setup", [.xSetupCode: "AAAA-AAAA"], body: Self.setUpBody).status) }
         #expect(statuses == [403, 429])
@@ -52,7 +53,7 @@ import Testing
 
     @Test("Set-up names what is wrong, and never the password")
     func setUpProblems() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let missing = try await web.send(.post, "/auth/setup", body: #"{"username": "admin"}"#)
         #expect(missing.status == 422)
         #expect(try missing.json == ["detail": [["type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": ["username": "admin"]]]])
@@ -64,7 +65,7 @@ import Testing
 
     @Test("Signing in answers tokens and sets both cookies")
     func signIn() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         _ = try await web.signIn()
         let answer = try await logIn(web)
         #expect(answer.status == 200)
@@ -72,27 +73,27 @@ import Testing
         let cookies = answer.headers[values: .setCookie]
         #expect(cookies.count == 2 && cookies[0].hasPrefix("media_token=") && cookies[1].hasPrefix("auth_token="))
         #expect(cookies.allSatisfy { $0.contains("; HttpOnly; ") && $0.contains("Path=/") && $0.contains("SameSite=Lax") && !$0.contains("Secure") })
-        let secure = try WebFixture { $0.cookieSecure = true }
+        let secure = try await WebFixture { $0.cookieSecure = true }
         _ = try await secure.signIn()
         #expect(try await logIn(secure).headers[values: .setCookie].allSatisfy { $0.hasSuffix("; Secure") })
     }
 
     @Test("Wrong passwords, missing fields and JSON are refused as clients know it")
     func refusals() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         _ = try await web.signIn()
         let wrong = try await logIn(web, "username=admin&password=wrong")
-        #expect(wrong.status == 401 && (try wrong.json) == ["detail": "Incorrect username or password"] && wrong[.wwwAuthenticate] == "Bearer")
+        #expect(try wrong.status == 401 && wrong.json == ["detail": "Incorrect username or password"] && wrong[.wwwAuthenticate] == "Bearer")
         #expect(try await logIn(web, "username=nobody&password=wrong").json == wrong.json)
         let missing = try await logIn(web, "username=admin")
         #expect(try missing.json == ["detail": [["type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": nil]]])
         let json = try await web.send(.post, "/auth/login", body: #"{"username": "admin", "password": "x"}"#)
-        #expect(json.status == 422 && (try json.json["detail"]?.array?.count) == 2)
+        #expect(try json.status == 422 && json.json["detail"]?.array?.count == 2)
     }
 
     @Test("Too many sign-ins wait, other addresses do not")
     func throttle() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         _ = try await web.signIn()
         for _ in 0..<10 { #expect(try await logIn(web, "username=admin&password=x").status == 401) }
         let late = try await logIn(web)
@@ -105,7 +106,7 @@ import Testing
 
     @Test("A session ends for every token of it at once")
     func logOut() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let signIn = try await web.signIn()
         let bearer: HTTPFields = [.authorization: "Bearer \(signIn.accessToken)"]
         #expect(try await web.send(.get, "/auth/me", bearer).json.object?.keys == Self.userKeys)
@@ -119,7 +120,7 @@ import Testing
 
     @Test("A reloaded page gets its user and token back from the cookie")
     func meFromCookie() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let signIn = try await web.signIn()
         #expect(try await web.send(.get, "/auth/me-from-cookie").status == 204)
         let stale = try await web.send(.get, "/auth/me-from-cookie", [.cookie: "auth_token=bad"])

@@ -1,5 +1,7 @@
 import HTTPTypes
+import NVRMedia
 import NVRModel
+import NVRStore
 import NVRWeb
 import Testing
 
@@ -8,7 +10,7 @@ import Testing
 
     @Test("A camera is made, read, changed in part and deleted")
     func life() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         let made = try await web.send(.post, "/cameras", admin, body: #"{"name": "Garage", "rtsp_url": "rtsp://user:p@ss@10.0.0.9/x", "unknown": 1}"#)
         #expect(made.status == 200)
@@ -30,7 +32,7 @@ import Testing
 
     @Test("Recordings go with a camera only when that is asked for")
     func deleteMedia() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         #expect(try await web.send(.delete, "/cameras/\(camera.id)?delete_media=true", try await web.bearer()).status == 200)
         #expect(web.world.value.deletedMedia == [camera.id])
@@ -48,7 +50,7 @@ import Testing
         #"{"name": "\#(String(repeating: "n", count: 10_000))", "rtsp_url": "rtsp://10.0.0.9/a"}"#,
     ])
     func badBodies(body: String) async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let answer = try await web.send(.post, "/cameras", try await web.bearer(), body: body)
         #expect(answer.status == 422)
         #expect(try (answer.json["detail"]?.array?.count ?? 0) > 0)
@@ -57,7 +59,7 @@ import Testing
 
     @Test("Broken JSON is told as clients know it")
     func syntax() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let answer = try await web.send(.post, "/cameras", try await web.bearer(), body: "{\"name\":")
         #expect(
             try answer.json == [
@@ -69,7 +71,7 @@ import Testing
 
     @Test("Ids that are no numbers are a 422, numbers that do not exist a 404")
     func ids() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         let answer = try await web.send(.get, "/cameras/abc", admin)
         #expect(answer.status == 422)
@@ -87,7 +89,7 @@ import Testing
 
     @Test("Administrators get everything, viewers no credentials, API keys the summary")
     func forms() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         web.world.value.health = [
             camera.id: CameraHealth(status: .unreachable, reason: "connection refused", since: WallTime(microseconds: 5_000_000), source: "rtsp")
@@ -107,7 +109,7 @@ import Testing
 
     @Test("The toggle goes to continuous and back, in its own shape")
     func toggle() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         let admin = try await web.bearer()
         let on = try await web.send(.post, "/cameras/\(camera.id)/recording", admin).json
@@ -122,7 +124,7 @@ import Testing
 
     @Test("Cameras take new places and go in numbers")
     func many() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         for name in ["a", "b", "c"] { _ = try await web.camera(name) }
         let order = try await web.send(.post, "/cameras/reorder", admin, body: #"{"camera_ids": [3, 1, 77, 2]}"#)
@@ -137,7 +139,7 @@ import Testing
 
     @Test("Lists are cut where they are told to")
     func pages() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         for name in ["a", "b", "c"] { _ = try await web.camera(name) }
         let page = try await web.send(.get, "/cameras?skip=1&limit=1", admin)
@@ -147,11 +149,11 @@ import Testing
 
     @Test("A frame is a picture that is never stored, or a 503 that says so in JSON")
     func frame() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         let admin = try await web.bearer()
         let none = try await web.send(.get, "/cameras/\(camera.id)/frame", admin)
-        #expect(none.status == 503 && (try none.json) == ["detail": "Frame unavailable"] && none[.retryAfter] != nil)
+        #expect(try none.status == 503 && none.json == ["detail": "Frame unavailable"] && none[.retryAfter] != nil)
         #expect(none[.contentType] == "application/json")
         web.world.value.picture = .init(jpeg: [0xFF, 0xD8, 0xFF], width: 4, height: 2, time: WallTime(microseconds: 0))
         let picture = try await web.send(.get, "/cameras/\(camera.id)/frame?width=640", admin)
@@ -164,7 +166,7 @@ import Testing
 
     @Test("A snapshot is taken, or the answer says why not")
     func snapshot() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         let admin = try await web.bearer()
         #expect(try await web.send(.post, "/cameras/\(camera.id)/snapshot", admin).status == 503)
@@ -175,7 +177,7 @@ import Testing
 
     @Test("A probe tells the size of the picture or why there is none, and goes nowhere it must not")
     func probe() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         func probe(_ body: String) async throws -> WebFixture.Answer { try await web.send(.post, "/cameras/probe-stream", admin, body: body) }
         let failed = try await probe(#"{"rtsp_url": "\#(Self.place)"}"#).json

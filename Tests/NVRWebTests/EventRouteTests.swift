@@ -2,6 +2,7 @@ import HTTPTypes
 import NVRBase
 import NVRCameras
 import NVRModel
+import NVRStore
 import NVRWeb
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
 
     @Test("Events are listed newest first, in pages, with their number")
     func list() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         for second in 0..<5 { _ = try await web.event(at: 1_790_000_000_000_000 + Int64(second) * 1_000_000) }
         let all = try await web.send(.get, "/events", admin)
@@ -27,7 +28,7 @@ import Testing
 
     @Test("Filters let through what they say")
     func filters() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         _ = try await web.event(of: ID(1))
         _ = try await web.event(of: ID(2), .video, .continuous)
@@ -48,7 +49,7 @@ import Testing
         "type=film", "event_type=earthquake",
     ])
     func badQueries(query: String) async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let answer = try await web.send(.get, "/events?\(query)", try await web.bearer())
         #expect(answer.status == 422)
         #expect(try answer.json["detail"]?.array?.first?["loc"] == ["query", .string(String(query.prefix { $0 != "=" }))])
@@ -56,7 +57,7 @@ import Testing
 
     @Test("Paths in events are URL paths that answer")
     func paths() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         let video = try await web.event(of: ID(1))
         _ = try await web.event(of: ID(1), .snapshot, .manual, picture: "1/2026-11-22/s.jpg")
@@ -76,7 +77,7 @@ import Testing
 
     @Test("A download is ranged, named and conditional")
     func download() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         let event = try await web.event()
         let bytes = (0..<700_000).map { UInt8(truncatingIfNeeded: $0) }
@@ -118,14 +119,14 @@ import Testing
         "/media/1/a%00.mp4", "/media/%2fetc/passwd", "/media//etc/passwd", "/media/1/%c0%ae%c0%ae/x",
     ])
     func traversal(path: String) async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let answer = try await web.send(.get, path, try await web.bearer())
-        #expect(answer.status == 403 && (try answer.json) == ["detail": "Access denied"])
+        #expect(try answer.status == 403 && answer.json == ["detail": "Access denied"])
     }
 
     @Test("Files are found by id, by name and by the URL-safe name of their camera")
     func media() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         _ = try await web.camera("Front Door")
         web.world.change { $0.files = ["1/2026-11-22/a.mp4": Array("film".utf8)] }
@@ -140,15 +141,15 @@ import Testing
 
     @Test("Faults of the disk are a 500 that tells nothing")
     func faults() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         web.world.change { $0.failure = NVRError(.dataLoss, "/var/lib/secret/path is broken") }
         let answer = try await web.send(.get, "/media/1/2026-11-22/a.mp4", try await web.bearer())
-        #expect(answer.status == 500 && (try answer.json) == ["detail": "Internal Server Error"])
+        #expect(try answer.status == 500 && answer.json == ["detail": "Internal Server Error"])
     }
 
     @Test("Events are deleted one by one and in numbers")
     func deleting() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let admin = try await web.bearer()
         for second in 0..<3 { _ = try await web.event(at: 1_790_000_000_000_000 + Int64(second)) }
         #expect(try await web.send(.delete, "/events/1", admin).json.object?.keys == Self.keys)
@@ -162,7 +163,7 @@ import Testing
 
     @Test("The live state names cameras in motion and how cameras are")
     func status() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         web.world.change {
             $0.health = [camera.id: CameraHealth(status: .connected, since: WallTime(microseconds: 0))]

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SystemRouteTests {
     @Test("The root greets programs in JSON and people with the page")
     func root() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let greeting = try await web.send(.get, "/")
         #expect(try greeting.json == ["message": "Welcome to VibeNVR API"])
         let page = try await web.send(.get, "/", [.accept: "text/html,application/xhtml+xml,*/*;q=0.8"])
@@ -19,7 +19,7 @@ import Testing
 
     @Test("The page loads only what the server has, and nothing inline")
     func page() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let page = try await web.send(.get, "/ui/").text
         for attribute in ["src=\"", "href=\"/"] {
             for piece in page.split(separator: attribute, omittingEmptySubsequences: false).dropFirst() {
@@ -38,14 +38,14 @@ import Testing
 
     @Test("Health has the shape that probes know")
     func health() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         #expect(
             try await web.send(.get, "/health").json == ["status": "ok", "components": ["database": "ok", "engine": "ok"], "is_weak_key": false])
     }
 
     @Test("Statistics have the keys of the reference and true numbers")
     func stats() async throws {
-        let web = try WebFixture()
+        let web = try await WebFixture()
         let camera = try await web.camera()
         _ = try await web.event(of: camera.id)
         _ = try await web.event(of: camera.id, .snapshot, .manual, picture: "1/a.jpg")
@@ -71,7 +71,7 @@ import Testing
     @Test("Metrics are there only when they are switched on")
     func metrics() async throws {
         #expect(try await WebFixture().send(.get, "/metrics").status == 404)
-        let web = try WebFixture { $0.metricsEnabled = true }
+        let web = try await WebFixture { $0.metricsEnabled = true }
         _ = try await web.camera("Secret Name")
         let answer = try await web.send(.get, "/metrics")
         #expect(answer.status == 200 && answer[.contentType]?.hasPrefix("text/plain; version=0.0.4") == true)

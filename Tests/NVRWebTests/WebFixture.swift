@@ -59,10 +59,10 @@ final class WebFixture: Sendable {
     let world = WorldBox()
     let setupCode = SetupCode()
 
-    init(_ configure: (inout WebSettings) -> Void = { _ in }) throws {
+    init(_ configure: (inout WebSettings) -> Void = { _ in }) async throws {
         store = try Store.inMemory()
         let clock = Clock(world: world)
-        accounts = Accounts(
+        accounts = await Accounts(
             store: store, key: SigningKey(bytes: Array(0..<64)), clock: clock, parameters: PasswordHash.Parameters(memory: 64, passes: 1))
         var settings = WebSettings()
         settings.version = "1.2.3"
@@ -70,7 +70,8 @@ final class WebFixture: Sendable {
         configure(&settings)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let (world, store) = (world, store)
+        let world = world
+        let store = store
         let live = LiveCameras(
             health: { world.value.health },
             frame: { _, width in

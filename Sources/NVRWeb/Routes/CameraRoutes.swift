@@ -105,7 +105,9 @@ struct CameraRoutes: Sendable {
     /// The camera as the caller may see it. The long forms also say why a camera is in its state, since when, and what reads it.
     private func json(_ camera: Camera, for caller: Identity, _ health: CameraHealth?) -> JSONValue {
         let form = caller.cameraForm
-        guard case .object(var object) = camera.json(form, health: health), form != .summary else { return camera.json(form, health: health) }
+        guard case .object(var object) = camera.json(form, health: health) else { return .null }
+        if health == nil { object["status"] = .string(camera.statusWhenNotRunning.rawValue) }
+        if form == .summary { return .object(object) }
         object["status_reason"] = JSONValue(health?.reason)
         object["status_since"] = JSONValue(health?.since.iso8601)
         object["source"] = JSONValue(health?.source)
@@ -140,6 +142,11 @@ extension Camera.Recording {
             mode = .continuous
         }
     }
+}
+
+extension Camera {
+    /// The state of a camera that nothing runs for: it is switched off, or about to be started.
+    var statusWhenNotRunning: CameraStatus { general.isActive ? .starting : .disabled }
 }
 
 extension Store {

@@ -86,11 +86,14 @@ struct EventRoutes: Sendable {
     private func status(_ call: Call) async throws -> Response {
         let caller = try call.requireCaller()
         let motion = live.liveMotion().filter { Access.allows(caller, .view, camera: $0.key) }.sorted { $0.key < $1.key }
-        let health = live.health().filter { Access.allows(caller, .view, camera: $0.key) }.sorted { $0.key < $1.key }
+        let health = live.health()
+        let cameras = try await store.cameras.all().filter { Access.allows(caller, .view, camera: $0.id) }
         var liveMotion = JSONObject()
         for (id, motion) in motion { liveMotion[id.description] = Self.json(motion) }
         var cameraHealth = JSONObject()
-        for (id, health) in health { cameraHealth[id.description] = .string(health.status.rawValue) }
+        for camera in cameras {
+            cameraHealth[camera.id.description] = .string((health[camera.id]?.status ?? camera.statusWhenNotRunning).rawValue)
+        }
         return Response(json: [
             "active_ids": .array(motion.map { .integer($0.key.rawValue) }), "live_motion": .object(liveMotion),
             "camera_health": .object(cameraHealth),
