@@ -3,8 +3,8 @@ import Synchronization
 
 /// What a `LoopTicker` reads. Called on the event loop only.
 protocol PacedReader: AnyObject {
-    /// Time to read; `now` in monotonic microseconds.
-    func tick(now: Int64)
+    /// Time to read; `now` in monotonic microseconds, `buffer` for the length of the call.
+    func tick(now: Int64, buffer: UnsafeMutableRawBufferPointer)
 }
 
 /// The monotonic clock of arrivals.
@@ -34,9 +34,15 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
     private var idleDue: Int64 = 0
     private var scheduled: NIOScheduledCallback?
     private var isTicking = false
+    /// What all readers of the loop read into, one after the other; pages that bursts never reach cost nothing.
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
 
     private init(_ loop: any EventLoop) {
         self.loop = loop
+    }
+
+    deinit {
+        buffer.deallocate()
     }
 
     /// The ticker of a loop; call on the loop. It lives while it has readers.
@@ -92,7 +98,7 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
         for entry in entries {
             let isLive = entry.pace.isLive
             if isLive { hasLive = true }
-            if isLive || isIdleDue { entry.reader.tick(now: now) }
+            if isLive || isIdleDue { entry.reader.tick(now: now, buffer: buffer) }
         }
         isTicking = false
         guard !entries.isEmpty else { return }

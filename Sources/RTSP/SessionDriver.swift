@@ -21,6 +21,9 @@ final class SessionDriver: @unchecked Sendable {
 
     private let framer = InterleavedFramer()
     private(set) var channel: (any Channel)?
+    /// The connection's socket while the ticker reads it past the channel; never with TLS, never longer than the channel.
+    private var directSocket: DirectSocket?
+    private var isEncrypted = false
     private var connecting: [any Channel] = []
     private var datagramChannels: [(channel: any Channel, track: Int, isControl: Bool)] = []
     private var isPeerGone = false
@@ -72,6 +75,7 @@ final class SessionDriver: @unchecked Sendable {
     func end(_ error: any Error) {
         loop.assertInEventLoop()
         guard cause == nil else { return }
+        directSocket = nil
         cause = error
         if !(error is CancellationError) { intake.flush(now: MonotonicClock.now) }
         intake.close()
@@ -139,6 +143,7 @@ final class SessionDriver: @unchecked Sendable {
         loop.assertInEventLoop()
         if let cause { return loop.makeFailedFuture(cause) }
         isPeerGone = false
+        isEncrypted = isTLS
         framer.reset()
         return ClientBootstrap(group: loop)
             .connectTimeout(timeout)
@@ -301,6 +306,15 @@ final class SessionDriver: @unchecked Sendable {
         scheduleKeepAlive(now)
         framer.toleratesGarbage = true
         readsAtOnce = false
+        if !isEncrypted, let channel {
+            do {
+                directSocket = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                    DirectSocket(descriptor: $0)
+                }
+            } catch {
+                logger.debug("reading through the channel", metadata: ["error": "\(error)"])
+            }
+        }
         LoopTicker.of(loop).add(self, pace: pace)
     }
 
@@ -492,12 +506,35 @@ final class SessionDriver: @unchecked Sendable {
 }
 
 extension SessionDriver: PacedReader {
-    func tick(now: Int64) {
-        channel?.read()
+    func tick(now: Int64, buffer: UnsafeMutableRawBufferPointer) {
+        if let directSocket {
+            arrival = now
+            drain(directSocket, buffer)
+        } else {
+            channel?.read()
+        }
         for one in datagramChannels where !one.isControl { one.channel.read() }
         if now >= checkDue {
             checkDue = now + 100_000
             check(now)
+        }
+    }
+
+    /// Reads until the socket is empty, within bounds: a server that sends faster than we parse must not starve the others.
+    private func drain(_ socket: DirectSocket, _ buffer: UnsafeMutableRawBufferPointer) {
+        for _ in 0..<16 {
+            switch socket.read(into: buffer) {
+            case .bytes(let count):
+                guard consume(UnsafeRawBufferPointer(rebasing: buffer[..<count])), directSocket != nil, count == buffer.count else { return }
+            case .empty:
+                return
+            case .ended:
+                if let channel { disconnected(channel) }
+                return
+            case .failed(let error):
+                if let channel { failed(error, on: channel) }
+                return
+            }
         }
     }
 }
@@ -528,11 +565,17 @@ extension SessionDriver {
     fileprivate func received(_ buffer: ByteBuffer, on channel: any Channel) {
         guard self.channel === channel || self.channel == nil else { return }
         arrival = MonotonicClock.now
+        _ = buffer.withUnsafeReadableBytes { consume($0) }
+    }
+
+    /// False when the bytes made no sense and the session has ended.
+    fileprivate func consume(_ bytes: UnsafeRawBufferPointer) -> Bool {
         do throws(InterleavedFramer.Failure) {
-            try buffer.withUnsafeReadableBytes { (bytes) throws(InterleavedFramer.Failure) in try framer.consume(ByteView(bytes), self) }
+            try framer.consume(ByteView(bytes), self)
+            return true
         } catch {
             end(RTSPError.malformed(error == .tooLarge ? "a message is too large" : "the server does not speak RTSP"))
-            channel.close(promise: nil)
+            return false
         }
     }
 
@@ -548,6 +591,7 @@ extension SessionDriver {
 
     fileprivate func disconnected(_ channel: any Channel) {
         guard self.channel === channel, !isPeerGone else { return }
+        directSocket = nil
         isPeerGone = true
         end(RTSPError.closed("the server closed the connection"))
     }
