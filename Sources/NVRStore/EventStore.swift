@@ -55,18 +55,27 @@ package struct EventStore: Sendable {
 
     /// Stores a new event; its `id` is given here.
     package func insert(_ event: Event) async throws -> Event {
-        let stored = try await rows.write("storing an event") { db in
-            var event = event
-            try db.run(
-                """
-                INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width,
-                    height, score, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                [event.cameraID.rawValue, Self.code(event.medium), Self.code(event.kind), event.start.microseconds] + Self.variable(event))
-            event.id = ID(db.lastInsertedRowID)
-            return event
-        }
+        let stored = try await rows.write("storing an event") { try Self.insert($0, event) }
         rows.changes.send(.event(stored.id))
+        return stored
+    }
+
+    /// Stores many new events in one transaction, for imports: they are not announced one by one.
+    package func insertMany(_ events: [Event]) async throws {
+        try await rows.write("storing events") { db in
+            for event in events { _ = try Self.insert(db, event) }
+        }
+    }
+
+    private static func insert(_ db: Database, _ event: Event) throws -> Event {
+        try db.run(
+            """
+            INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width,
+                height, score, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [event.cameraID.rawValue, code(event.medium), code(event.kind), event.start.microseconds] + variable(event))
+        var stored = event
+        stored.id = ID(db.lastInsertedRowID)
         return stored
     }
 

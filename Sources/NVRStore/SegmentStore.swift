@@ -62,7 +62,13 @@ package struct SegmentOutcome: Sendable, Hashable {
 /// A file that is to be unlinked, and the row that goes after it.
 package struct GarbageSegment: Sendable, Hashable {
     package var id: ID<Segment>
+    /// Below the recording root.
     package var path: String
+
+    package init(id: ID<Segment>, path: String) {
+        self.id = id
+        self.path = path
+    }
 }
 
 /// A segment as checks and retention see it.
@@ -81,6 +87,13 @@ package struct SegmentTotal: Sendable, Hashable {
     package var role: StreamRole
     package var count: Int
     package var bytes: Int64
+
+    package init(cameraID: ID<Camera>, role: StreamRole, count: Int, bytes: Int64) {
+        self.cameraID = cameraID
+        self.role = role
+        self.count = count
+        self.bytes = bytes
+    }
 }
 
 /// Segments and the order in which their rows follow their files: row `intended` → file → folder → row `growing` → … → row
@@ -221,6 +234,30 @@ package struct SegmentStore: Sendable {
         ORDER BY 6, 1
         """
 
+    // The indexes are named where the planner, which has no statistics, would rather walk the whole table in order.
+    static let unfinishedSQL = """
+        SELECT \(columns) FROM segments AS s INDEXED BY segments_not_finished LEFT JOIN segment_indexes AS i ON i.segment_id = s.id
+        WHERE s.state <> 2 AND s.state < 2 ORDER BY s.id
+        """
+    static let garbageSQL = """
+        SELECT id, path FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3 ORDER BY id LIMIT ?
+        """
+    static let newestSQL = """
+        SELECT \(columns) FROM \(source) WHERE s.camera_id = ? AND s.role = ? AND s.state IN (1, 2) ORDER BY s.start_us DESC LIMIT 1
+        """
+    static let oldestSQL = """
+        SELECT id, camera_id, path, start_us, bytes, state FROM segments INDEXED BY segments_by_start
+        WHERE state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+        """
+    static let oldestOfCameraSQL = """
+        SELECT id, camera_id, path, start_us, bytes, state FROM segments INDEXED BY segments_by_time
+        WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+        """
+    static let bytesSinceSQL = """
+        SELECT camera_id, sum(bytes) AS bytes FROM segments INDEXED BY segments_by_start
+        WHERE state IN (1, 2) AND start_us >= ? GROUP BY camera_id
+        """
+
     /// Listed segments of a stream that hold anything of the range, oldest first, with their indexes.
     package func covering(_ camera: ID<Camera>, _ role: StreamRole, _ range: TimeRange) async throws -> [Segment] {
         try await rows.read("finding footage") { db in
@@ -248,10 +285,7 @@ package struct SegmentStore: Sendable {
     package func newest(_ camera: ID<Camera>, _ role: StreamRole) async throws -> Segment? {
         try await rows.read("reading a segment") { db in
             try db.row(
-                """
-                SELECT \(Self.columns) FROM \(Self.source) WHERE s.camera_id = ? AND s.role = ? AND s.state IN (1, 2)
-                ORDER BY s.start_us DESC LIMIT 1
-                """, [camera.rawValue, Self.code(role)], Self.segment)
+                Self.newestSQL, [camera.rawValue, Self.code(role)], Self.segment)
         }
     }
 
@@ -270,7 +304,7 @@ package struct SegmentStore: Sendable {
     /// Segments that were not finished when the program ended: `intended` and `growing`.
     package func unfinished() async throws -> [Segment] {
         try await rows.read("reading unfinished segments") { db in
-            try db.rows("SELECT \(Self.columns) FROM \(Self.source) WHERE s.state <> 2 AND s.state <> 3 ORDER BY s.id", [], Self.segment)
+            try db.rows(Self.unfinishedSQL, [], Self.segment)
         }
     }
 
@@ -287,19 +321,12 @@ package struct SegmentStore: Sendable {
     package func oldest(_ camera: ID<Camera>?, before time: WallTime = WallTime(microseconds: .max), limit: Int) async throws -> [SegmentEntry] {
         try await rows.read("reading segments") { db in
             guard let camera else {
-                return try db.rows(
-                    """
-                    SELECT id, camera_id, path, start_us, bytes, state FROM segments
-                    WHERE state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
-                    """, [time.microseconds, limit], Self.entry)
+                return try db.rows(Self.oldestSQL, [time.microseconds, limit], Self.entry)
             }
             var entries: [SegmentEntry] = []
             for role in StreamRole.allCases {
                 entries += try db.rows(
-                    """
-                    SELECT id, camera_id, path, start_us, bytes, state FROM segments
-                    WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
-                    """, [camera.rawValue, Self.code(role), time.microseconds, limit], Self.entry)
+                    Self.oldestOfCameraSQL, [camera.rawValue, Self.code(role), time.microseconds, limit], Self.entry)
             }
             return Array(entries.sorted { ($0.start, $0.id) < ($1.start, $1.id) }.prefix(limit))
         }
@@ -338,7 +365,7 @@ package struct SegmentStore: Sendable {
     /// Segments whose files are to be unlinked, also those a crash left behind.
     package func garbage(limit: Int = 1000) async throws -> [GarbageSegment] {
         try await rows.read("reading garbage") { db in
-            try db.rows("SELECT id, path FROM segments WHERE state <> 2 AND state = 3 ORDER BY id LIMIT ?", [limit]) {
+            try db.rows(Self.garbageSQL, [limit]) {
                 GarbageSegment(id: ID($0["id"]), path: $0["path"])
             }
         }
@@ -381,10 +408,7 @@ package struct SegmentStore: Sendable {
     /// Bytes of listed segments that began at or after `time`, per camera.
     package func bytes(since time: WallTime) async throws -> [ID<Camera>: Int64] {
         try await rows.read("counting footage") { db in
-            let pairs = try db.rows(
-                "SELECT camera_id, sum(bytes) AS bytes FROM segments WHERE state IN (1, 2) AND start_us >= ? GROUP BY camera_id",
-                [time.microseconds]
-            ) { (ID<Camera>($0["camera_id"]), $0["bytes"] as Int64) }
+            let pairs = try db.rows(Self.bytesSinceSQL, [time.microseconds]) { (ID<Camera>($0["camera_id"]), $0["bytes"] as Int64) }
             return Dictionary(pairs) { $0 + $1 }
         }
     }

@@ -37,7 +37,7 @@ package struct Store: Sendable {
     /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged and
     /// `conflict` when a newer version of the product made it.
     package static func open(at path: String, logger: Logger? = nil) throws -> Store {
-        if let type = FileSystem.networkType(of: path) {
+        if let type = StoreLocation.networkType(of: path) {
             throw NVRError(
                 .unavailable,
                 "the database \(path) lies on a network file system (\(type)), where it would be damaged; put the data directory on a local disk"

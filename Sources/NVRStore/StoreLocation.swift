@@ -3,15 +3,15 @@
 #endif
 
 /// What kind of file system a path lies on, as the kernel tells in /proc/self/mountinfo (proc_pid_mountinfo(5)).
-enum FileSystem {
-    /// File systems whose files live on another machine.
-    static let networkTypes: Set<String> = [
+package enum StoreLocation {
+    /// Names of file systems whose files live on another machine.
+    package static let networkTypes: Set<String> = [
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs",
         "fuse.rclone", "fuse.s3fs", "fuse.davfs", "davfs", "lustre", "beegfs", "fuse.curlftpfs", "fuse.smbnetfs", "fuse.ceph-fuse",
     ]
 
     /// The name of the network file system that `path`, or its folder when the file is still missing, lies on; nil when local.
-    static func networkType(of path: String) -> String? {
+    package static func networkType(of path: String) -> String? {
         guard let mounts = contents(of: "/proc/self/mountinfo") else { return nil }
         let folder = path.lastIndex(of: "/").map { path[..<$0].isEmpty ? "/" : String(path[..<$0]) } ?? "."
         guard let resolved = realPath(path) ?? realPath(folder), let type = type(ofResolved: resolved, mountinfo: mounts) else { return nil }
@@ -19,7 +19,7 @@ enum FileSystem {
     }
 
     /// The type of the innermost mount that holds a resolved path; the last one mounted wins where two share a place.
-    static func type(ofResolved path: String, mountinfo: String) -> String? {
+    package static func type(ofResolved path: String, mountinfo: String) -> String? {
         var best: (length: Int, type: String)?
         for line in mountinfo.split(separator: "\n") {
             let fields = line.split(separator: " ")
