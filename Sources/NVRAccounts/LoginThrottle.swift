@@ -16,6 +16,9 @@ package struct LoginThrottle: Sendable {
 
     package init() {}
 
+    /// Pairs of address and account that are remembered.
+    package var remembered: Int { attempts.count }
+
     /// Counts an attempt. Nil = go on; else seconds after which the next may come, for `Retry-After`.
     package mutating func attempt(address: String, account: String, at time: Int64) -> Int? {
         let address = Self.network(of: address)

@@ -1,0 +1,311 @@
+import Argon2
+import NVRAccounts
+import NVRBase
+import NVRModel
+import NVRStore
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite("Accounts")
+struct AccountsTests {
+    @Test("The first administrator is made once, also when many try at once")
+    func setUp() async throws {
+        let bench = try await Bench()
+        #expect(try await bench.accounts.isSetupRequired())
+        let made = await withTaskGroup(of: Bool.self, returning: Int.self) { group in
+            for number in 0..<8 {
+                group.addTask { (try? await bench.accounts.setUp(username: "admin\(number)", password: goodPassword)) != nil }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(made == 1)
+        #expect(try await !bench.accounts.isSetupRequired())
+        let error = await #expect(throws: NVRError.self) { try await bench.accounts.setUp(username: "x", password: goodPassword) }
+        #expect(error?.kind == .forbidden)
+        #expect(error?.message == "Setup already completed. Users exist.")
+    }
+
+    @Test("Bad names, passwords and addresses are refused")
+    func badInput() async throws {
+        let bench = try await Bench()
+        for (name, password, email) in [
+            ("", goodPassword, nil), (" a", goodPassword, nil), ("a\u{0}", goodPassword, nil), (String(repeating: "x", count: 65), goodPassword, nil),
+            ("admin", "short", nil), ("administrator", "administrator", nil), ("a", goodPassword, "no address"), ("a", goodPassword, "a@b@c"),
+        ] as [(String, String, String?)] {
+            let error = await #expect(throws: NVRError.self) {
+                try await bench.accounts.create(username: name, password: password, email: email, role: .viewer)
+            }
+            #expect(error?.kind == .invalid)
+        }
+        #expect(try await bench.accounts.isSetupRequired())
+    }
+
+    @Test("Right credentials sign in; wrong ones, unknown names and inactive users look alike")
+    func signIn() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        #expect(signIn.user.json["email"] == "admin@example.com")
+        #expect(try await bench.accounts.sessions.signIn(username: "ADMIN", password: goodPassword) != nil)
+        #expect(try await bench.accounts.sessions.signIn(username: "admin", password: "wrong") == nil)
+        #expect(try await bench.accounts.sessions.signIn(username: "nobody", password: goodPassword) == nil)
+        #expect(try await bench.accounts.sessions.signIn(username: "admin", password: String(repeating: "x", count: 100_000)) == nil)
+        let viewer = try await bench.accounts.create(username: "v", password: goodPassword, role: .viewer)
+        _ = try await bench.accounts.update(viewer.id) { $0.isActive = false }
+        #expect(try await bench.accounts.sessions.signIn(username: "v", password: goodPassword) == nil)
+        let hash = try #require(try await bench.store.users.credentials(username: "admin")?.passwordHash)
+        #expect(hash.hasPrefix("$argon2id$v=19$m=64,t=1,p=1$"))
+    }
+
+    @Test("A token is good for seven days, in a header or the cookie, and names its way")
+    func tokens() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        #expect(try await bench.identity(bearer: signIn.accessToken)?.via == .jwt)
+        #expect(try await bench.identity(cookie: signIn.accessToken)?.via == .cookie)
+        #expect(try await bench.identity() == nil)
+        bench.clock.advance(7 * 86_400 - 1)
+        #expect(try await bench.identity(bearer: signIn.accessToken)?.user.username == "admin")
+        bench.clock.advance(1)
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: signIn.accessToken) }
+        #expect(try await bench.identity(cookie: signIn.accessToken) == nil)
+    }
+
+    @Test("The media token opens media routes only")
+    func mediaToken() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        let identity = try #require(try await bench.identity(media: signIn.mediaToken, isMediaRoute: true))
+        #expect(identity.via == .mediaCookie)
+        #expect(identity.cameraForm == .withoutSecrets)
+        #expect(!Access.allows(identity, .administer) && Access.allows(identity, .replay, camera: ID(1)))
+        #expect(try await bench.identity(media: signIn.mediaToken) == nil)
+        #expect(try await bench.identity(cookie: signIn.mediaToken) == nil)
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: signIn.mediaToken) }
+        #expect(try await bench.identity(bearer: signIn.mediaToken, isMediaRoute: true)?.via == .mediaCookie)
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: signIn.mediaToken) }
+    }
+
+    @Test("Signing out, a new password and deactivation end tokens at once; other sessions go on after signing out")
+    func revocation() async throws {
+        let bench = try await Bench()
+        let first = try #require(try await bench.signedIn())
+        let second = try #require(try await bench.accounts.sessions.signIn(username: "admin", password: goodPassword))
+        let identity = try #require(try await bench.identity(bearer: first.accessToken))
+        #expect(try await bench.identity(media: first.mediaToken, isMediaRoute: true) != nil)
+        try await bench.accounts.sessions.signOut(identity)
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: first.accessToken) }
+        #expect(try await bench.identity(media: first.mediaToken, isMediaRoute: true) == nil)
+        #expect(try await bench.accounts.sessions.renew(identity) == nil)
+        #expect(try await bench.identity(bearer: second.accessToken) != nil)
+        let renewed = try #require(try await bench.identity(cookie: second.accessToken))
+        let token = try #require(try await bench.accounts.sessions.renew(renewed)?.accessToken)
+        #expect(try await bench.identity(bearer: token) != nil)
+        _ = try await bench.accounts.setPassword(of: identity.user.id, to: "Another-Passw0rd!")
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: second.accessToken) }
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: token) }
+        #expect(try await bench.accounts.sessions.signIn(username: "admin", password: goodPassword) == nil)
+        #expect(try await bench.accounts.isPassword("Another-Passw0rd!", of: identity.user.id))
+        let viewer = try await bench.accounts.create(username: "v", password: goodPassword, role: .viewer)
+        let third = try #require(try await bench.accounts.sessions.signIn(username: "v", password: goodPassword))
+        #expect(try await bench.identity(bearer: third.accessToken)?.isAdmin == false)
+        _ = try await bench.accounts.update(viewer.id) { $0.role = .admin }
+        #expect(try await bench.identity(bearer: third.accessToken)?.isAdmin == true)
+        _ = try await bench.accounts.update(viewer.id) { $0.isActive = false }
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: third.accessToken) }
+        #expect(try await bench.accounts.delete(viewer.id))
+        #expect(try await !bench.accounts.delete(viewer.id))
+    }
+
+    @Test("What another process revokes is seen within ten seconds")
+    func otherProcess() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        #expect(try await bench.identity(bearer: signIn.accessToken) != nil)
+        try await bench.store.sessions.end(signIn.session.id)
+        bench.clock.advance(10)
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: signIn.accessToken) }
+    }
+
+    @Test("Tokens of another key, another algorithm, a named key or changed bytes are refused")
+    func forgedTokens() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        let other = try await Bench(key: SigningKey(bytes: Array(1...64)), store: bench.store)
+        await #expect(throws: NVRError.self) { try await other.identity(bearer: signIn.accessToken) }
+        let parts = signIn.accessToken.split(separator: ".").map(String.init)
+        // {"alg":"none","typ":"JWT"}, {"alg":"HS512","typ":"JWT"}, {"alg":"RS256","typ":"JWT"}, {"alg":"HS256","kid":"../x"}
+        let headers = [
+            "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0", "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9", "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9",
+            "eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uL3gifQ",
+        ]
+        var forged = ["", ".", "..", "a.b.c", parts[1], parts[0] + "." + parts[1] + ".", String(repeating: "a", count: 10_000), "a.b.c.d", "ü.ü.ü"]
+        for header in headers {
+            forged.append(header + "." + parts[1] + "." + parts[2])
+            forged.append(header + "." + parts[1] + ".")
+        }
+        forged.append(parts[0] + "." + String(parts[1].reversed()) + "." + parts[2])
+        for token in forged {
+            let error = await #expect(throws: NVRError.self, "\(token)") { try await bench.identity(bearer: token) }
+            #expect(error?.message == "Could not validate credentials")
+            #expect(try await bench.identity(cookie: token, media: token, isMediaRoute: true) == nil)
+        }
+    }
+
+    @Test("API keys are 43 URL-safe characters, read only, listed without the key, revoked at once")
+    func apiKeys() async throws {
+        let bench = try await Bench()
+        let user = try #require(try await bench.signedIn()).user
+        let (token, plain) = try await bench.accounts.apiKeys.make(for: user.id, name: "ha", expiresInDays: 1)
+        #expect(plain.utf8.count == 43)
+        #expect(plain.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") })
+        #expect(token.json(plain: plain)["token"] == .string(plain))
+        #expect(token.json()["token"] == .null)
+        let identity = try #require(try await bench.identity(apiKey: plain))
+        #expect(identity.via == .apiKey && identity.cameraForm == .summary)
+        #expect(Access.allows(identity, .view) && Access.allows(identity, .replay) && !Access.allows(identity, .administer))
+        #expect(#expect(throws: NVRError.self) { try Access.demand(identity, .administer) }?.kind == .unauthenticated)
+        #expect(try await bench.accounts.apiKeys.list(of: user.id).first?.lastUsedAt == WallTime(microseconds: bench.clock.wall()))
+        for wrong in ["", "wrong", String(plain.dropLast()) + "!", String(repeating: "a", count: 43)] {
+            let error = await #expect(throws: NVRError.self) { try await bench.identity(apiKey: wrong) }
+            #expect(error?.message == "Not authenticated")
+        }
+        bench.clock.advance(86_400)
+        await #expect(throws: NVRError.self) { try await bench.identity(apiKey: plain) }
+        let (second, again) = try await bench.accounts.apiKeys.make(for: user.id, name: "x", expiresInDays: nil)
+        #expect(try await bench.identity(apiKey: again) != nil)
+        #expect(try await bench.accounts.apiKeys.delete(second.id, of: user.id))
+        await #expect(throws: NVRError.self) { try await bench.identity(apiKey: again) }
+        #expect(try await !bench.accounts.apiKeys.delete(second.id, of: user.id))
+        for (name, days) in [("", 1), ("x", 0), ("x", 100_000), (String(repeating: "x", count: 101), 1)] {
+            await #expect(throws: NVRError.self) { try await bench.accounts.apiKeys.make(for: user.id, name: name, expiresInDays: days) }
+        }
+    }
+
+    @Test("Viewers see and replay; administrators do the rest; restricted users see no camera")
+    func access() throws {
+        var user = User(id: ID(1), username: "v", role: .viewer, createdAt: WallTime(microseconds: 0))
+        let viewer = Identity(user: user, via: .jwt)
+        #expect(Permission.allCases.filter { Access.allows(viewer, $0, camera: ID(1)) } == [.view, .replay])
+        #expect(viewer.cameraForm == .withoutSecrets)
+        let error = #expect(throws: NVRError.self) { try Access.demand(viewer, .administer) }
+        #expect(error?.kind == .forbidden && error?.message == "Admin privileges required")
+        #expect(#expect(throws: NVRError.self) { try Access.demand(nil, .view) }?.kind == .unauthenticated)
+        #expect(Access.visibleCameras(viewer) == nil)
+        user.restrictCameraAccess = true
+        #expect(!Access.allows(Identity(user: user, via: .jwt), .view, camera: ID(1)))
+        #expect(Access.visibleCameras(Identity(user: user, via: .jwt)) == [])
+        user.role = .admin
+        #expect(Permission.allCases.allSatisfy { Access.allows(Identity(user: user, via: .cookie), $0, camera: ID(1)) })
+        user.isActive = false
+        #expect(!Permission.allCases.contains { Access.allows(Identity(user: user, via: .cookie), $0) })
+    }
+
+    @Test("A hash of weaker parameters is made anew at the next sign-in, and the session goes on")
+    func rehash() async throws {
+        let bench = try await Bench()
+        let signIn = try #require(try await bench.signedIn())
+        let stronger = try await Bench(store: bench.store, parameters: PasswordHash.Parameters(memory: 128, passes: 1))
+        #expect(try await stronger.accounts.sessions.signIn(username: "admin", password: goodPassword) != nil)
+        #expect(try await bench.store.users.credentials(username: "admin")?.passwordHash.contains("m=128,") == true)
+        #expect(try await bench.identity(bearer: signIn.accessToken) != nil)
+    }
+}
+
+@Suite("Secrets of the server")
+struct SecretTests {
+    @Test("Password hashes verify, differ by salt, and hostile hashes are refused without effort")
+    func argon2() throws {
+        let hash = try PasswordHash.make("pässword", parameters: cheap)
+        #expect(try PasswordHash.verify("pässword", hash))
+        #expect(try !PasswordHash.verify("password", hash))
+        #expect(try PasswordHash.make("pässword", parameters: cheap) != hash)
+        #expect(PasswordHash.parameters(of: hash) == cheap)
+        #expect(PasswordHash.isWeaker(hash, than: .standard))
+        for hostile in [
+            "", "x", "$argon2id$", "$argon2id$v=19$m=4294967295,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAA", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA",
+            "$argon2id$v=19$m=64,t=4294967295,p=1$AAAAAAAAAAA$AAAAAAAAAAA", "$argon2id$v=19$m=64,t=1$AAAA$AAAA",
+            "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAA$", hash.replacingFirst("v=19", with: "v=16"),
+        ] {
+            #expect(throws: Argon2Error.self, "\(hostile)") { try PasswordHash.verify("x", hostile) }
+        }
+        #expect(try PasswordHash.verify("", PasswordHash.make("", parameters: cheap)))
+    }
+
+    @Test("The standard parameters hash and verify")
+    func standardParameters() throws {
+        let hash = try PasswordHash.make(goodPassword)
+        #expect(hash.hasPrefix("$argon2id$v=19$m=65536,t=2,p=1$"))
+        #expect(try PasswordHash.verify(goodPassword, hash))
+    }
+
+    @Test("A weak SECRET_KEY is refused with a clear text")
+    func weakKey() {
+        for weak in ["short", String(repeating: "a", count: 64), "0101010101010101010101010101010101010101"] {
+            let error = #expect(throws: NVRError.self) { try SigningKey.load(environment: weak, dataDirectory: "/nonexistent") }
+            #expect(error?.kind == .invalid && error?.message.contains("SECRET_KEY") == true && error?.message.contains(weak) == false)
+        }
+        #expect(throws: Never.self) {
+            try SigningKey.load(environment: "8f0c5e1b7a9d4c3e2f6b8a0d1c9e7f5b", dataDirectory: "/nonexistent")
+        }
+    }
+
+    @Test("Without one, a key file of 64 bytes and mode 0600 is made and used again")
+    func keyFile() async throws {
+        var template = Array("/tmp/nvrkey-XXXXXX".utf8CString)
+        let folder = try #require(mkdtemp(&template).map { String(cString: $0) })
+        let path = folder + "/" + SigningKey.fileName
+        defer {
+            unlink(path)
+            rmdir(folder)
+        }
+        let bench = try await Bench(key: try SigningKey.load(environment: nil, dataDirectory: folder))
+        let signIn = try #require(try await bench.signedIn())
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_size == 64 && status.st_mode & 0o777 == 0o600)
+        chmod(path, 0o644)
+        let again = try await Bench(key: try SigningKey.load(environment: "", dataDirectory: folder), store: bench.store)
+        #expect(try await again.identity(bearer: signIn.accessToken) != nil)
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        truncate(path, 5)
+        #expect(throws: NVRError.self) { try SigningKey.load(environment: nil, dataDirectory: folder) }
+        #expect(#expect(throws: NVRError.self) { try SigningKey.load(environment: nil, dataDirectory: folder + "/none") }?.kind == .unavailable)
+    }
+
+    @Test("The set-up code is matched in any case, and nothing else is")
+    func setupCode() {
+        let code = SetupCode()
+        #expect(code.text.count == 9)
+        #expect(code.matches(code.text) && code.matches(code.text.lowercased()) && code.matches(code.text.filter { $0 != "-" }))
+        for wrong in [nil, "", "-", "AAAA-AAAA", code.text + "A", String(code.text.dropLast())] as [String?] { #expect(!code.matches(wrong)) }
+        #expect(SetupCode().text != code.text)
+    }
+
+    @Test("Ten sign-ins a minute per address and account, thirty per address, then a wait; memory stays bounded")
+    func throttle() {
+        var throttle = LoginThrottle()
+        for step in 0..<10 { #expect(throttle.attempt(address: "1.1.1.1", account: "Admin", at: Int64(step) * 1_000_000) == nil) }
+        #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 10_000_000) == 50)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "other", at: 10_000_000) == nil)
+        #expect(throttle.attempt(address: "2.2.2.2", account: "admin", at: 10_000_000) == nil)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_000) == nil)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_001) == 1)
+        throttle.succeeded(address: "1.1.1.1", account: "ADMIN")
+        #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_002) == nil)
+        for account in 0..<30 { _ = throttle.attempt(address: "3.3.3.3", account: "\(account)", at: 0) }
+        #expect(throttle.attempt(address: "3.3.3.3", account: "new", at: 1) == 60)
+        for host in 0..<10 { #expect(throttle.attempt(address: "2001:db8:1:2::\(host)", account: "admin", at: 0) == nil) }
+        #expect(throttle.attempt(address: "2001:db8:1:2:ffff::1", account: "admin", at: 0) == 60)
+        #expect(throttle.attempt(address: "2001:db8:1:3::1", account: "admin", at: 0) == nil)
+        for host in 0..<20_000 { _ = throttle.attempt(address: "h\(host)", account: "a", at: 100_000_000) }
+        #expect(throttle.remembered < 10_000)
+    }
+}
+
+extension String {
+    fileprivate func replacingFirst(_ text: String, with other: String) -> String {
+        split(separator: text, maxSplits: 1).joined(separator: other)
+    }
+}
