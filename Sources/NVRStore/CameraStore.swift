@@ -58,6 +58,7 @@ package struct CameraStore: Sendable {
 
     /// Deletes a camera and gives what it was; nil when there was none. Open events of it end now.
     package func delete(_ id: ID<Camera>, footage: Footage = .keep, at time: WallTime) async throws -> Camera? {
+        if footage == .delete { try await deleteFootageInSteps(of: id) }
         let camera = try await rows.write("deleting a camera") { db in
             guard let camera = try Self.fetch(db, id) else { return Camera?.none }
             try db.run("DELETE FROM cameras WHERE id = ?", [id.rawValue])
@@ -85,7 +86,38 @@ package struct CameraStore: Sendable {
 
     /// Marks all footage and events of a camera for deletion; the camera stays.
     package func cleanUp(_ id: ID<Camera>) async throws {
+        try await deleteFootageInSteps(of: id)
         try await rows.write("deleting the recordings of a camera") { try Self.deleteFootage($0, of: id) }
+    }
+
+    /// Rows per transaction of a large deletion: the recorder waits for one at most.
+    static let step = 2000
+
+    /// Most of a camera's footage, in transactions that keep nobody waiting; the last one, `deleteFootage`, takes what is left.
+    private func deleteFootageInSteps(of id: ID<Camera>) async throws {
+        var isMore = true
+        while isMore {
+            isMore = try await rows.write("deleting events") { db in
+                let ids = try db.rows("SELECT id FROM events WHERE camera_id = ? LIMIT ?", [id.rawValue, Self.step]) { $0["id"] as Int64 }
+                try EventStore.delete(db, ids)
+                return ids.count == Self.step
+            }
+        }
+        for role in StreamRole.allCases {
+            var cursor: Int64? = Int64.min
+            while let start = cursor {
+                cursor = try await rows.write("deleting segments") { db in
+                    let found = try db.rows(
+                        """
+                        SELECT id, start_us FROM segments INDEXED BY segments_by_time
+                        WHERE camera_id = ? AND role = ? AND start_us > ? ORDER BY start_us LIMIT ?
+                        """, [id.rawValue, SegmentStore.code(role), start, Self.step]
+                    ) { (id: $0["id"] as Int64, start: $0["start_us"] as Int64) }
+                    for segment in found { try db.run("UPDATE segments SET state = 3 WHERE id = ? AND state <> 3", [segment.id]) }
+                    return found.count == Self.step ? found.last?.start : nil
+                }
+            }
+        }
     }
 
     /// Gives cameras the places of their ids in the list; others keep theirs. Ids that do not exist are passed over.

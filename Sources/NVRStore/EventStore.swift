@@ -228,20 +228,47 @@ package struct EventStore: Sendable {
         return deletion
     }
 
-    /// Deletes every event that has ended and all finished footage that is left without one. Gives the number of events.
+    /// Deletes every event that has ended and all finished footage that is left without one, in transactions that keep the
+    /// recorder from waiting. Gives the number of events.
     package func deleteAll() async throws -> Int {
-        try await rows.write("deleting all events") { db in
-            let ended = "end_us IS NOT NULL OR medium = 1"
-            let count = try db.row("SELECT count(*) AS count FROM events WHERE \(ended)") { $0["count"] as Int } ?? 0
-            try Self.forgetPictures(db, where: ended, [])
-            try db.run("DELETE FROM events WHERE \(ended)")
-            try db.run(
-                """
-                UPDATE segments SET state = 3 WHERE state = 2 AND NOT EXISTS (
-                    SELECT 1 FROM events WHERE medium = 0 AND events.end_us IS NULL AND events.camera_id = segments.camera_id
-                        AND events.start_us < segments.end_us)
-                """)
-            return count
+        var count = 0
+        var cursor: Int64? = 0
+        while let last = cursor {
+            let (deleted, next) = try await rows.write("deleting all events") { db in
+                let ids = try db.rows(
+                    "SELECT id FROM events WHERE id > ? AND (end_us IS NOT NULL OR medium = 1) ORDER BY id LIMIT ?",
+                    [last, CameraStore.step]) { $0["id"] as Int64 }
+                try Self.delete(db, ids)
+                return (ids.count, ids.count == CameraStore.step ? ids.last : nil)
+            }
+            count += deleted
+            cursor = next
+        }
+        cursor = 0
+        while let last = cursor {
+            cursor = try await rows.write("deleting all footage") { db in
+                let ids = try db.rows("SELECT id FROM segments WHERE id > ? AND state = 2 ORDER BY id LIMIT ?", [last, CameraStore.step]) {
+                    $0["id"] as Int64
+                }
+                for id in ids {
+                    try db.run(
+                        """
+                        UPDATE segments SET state = 3 WHERE id = ? AND NOT EXISTS (
+                            SELECT 1 FROM events WHERE events.medium = 0 AND events.end_us IS NULL
+                                AND events.camera_id = segments.camera_id AND events.start_us < segments.end_us)
+                        """, [id])
+                }
+                return ids.count == CameraStore.step ? ids.last : nil
+            }
+        }
+        return count
+    }
+
+    /// Deletes rows; their pictures go on the list of files to unlink.
+    static func delete(_ db: Database, _ ids: [Int64]) throws {
+        for id in ids {
+            try forgetPictures(db, where: "id = ?", [id])
+            try db.run("DELETE FROM events WHERE id = ?", [id])
         }
     }
 

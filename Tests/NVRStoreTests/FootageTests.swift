@@ -199,6 +199,21 @@ struct FootageTests {
         #expect(try await store.events.count(EventFilter(range: all)) == nil)
     }
 
+    @Test("A camera with more rows than a transaction takes is emptied, others keep theirs")
+    func largeDeletion() async throws {
+        let store = try Store.inMemory()
+        try await store.events.fillForTests(cameras: 2, count: 9000)
+        for start in 0..<2100 { _ = try await store.segments.intend(draft(cameraA, Double(start)), isContinuous: false) }
+        let kept = try await store.segments.make(cameraB, 0, 60)
+        try await store.cameras.cleanUp(cameraA)
+        #expect(try await store.events.totals().map(\.count) == [4500])
+        #expect(try await store.segments.garbage(limit: 5000).count == 2100)
+        #expect(try await store.segments.get(kept)?.state == .finished)
+        #expect(try await store.events.deleteAll() == 4500)
+        #expect(try await store.segments.get(kept)?.state == .garbage)
+        #expect(try await store.problems().isEmpty)
+    }
+
     @Test("Events change and end; changes are announced")
     func changes() async throws {
         let store = try Store.inMemory()
