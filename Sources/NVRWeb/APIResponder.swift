@@ -158,7 +158,7 @@ package enum SecurityHeaders {
         response.headers[.contentSecurityPolicy] = contentSecurityPolicy
         response.headers[.referrerPolicy] = "same-origin"
         response.headers[.permissionsPolicy] = "camera=(), microphone=(), geolocation=()"
-        response.headers[.crossOriginResourcePolicy] = response.headers[.accessControlAllowOrigin] == nil ? "same-origin" : "cross-origin"
+        response.headers[.crossOriginResourcePolicy] = response.headers[.accessControlAllowOrigin] == nil ? "same-site" : "cross-origin"
         // A browser that believes this over plain HTTP would lock people out of servers without TLS.
         if isSecure { response.headers[.strictTransportSecurity] = "max-age=31536000; includeSubDomains" }
     }

@@ -19,6 +19,13 @@ package enum LocalDay {
         Int(fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_hour)
     }
 
+    /// The last full hour that the wall showed; zones need not be whole hours from UTC.
+    package static func startOfHour(at time: WallTime) -> WallTime {
+        let (second, micros) = time.microseconds.flooredDivision(by: 1_000_000)
+        let fields = fields(atSecond: second)
+        return time.advanced(byMicroseconds: -(Int64(fields.tm_min) * 60 + Int64(fields.tm_sec)) * 1_000_000 - micros)
+    }
+
     /// Seconds UTC of the first instant of `date`. Local dates never run backwards within the searched half day on either side of
     /// the guess, so a bisection finds it, also where midnight does not exist (clocks go forward at 00:00) or comes twice.
     private static func start(of date: CivilDate) -> Int64 {

@@ -186,14 +186,14 @@ package struct Statistics: Sendable {
     /// `0d 0h 2m`.
     package var uptimeText: String { "\(uptime / 86_400)d \(uptime / 3600 % 24)h \(uptime / 60 % 60)m" }
 
-    private static func rounded(_ value: Double?, _ digits: Int) -> JSONValue {
+    static func rounded(_ value: Double?, _ digits: Int) -> JSONValue {
         guard let value, value.isFinite else { return .null }
         let scale = digits == 1 ? 10.0 : 100.0
         return .number((value * scale).rounded() / scale)
     }
 
     private static func gigabytes(_ bytes: Int64?, _ digits: Int) -> JSONValue { rounded(bytes.map { Double($0) / 1_073_741_824 }, digits) }
-    private static func megabytes(_ bytes: Int64?) -> JSONValue { rounded(bytes.map { Double($0) / 1_048_576 }, 1) }
+    static func megabytes(_ bytes: Int64?) -> JSONValue { rounded(bytes.map { Double($0) / 1_048_576 }, 1) }
 
     private static func percent(_ part: Int64, of whole: Int64?) -> JSONValue {
         guard let whole, whole > 0 else { return .null }

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 package import NVRAccounts
 package import NVRBase
+import NVRModel
 package import NVRStore
 import ServiceLifecycle
 
@@ -75,6 +76,7 @@ package final class WebServer: Service {
     private let dependencies: WebDependencies
     private let threads: NIOThreadPool
     private let shutdown: ShutdownSwitch
+    private let history = ResourceHistory()
     private let onRunning: @Sendable (_ port: Int) async -> Void
 
     /// `onRunning` hears the port once the server listens.
@@ -88,7 +90,7 @@ package final class WebServer: Service {
         let authentication = Authentication(
             authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed)
         responder = APIResponder(
-            table: APIRouter.table(dependencies, authentication, threads), authentication: authentication,
+            table: APIRouter.table(dependencies, authentication, threads, history), authentication: authentication,
             settings: dependencies.settings, shutdown: shutdown)
     }
 
@@ -109,6 +111,8 @@ package final class WebServer: Service {
                 availableConnectionsDelegate: .maximum(settings.mostConnections, logger: dependencies.logger)),
             onServerRunning: { channel in await port(channel.localAddress?.port ?? settings.port) }, logger: dependencies.logger)
         let shutdown = shutdown
+        let clock = dependencies.clock
+        let history = history
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             group.addTask {
@@ -116,6 +120,14 @@ package final class WebServer: Service {
                 guard (try? await gracefulShutdown()) != nil else { return }
                 shutdown.turnOn()
                 try? await Task.sleep(for: Self.farewell)
+            }
+            group.addTask {
+                let load = HostLoad()
+                while true {
+                    history.add(load.reading(at: clock.monotonic()), at: WallTime(microseconds: clock.wall()))
+                    // Thrown by the cancellation that ends the group.
+                    guard (try? await Task.sleep(for: .seconds(ResourceHistory.interval))) != nil else { return }
+                }
             }
             _ = try await group.next()
             group.cancelAll()

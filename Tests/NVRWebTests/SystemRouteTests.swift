@@ -68,6 +68,34 @@ import Testing
         #expect(try await web.send(.get, "/stats", try await web.apiKey()).status == 200)
     }
 
+    @Test("The last day is told hour by hour, the running hour last")
+    func history() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        web.world.change { $0.wall = 1_795_000_000_000_000 }
+        _ = try await web.event(at: 1_795_000_000_000_000 - 1_000_000)
+        _ = try await web.event(at: 1_795_000_000_000_000 - 7_200_000_000, .snapshot, .manual, picture: "1/a.jpg")
+        _ = try await web.event(at: 1_795_000_000_000_000 - 90_000_000_000)
+        let hours = try #require(try await web.send(.get, "/stats/history", admin).json.array)
+        #expect(hours.count == 25 && hours.allSatisfy { $0.object?.keys == ["time", "events", "videos"] })
+        #expect(hours[24]["events"] == 1 && hours[24]["videos"] == 1)
+        #expect(hours[22]["events"] == 1 && hours[22]["videos"] == 0)
+        #expect(hours.reduce(0) { $0 + ($1["events"] == 1 ? 1 : 0) } == 2)
+    }
+
+    @Test("The history of the load is bounded and says null for what is not there")
+    func resourceHistory() throws {
+        let history = ResourceHistory()
+        for minute in 0..<(ResourceHistory.capacity + 5) { history.add(HostLoad.Reading(), at: WallTime(microseconds: Int64(minute) * 60_000_000)) }
+        let samples = try #require(history.json.array)
+        #expect(samples.count == ResourceHistory.capacity && samples.first?["timestamp"] == "1970-01-01T00:05:00Z")
+        #expect(
+            samples.first?.object?.keys == [
+                "timestamp", "cpu_percent", "memory_mb", "backend_cpu", "engine_cpu", "backend_mem_mb", "engine_mem_mb", "network_recv_mbps",
+                "network_sent_mbps",
+            ])
+    }
+
     @Test("Metrics are there only when they are switched on")
     func metrics() async throws {
         #expect(try await WebFixture().send(.get, "/metrics").status == 404)

@@ -17,6 +17,7 @@ struct SystemRoutes: Sendable {
     let settings: WebSettings
     let ui: StaticUI
     let load: HostLoad
+    let history: ResourceHistory
     let threads: NIOThreadPool
     let clock: any NVRClock
 
@@ -28,6 +29,8 @@ struct SystemRoutes: Sendable {
             Route(.get, "/health", .anonymous, health),
             Route(.get, "/metrics", .anonymous, metrics),
             Route(.get, "/stats", .userOrKey, stats),
+            Route(.get, "/stats/history", .userOrKey, activity),
+            Route(.get, "/stats/resources-history", .userOrKey) { _ in Response(json: history.json) },
         ]
     }
 
@@ -59,6 +62,24 @@ struct SystemRoutes: Sendable {
     private func stats(_ call: Call) async throws -> Response {
         let caller = try call.requireCaller()
         return Response(json: try await statistics(for: caller).json)
+    }
+
+    /// Events of the last day by the hour in which they began, on the hours of the server's clock; the running hour is the last.
+    private func activity(_ call: Call) async throws -> Response {
+        let allowed = Access.visibleCameras(try call.requireCaller())
+        let hour: Int64 = 3_600_000_000
+        let now = WallTime(microseconds: clock.wall())
+        let newest = LocalDay.startOfHour(at: now)
+        var hours: [JSONValue] = []
+        for back in stride(from: Int64(24), through: 0, by: -1) {
+            let start = newest.advanced(byMicroseconds: -back * hour)
+            var filter = EventFilter(allowed: allowed, range: TimeRange(start: start, end: start.advanced(byMicroseconds: hour)), limit: 0)
+            let events = try await store.events.count(filter)
+            filter.medium = .video
+            let videos = try await store.events.count(filter)
+            hours.append(["time": .string("\(padded(Int64(LocalDay.hour(at: start)), 2)):00"), "events": JSONValue(events), "videos": JSONValue(videos)])
+        }
+        return Response(json: .array(hours))
     }
 
     private func metrics(_ call: Call) async throws -> Response {
