@@ -1,13 +1,13 @@
 import Crypto
 
 /// One challenge of a WWW-Authenticate field (RFC 7235 section 2.1).
-struct AuthenticationChallenge: Equatable {
-    enum Algorithm: Equatable {
+package struct AuthenticationChallenge: Equatable {
+    package enum Algorithm: Equatable {
         case md5
         case sha256
 
         /// Lower-case hexadecimal hash of the text's UTF-8.
-        func hash(_ text: String) -> String {
+        package func hash(_ text: String) -> String {
             switch self {
             case .md5: Text.hexEncoded(Insecure.MD5.hash(data: Array(text.utf8)))
             case .sha256: Text.hexEncoded(SHA256.hash(data: Array(text.utf8)))
@@ -15,22 +15,27 @@ struct AuthenticationChallenge: Equatable {
         }
     }
 
-    enum Scheme: Equatable {
+    package enum Scheme: Equatable {
         case basic
         case digest(Algorithm, isSession: Bool)
     }
 
-    var scheme: Scheme
-    var realm: String
-    var nonce = ""
-    var opaque: String?
+    package var scheme: Scheme
+    package var realm: String
+    package var nonce = ""
+    package var opaque: String?
     /// As the server spelled it, to be repeated; nil when it gave none.
-    var algorithmText: String?
-    var offersAuth = false
-    var isStale = false
+    package var algorithmText: String?
+    package var offersAuth = false
+    package var isStale = false
+
+    package init(scheme: Scheme, realm: String) {
+        self.scheme = scheme
+        self.realm = realm
+    }
 
     /// Higher is better.
-    var strength: Int {
+    package var strength: Int {
         switch scheme {
         case .basic: 0
         case .digest(.md5, _): 1
@@ -39,7 +44,7 @@ struct AuthenticationChallenge: Equatable {
     }
 
     /// The challenges of all fields that we can meet, the strongest first.
-    static func parse(_ values: [String]) -> [AuthenticationChallenge] {
+    package static func parse(_ values: [String]) -> [AuthenticationChallenge] {
         values.prefix(16).flatMap { parseOne($0) }.enumerated()
             .sorted { ($0.element.strength, $1.offset) > ($1.element.strength, $0.offset) }.map(\.element)
     }
@@ -75,9 +80,13 @@ struct AuthenticationChallenge: Equatable {
         let offered = parameters["qop"]?.split(separator: ",").map { Text.trimmed($0).lowercased() }
         // Only qop=auth-int is something we do not do.
         if let offered, !offered.isEmpty, !offered.contains("auth") { return nil }
-        return AuthenticationChallenge(
-            scheme: algorithm, realm: realm, nonce: nonce, opaque: parameters["opaque"], algorithmText: parameters["algorithm"],
-            offersAuth: offered?.contains("auth") ?? false, isStale: Text.same(parameters["stale"] ?? "", "true"))
+        var challenge = AuthenticationChallenge(scheme: algorithm, realm: realm)
+        challenge.nonce = nonce
+        challenge.opaque = parameters["opaque"]
+        challenge.algorithmText = parameters["algorithm"]
+        challenge.offersAuth = offered?.contains("auth") ?? false
+        challenge.isStale = Text.same(parameters["stale"] ?? "", "true")
+        return challenge
     }
 
     /// Tokens, quoted strings and the commas and spaces between them.
@@ -138,30 +147,30 @@ struct AuthenticationChallenge: Equatable {
 }
 
 /// Meets challenges with one pair of credentials (RFC 7616, RFC 7617, RFC 2617). A value confined to one session.
-struct Authenticator {
+package struct Authenticator {
     private let credentials: RTSPCredentials
-    private(set) var challenge: AuthenticationChallenge?
+    package private(set) var challenge: AuthenticationChallenge?
     private var nonceCount: UInt32 = 0
     private let makeNonce: () -> String
 
     /// `clientNonce` is for tests; random otherwise.
-    init(_ credentials: RTSPCredentials, clientNonce: @escaping () -> String = Authenticator.randomNonce) {
+    package init(_ credentials: RTSPCredentials, clientNonce: @escaping () -> String = Authenticator.randomNonce) {
         self.credentials = credentials
         makeNonce = clientNonce
     }
 
-    static func randomNonce() -> String {
+    package static func randomNonce() -> String {
         Text.hexEncoded((0..<16).map { _ in UInt8.random(in: 0...255) })
     }
 
     /// Takes a challenge to meet with the next request.
-    mutating func accept(_ challenge: AuthenticationChallenge) {
+    package mutating func accept(_ challenge: AuthenticationChallenge) {
         self.challenge = challenge
         nonceCount = 0
     }
 
     /// The value of the Authorization field, nil before any challenge.
-    mutating func authorization(method: String, url: String) -> String? {
+    package mutating func authorization(method: String, url: String) -> String? {
         guard let challenge else { return nil }
         switch challenge.scheme {
         case .basic:

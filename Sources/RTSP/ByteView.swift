@@ -1,47 +1,47 @@
 /// A borrowed run of bytes with checked access: the parsers' window on a received packet.
 /// Never stored beyond the call that got it; the memory belongs to the caller.
-struct ByteView {
-    let base: UnsafeRawPointer
-    let count: Int
+package struct ByteView {
+    package let base: UnsafeRawPointer
+    package let count: Int
 
     /// A valid pointer for views without bytes; never read. Safe: immutable after initialization.
     private nonisolated(unsafe) static let nowhere = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
 
-    static var empty: ByteView { ByteView(base: nowhere, count: 0) }
+    package static var empty: ByteView { ByteView(base: nowhere, count: 0) }
 
-    init(base: UnsafeRawPointer, count: Int) {
+    package init(base: UnsafeRawPointer, count: Int) {
         self.base = base
         self.count = count
     }
 
-    init(_ buffer: UnsafeRawBufferPointer) {
+    package init(_ buffer: UnsafeRawBufferPointer) {
         self.init(base: buffer.baseAddress ?? ByteView.nowhere, count: buffer.baseAddress == nil ? 0 : buffer.count)
     }
 
-    var isEmpty: Bool { count == 0 }
+    package var isEmpty: Bool { count == 0 }
 
     /// The byte at `index`, which the caller has checked to be inside; checked again here so that a mistake can never
     /// read foreign memory.
     @inline(__always)
-    subscript(index: Int) -> UInt8 {
+    package subscript(index: Int) -> UInt8 {
         precondition(index >= 0 && index < count)
         return base.load(fromByteOffset: index, as: UInt8.self)
     }
 
     @inline(__always)
-    func bigEndian16(at index: Int) -> UInt16 {
+    package func bigEndian16(at index: Int) -> UInt16 {
         UInt16(self[index]) << 8 | UInt16(self[index + 1])
     }
 
     @inline(__always)
-    func bigEndian32(at index: Int) -> UInt32 {
+    package func bigEndian32(at index: Int) -> UInt32 {
         precondition(index >= 0 && index <= count - 4)
         return UInt32(bigEndian: base.loadUnaligned(fromByteOffset: index, as: UInt32.self))
     }
 
     /// The bytes from `offset` on; empty when there are none.
     @inline(__always)
-    func dropFirst(_ offset: Int) -> ByteView {
+    package func dropFirst(_ offset: Int) -> ByteView {
         guard offset > 0 else { return self }
         guard offset < count else { return .empty }
         return ByteView(base: base + offset, count: count - offset)
@@ -49,21 +49,21 @@ struct ByteView {
 
     /// At most the first `length` bytes.
     @inline(__always)
-    func prefix(_ length: Int) -> ByteView {
+    package func prefix(_ length: Int) -> ByteView {
         ByteView(base: base, count: max(0, min(length, count)))
     }
 
     /// A copy of the bytes.
-    var array: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
+    package var array: [UInt8] { Array(UnsafeRawBufferPointer(start: base, count: count)) }
 
     /// Whether the bytes equal those of `other`.
-    func elementsEqual(_ other: [UInt8]) -> Bool {
+    package func elementsEqual(_ other: [UInt8]) -> Bool {
         count == other.count && UnsafeRawBufferPointer(start: base, count: count).elementsEqual(other)
     }
 }
 
 /// Reads bits from the most significant one on; optionally steps over the emulation-prevention bytes of H.264/H.265.
-struct BitReader {
+package struct BitReader {
     private let view: ByteView
     private let unescapes: Bool
     private var index = 0
@@ -71,7 +71,7 @@ struct BitReader {
     private var current: UInt8 = 0
     private var left = 0
 
-    init(_ view: ByteView, unescaping: Bool = false) {
+    package init(_ view: ByteView, unescaping: Bool = false) {
         self.view = view
         unescapes = unescaping
     }
@@ -93,17 +93,17 @@ struct BitReader {
     }
 
     /// Bits not yet read, emulation-prevention bytes included.
-    var bitsLeft: Int { (view.count - index) * 8 + left }
+    package var bitsLeft: Int { (view.count - index) * 8 + left }
 
     /// The next bit, nil at the end.
-    mutating func bit() -> UInt32? {
+    package mutating func bit() -> UInt32? {
         if left == 0, !loadByte() { return nil }
         left -= 1
         return UInt32((current >> UInt8(left)) & 1)
     }
 
     /// The next `count` (at most 32) bits as a number, nil at the end.
-    mutating func bits(_ count: Int) -> UInt32? {
+    package mutating func bits(_ count: Int) -> UInt32? {
         var value: UInt32 = 0
         for _ in 0..<max(0, min(count, 32)) {
             guard let bit = bit() else { return nil }
@@ -113,13 +113,13 @@ struct BitReader {
     }
 
     /// Steps over `count` bits; false when there are fewer.
-    mutating func skip(_ count: Int) -> Bool {
+    package mutating func skip(_ count: Int) -> Bool {
         for _ in 0..<max(0, count) where bit() == nil { return false }
         return true
     }
 
     /// An unsigned Exp-Golomb number (H.264 section 9.1), nil at the end or above 2^32 - 2.
-    mutating func exponentialGolomb() -> UInt32? {
+    package mutating func exponentialGolomb() -> UInt32? {
         var leading = 0
         while true {
             guard let bit = bit() else { return nil }

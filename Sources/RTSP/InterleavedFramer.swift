@@ -1,5 +1,5 @@
 /// Takes what an `InterleavedFramer` cuts out of a connection.
-protocol InterleavedSink: AnyObject {
+package protocol InterleavedSink: AnyObject {
     /// One `$` frame; the bytes are borrowed.
     func frame(channel: UInt8, _ bytes: ByteView)
     func message(_ message: RTSPMessage)
@@ -12,24 +12,26 @@ protocol InterleavedSink: AnyObject {
 /// Cuts a connection's bytes into `$` frames (RFC 2326 section 10.12) and messages, in any mixture.
 /// Frames are handed out where they lie in the receive buffer; only one that a read has cut in two is put together first.
 /// Once media flow, garbage is stepped over until something makes sense again. Confined to the session's event loop.
-final class InterleavedFramer {
-    enum Failure: Error {
+package final class InterleavedFramer {
+    package enum Failure: Error {
         case garbage
         case tooLarge
     }
 
     /// Garbage that is stepped over in one go while media flow; none before that.
-    static let maximumGarbage = 256 << 10
+    package static let maximumGarbage = 256 << 10
+
+    package init() {}
 
     /// Whether media flow, so that a connection with a hiccup is worth resynchronising.
-    var toleratesGarbage = false
+    package var toleratesGarbage = false
     /// The beginning of a frame or message whose rest has not come.
     private var carry: [UInt8] = []
     private var searched = 0
     private var garbageRun = 0
 
     /// Forgets everything, for a new connection.
-    func reset() {
+    package func reset() {
         carry.removeAll(keepingCapacity: true)
         searched = 0
         garbageRun = 0
@@ -37,7 +39,7 @@ final class InterleavedFramer {
     }
 
     /// Hands out everything that is complete; throws when the connection makes no sense any more.
-    func consume(_ bytes: ByteView, _ sink: some InterleavedSink) throws(Failure) {
+    package func consume(_ bytes: ByteView, _ sink: some InterleavedSink) throws(Failure) {
         var rest = bytes
         while !carry.isEmpty, rest.count > 0 {
             guard carry[0] == UInt8(ascii: "$") else {

@@ -3,8 +3,13 @@ import Synchronization
 
 /// What a `LoopTicker` reads. Called on the event loop only.
 protocol PacedReader: AnyObject {
-    /// Time to read; `now` in monotonic microseconds, `buffer` for the length of the call.
-    func tick(now: Int64, buffer: UnsafeMutableRawBufferPointer)
+    /// Time to read everything there is and to look at deadlines; `now` in monotonic microseconds, `buffer` for the
+    /// length of the call. A live reader is armed and only looks at its deadlines.
+    func tick(now: Int64, isLive: Bool, buffer: UnsafeMutableRawBufferPointer)
+    /// Wait for bytes and read them as they come, once.
+    func arm()
+    /// Whether it has read since it was armed.
+    var wantsArming: Bool { get }
 }
 
 /// The monotonic clock of arrivals.
@@ -15,6 +20,9 @@ enum MonotonicClock {
 }
 
 /// One timer per event loop that reads all sessions of the loop together, so that the loop wakes up once for all of them.
+///
+/// Sessions nobody watches are read at every tick, whatever came or did not: one system call each. Live ones wait for
+/// their socket, so that the first bytes of a picture wake the loop, and wait again at most 5 ms later.
 ///
 /// `@unchecked Sendable`: everything but the registry is touched on its event loop only.
 final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
@@ -32,7 +40,9 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
     private let loop: any EventLoop
     private var entries: [Entry] = []
     private var idleDue: Int64 = 0
+    private var armDue: Int64 = .max
     private var scheduled: NIOScheduledCallback?
+    private var scheduledFor: Int64 = .max
     private var isTicking = false
     /// What all readers of the loop read into, one after the other; pages that bursts never reach cost nothing.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
@@ -63,7 +73,7 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
         pace.addListener(ObjectIdentifier(reader)) { [loop] in
             loop.execute { listener.ticker?.tickNow() }
         }
-        if scheduled == nil, !isTicking { tickNow() }
+        tickNow()
     }
 
     func remove(_ reader: any PacedReader) {
@@ -73,18 +83,28 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
         if entries.isEmpty {
             scheduled?.cancel()
             scheduled = nil
+            scheduledFor = .max
             Self.registry.withLock { $0[ObjectIdentifier(loop)] = nil }
         }
     }
 
+    /// A live reader has read what it was armed for.
+    func readerDisarmed() {
+        guard armDue == .max else { return }
+        armDue = MonotonicClock.now + Self.liveInterval
+        if !isTicking { schedule(MonotonicClock.now) }
+    }
+
+    /// Whatever was planned, look at everything now: a pace changed or a reader came.
     private func tickNow() {
-        scheduled?.cancel()
-        scheduled = nil
+        idleDue = 0
+        armDue = 0
         tick()
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
         scheduled = nil
+        scheduledFor = .max
         tick()
     }
 
@@ -93,21 +113,30 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
         isTicking = true
         let now = MonotonicClock.now
         let isIdleDue = now >= idleDue
+        let isArmDue = now >= armDue
         if isIdleDue { idleDue = now + Self.idleInterval }
-        var hasLive = false
+        if isArmDue { armDue = .max }
         for entry in entries {
             let isLive = entry.pace.isLive
-            if isLive { hasLive = true }
-            if isLive || isIdleDue { entry.reader.tick(now: now, buffer: buffer) }
+            if isIdleDue { entry.reader.tick(now: now, isLive: isLive, buffer: buffer) }
+            if isArmDue, isLive, entry.reader.wantsArming { entry.reader.arm() }
         }
         isTicking = false
+        schedule(now)
+    }
+
+    private func schedule(_ now: Int64) {
         guard !entries.isEmpty else { return }
-        let wait = hasLive ? Self.liveInterval : max(1_000, idleDue - now)
+        let due = min(idleDue, armDue)
+        guard due < scheduledFor || scheduled == nil else { return }
+        scheduled?.cancel()
         do {
-            scheduled = try loop.scheduleCallback(in: .microseconds(wait), handler: self)
+            scheduled = try loop.scheduleCallback(in: .microseconds(max(500, due - now)), handler: self)
+            scheduledFor = due
         } catch {
             // The loop is shutting down, and its channels with it.
             scheduled = nil
+            scheduledFor = .max
         }
     }
 }

@@ -57,7 +57,7 @@ package struct MediaBytes: Sendable {
 
 /// Assembles one unit after the other at the end of a chunk, moving to a fresh chunk when the current one is full.
 /// Owned by one depacketizer; bytes of the unit in progress may be taken back, published ones may not.
-struct ChunkWriter {
+package struct ChunkWriter {
     private var chunk: MediaChunk?
     private var start = 0
     private var end = 0
@@ -65,17 +65,17 @@ struct ChunkWriter {
     private let unitLimit: Int
 
     /// `preferredCapacity`: bytes per chunk; `unitLimit`: the most bytes one unit may have.
-    init(preferredCapacity: Int, unitLimit: Int) {
+    package init(preferredCapacity: Int, unitLimit: Int) {
         self.preferredCapacity = preferredCapacity
         self.unitLimit = unitLimit
     }
 
     /// Bytes of the unit in progress.
-    var count: Int { end - start }
+    package var count: Int { end - start }
 
     /// Makes room for `extra` more bytes of this unit; false when the unit would grow past its limit.
     @inline(__always)
-    mutating func reserve(_ extra: Int) -> Bool {
+    package mutating func reserve(_ extra: Int) -> Bool {
         if let chunk, extra <= chunk.capacity &- end, count &+ extra <= unitLimit { return true }
         return grow(extra)
     }
@@ -99,7 +99,7 @@ struct ChunkWriter {
 
     /// Appends the bytes; false when the unit would grow past its limit (nothing is written then).
     @inline(__always)
-    mutating func append(_ view: ByteView) -> Bool {
+    package mutating func append(_ view: ByteView) -> Bool {
         guard view.count > 0 else { return true }
         guard reserve(view.count), let chunk else { return false }
         (chunk.base + end).copyMemory(from: view.base, byteCount: view.count)
@@ -108,7 +108,7 @@ struct ChunkWriter {
     }
 
     /// Appends one byte; false when the unit would grow past its limit.
-    mutating func append(_ byte: UInt8) -> Bool {
+    package mutating func append(_ byte: UInt8) -> Bool {
         guard reserve(1), let chunk else { return false }
         chunk.base.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
         end += 1
@@ -116,7 +116,7 @@ struct ChunkWriter {
     }
 
     /// Appends a 32-bit big-endian number; false when the unit would grow past its limit.
-    mutating func append(bigEndian value: UInt32) -> Bool {
+    package mutating func append(bigEndian value: UInt32) -> Bool {
         guard reserve(4), let chunk else { return false }
         (chunk.base + end).storeBytes(of: value.bigEndian, as: UInt32.self)
         end += 4
@@ -124,24 +124,24 @@ struct ChunkWriter {
     }
 
     /// Writes a 32-bit big-endian number over four bytes of the unit in progress.
-    mutating func patch(bigEndian value: UInt32, at offset: Int) {
+    package mutating func patch(bigEndian value: UInt32, at offset: Int) {
         guard let chunk, offset >= 0, offset + 4 <= count else { return }
         (chunk.base + start + offset).storeBytes(of: value.bigEndian, as: UInt32.self)
     }
 
     /// Takes bytes of the unit in progress back so that `count` bytes remain.
-    mutating func truncate(to count: Int) {
+    package mutating func truncate(to count: Int) {
         if count >= 0, count < self.count { end = start + count }
     }
 
     /// The bytes of the unit in progress from `offset` on. Valid until the next mutation.
-    func view(from offset: Int) -> ByteView {
+    package func view(from offset: Int) -> ByteView {
         guard let chunk, offset >= 0, offset <= count else { return .empty }
         return ByteView(base: UnsafeRawPointer(chunk.base + start + offset), count: count - offset)
     }
 
     /// Ends the unit and hands its bytes out; nil when it is empty.
-    mutating func publish() -> MediaBytes? {
+    package mutating func publish() -> MediaBytes? {
         guard let chunk, count > 0 else { return nil }
         let bytes = MediaBytes(chunk: chunk, offset: start, count: count)
         start = end

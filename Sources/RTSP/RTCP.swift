@@ -1,13 +1,13 @@
 /// RTCP (RFC 3550 section 6): what is read of it, and the reports that are sent.
-enum RTCP {
-    enum Packet: Equatable {
+package enum RTCP {
+    package enum Packet: Equatable {
         /// NTP time as sent: seconds since 1900 and their fraction, 32 bits each.
         case senderReport(ssrc: UInt32, ntp: UInt64, rtpTimestamp: UInt32)
         case bye(ssrcs: [UInt32])
     }
 
     /// Takes a compound packet apart; nil when its lengths make no sense. What stands before the nonsense is not used.
-    static func parse(_ bytes: ByteView) -> [Packet]? {
+    package static func parse(_ bytes: ByteView) -> [Packet]? {
         var packets: [Packet] = []
         var rest = bytes
         while rest.count > 0 {
@@ -32,7 +32,7 @@ enum RTCP {
 
     /// UTC microseconds since 1970 of an NTP time; nil when the server sent none. Times before 1968 are taken to lie
     /// beyond the wrap of 2036.
-    static func microseconds(ntp: UInt64) -> Int64? {
+    package static func microseconds(ntp: UInt64) -> Int64? {
         guard ntp != 0 else { return nil }
         var seconds = Int64(ntp >> 32)
         if seconds < 0x8000_0000 { seconds += 1 << 32 }
@@ -41,15 +41,20 @@ enum RTCP {
     }
 
     /// What the last sender report contributes to a receiver report.
-    struct LastReport: Equatable {
+    package struct LastReport: Equatable {
         /// The middle 32 bits of its NTP time.
-        var ntpMiddle: UInt32
+        package var ntpMiddle: UInt32
         /// Microseconds since it came.
-        var age: Int64
+        package var age: Int64
+
+        package init(ntpMiddle: UInt32, age: Int64) {
+            self.ntpMiddle = ntpMiddle
+            self.age = age
+        }
     }
 
     /// A compound packet: a receiver report about one source (none when nothing came yet) and our CNAME.
-    static func receiverReport(
+    package static func receiverReport(
         from ssrc: UInt32, cname: String, about source: (ssrc: UInt32, report: RTPReception.Report)?, last: LastReport?
     ) -> [UInt8] {
         var out: [UInt8] = [source == nil ? 0x80 : 0x81, 201]

@@ -1,15 +1,15 @@
 /// One RTP packet (RFC 3550 section 5.1), borrowed from the receive buffer.
-struct RTPPacket {
-    var payloadType: UInt8
-    var marker: Bool
-    var sequence: UInt16
-    var timestamp: UInt32
-    var ssrc: UInt32
-    var payload: ByteView
+package struct RTPPacket {
+    package var payloadType: UInt8
+    package var marker: Bool
+    package var sequence: UInt16
+    package var timestamp: UInt32
+    package var ssrc: UInt32
+    package var payload: ByteView
 
     /// Parses a packet, stepping over CSRCs, header extension and padding; nil when it makes no sense.
     @inline(__always)
-    init?(_ bytes: ByteView) {
+    package init?(_ bytes: ByteView) {
         guard bytes.count >= 12 else { return nil }
         let first = bytes[0]
         guard first & 0xc0 == 0x80 else { return nil }
@@ -36,9 +36,9 @@ struct RTPPacket {
 }
 
 /// Sequence numbers, loss and jitter of one RTP source (RFC 3550 appendix A.1, A.3, A.8). A value; the clock is passed in.
-struct RTPReception {
+package struct RTPReception {
     /// What to do with a packet.
-    enum Verdict: Equatable {
+    package enum Verdict: Equatable {
         /// Take it; that many packets before it were lost.
         case take(lost: Int)
         /// It came twice or too late.
@@ -47,7 +47,7 @@ struct RTPReception {
         case restart
     }
 
-    private(set) var isStarted = false
+    package private(set) var isStarted = false
     private var expected: UInt16 = 0
     private var baseSequence: UInt16 = 0
     private var cycles: UInt32 = 0
@@ -58,15 +58,17 @@ struct RTPReception {
     private var jitterTimes16: UInt32 = 0
     private var restartCandidate: UInt16?
 
+    package init() {}
+
     /// Packets further ahead than this are a restart, not a loss.
-    static let maximumDropout = 3000
+    package static let maximumDropout = 3000
     /// Packets less far behind than this are late ones, not a restart.
-    static let maximumMisorder = 100
+    package static let maximumMisorder = 100
 
     /// Judges a packet that is next in delivery order. On an ordered transport every jump is a restart; on an unordered
     /// one it takes two packets in sequence, so that a straggler cannot upset the source.
     @inline(__always)
-    mutating func judge(_ sequence: UInt16, ordered: Bool) -> Verdict {
+    package mutating func judge(_ sequence: UInt16, ordered: Bool) -> Verdict {
         if sequence == expected, isStarted {
             if sequence == 0 { cycles &+= 1 << 16 }
             expected = sequence &+ 1
@@ -102,7 +104,7 @@ struct RTPReception {
     }
 
     /// Begins at `sequence` with nothing counted.
-    mutating func start(_ sequence: UInt16) {
+    package mutating func start(_ sequence: UInt16) {
         self = RTPReception()
         isStarted = true
         baseSequence = sequence
@@ -111,11 +113,11 @@ struct RTPReception {
     }
 
     /// The sequence number that comes next.
-    var nextSequence: UInt16 { expected }
+    package var nextSequence: UInt16 { expected }
 
     /// Interarrival jitter; `arrival` in units of the RTP timestamp.
     @inline(__always)
-    mutating func measure(arrival: UInt32, timestamp: UInt32) {
+    package mutating func measure(arrival: UInt32, timestamp: UInt32) {
         let now = arrival &- timestamp
         if transit != 0 {
             let difference = Int32(bitPattern: now &- transit).magnitude
@@ -125,15 +127,22 @@ struct RTPReception {
     }
 
     /// What a receiver report says of this source (RFC 3550 section 6.4.1).
-    struct Report: Equatable {
-        var fractionLost: UInt8
-        var cumulativeLost: Int32
-        var highestSequence: UInt32
-        var jitter: UInt32
+    package struct Report: Equatable {
+        package var fractionLost: UInt8
+        package var cumulativeLost: Int32
+        package var highestSequence: UInt32
+        package var jitter: UInt32
+
+        package init(fractionLost: UInt8, cumulativeLost: Int32, highestSequence: UInt32, jitter: UInt32) {
+            self.fractionLost = fractionLost
+            self.cumulativeLost = cumulativeLost
+            self.highestSequence = highestSequence
+            self.jitter = jitter
+        }
     }
 
     /// The report since the last one.
-    mutating func report() -> Report {
+    package mutating func report() -> Report {
         let highest = expected &- 1
         // The cycle was counted when the number 0 came, so the highest number and the cycles belong together.
         let extended = cycles &+ UInt32(highest)

@@ -159,7 +159,7 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
 }
 
 /// The value of one hexadecimal digit, nil for anything else.
-func hexDigit(_ byte: UInt8) -> UInt8? {
+package func hexDigit(_ byte: UInt8) -> UInt8? {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

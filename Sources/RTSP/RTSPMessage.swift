@@ -1,44 +1,52 @@
 /// Header fields of a message in order; names compare without case.
-struct RTSPHeaders: Equatable {
-    private(set) var fields: [(name: String, value: String)] = []
+package struct RTSPHeaders: Equatable {
+    package private(set) var fields: [(name: String, value: String)] = []
 
-    static func == (left: RTSPHeaders, right: RTSPHeaders) -> Bool {
+    package init() {}
+
+    package static func == (left: RTSPHeaders, right: RTSPHeaders) -> Bool {
         left.fields.elementsEqual(right.fields) { $0.name == $1.name && $0.value == $1.value }
     }
 
     /// The first value of that name.
-    subscript(name: String) -> String? { fields.first { Text.same($0.name, name) }?.value }
+    package subscript(name: String) -> String? { fields.first { Text.same($0.name, name) }?.value }
 
     /// All values of that name.
-    func all(_ name: String) -> [String] { fields.filter { Text.same($0.name, name) }.map(\.value) }
+    package func all(_ name: String) -> [String] { fields.filter { Text.same($0.name, name) }.map(\.value) }
 
-    mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
+    package mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
 
     /// Appends to the value of the last field: a folded line.
-    mutating func extendLast(_ text: String) {
+    package mutating func extendLast(_ text: String) {
         guard !fields.isEmpty else { return }
         fields[fields.count - 1].value += " " + text
     }
 }
 
 /// An answer of the server.
-struct RTSPResponse: Equatable {
-    var status: Int
-    var reason: String
-    var headers: RTSPHeaders
-    var body: [UInt8] = []
+package struct RTSPResponse: Equatable {
+    package var status: Int
+    package var reason: String
+    package var headers: RTSPHeaders
+    package var body: [UInt8] = []
 
-    var cseq: Int? { headers["CSeq"].flatMap { Int(Text.trimmed($0).prefix(9)) } }
+    package var cseq: Int? { headers["CSeq"].flatMap { Int(Text.trimmed($0).prefix(9)) } }
 }
 
 /// A request, ours or (seldom) the server's.
-struct RTSPRequest: Equatable {
-    var method: String
-    var url: String
-    var headers: RTSPHeaders
+package struct RTSPRequest: Equatable {
+    package var method: String
+    package var url: String
+    package var headers: RTSPHeaders
+
+    package init(method: String, url: String, headers: RTSPHeaders) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+    }
 
     /// The bytes to send. Line breaks cannot be smuggled in: control characters are left out of every value.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         func clean(_ text: String) -> [UInt8] { text.utf8.filter { $0 >= 0x20 && $0 != 0x7f } }
         var out: [UInt8] = clean(method) + [0x20] + clean(url) + Array(" RTSP/1.0\r\n".utf8)
         for (name, value) in headers.fields {
@@ -49,19 +57,19 @@ struct RTSPRequest: Equatable {
 }
 
 /// A message taken off the connection.
-enum RTSPMessage: Equatable {
+package enum RTSPMessage: Equatable {
     case response(RTSPResponse)
     case request(RTSPRequest)
 }
 
 /// Parses the head of a message (RFC 2326 sections 6 and 7) from text that ends with an empty line.
-enum RTSPMessageParser {
-    static let maximumHeadBytes = 64 << 10
-    static let maximumBodyBytes = 1 << 20
-    static let maximumFields = 128
+package enum RTSPMessageParser {
+    package static let maximumHeadBytes = 64 << 10
+    package static let maximumBodyBytes = 1 << 20
+    package static let maximumFields = 128
 
     /// The length of the head including its empty line; nil when that has not come yet.
-    static func headLength(_ bytes: ByteView, searchedTo: Int) -> Int? {
+    package static func headLength(_ bytes: ByteView, searchedTo: Int) -> Int? {
         var index = max(0, searchedTo - 3)
         while index < bytes.count {
             guard bytes[index] == 10 else {
@@ -76,7 +84,7 @@ enum RTSPMessageParser {
     }
 
     /// The message without its body; nil when the first line is neither a status line nor a request line.
-    static func parse(head: ByteView) -> RTSPMessage? {
+    package static func parse(head: ByteView) -> RTSPMessage? {
         let text = UnsafeRawBufferPointer(start: head.base, count: head.count)
         let lines = text.split(whereSeparator: { $0 == 10 || $0 == 13 })
         guard let first = lines.first else { return nil }
@@ -102,7 +110,7 @@ enum RTSPMessageParser {
     }
 
     /// Bytes of body behind the head; nil when it is more than we take.
-    static func bodyLength(_ message: RTSPMessage) -> Int? {
+    package static func bodyLength(_ message: RTSPMessage) -> Int? {
         let headers =
             switch message {
             case .response(let response): response.headers
@@ -115,12 +123,12 @@ enum RTSPMessageParser {
 }
 
 /// `Session: id;timeout=60` (RFC 2326 section 12.37).
-struct RTSPSessionHeader: Equatable {
-    var id: String
+package struct RTSPSessionHeader: Equatable {
+    package var id: String
     /// Seconds; the default of the RFC is 60.
-    var timeout: Int
+    package var timeout: Int
 
-    init?(_ value: String?) {
+    package init?(_ value: String?) {
         guard let value else { return nil }
         let parts = value.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)
         let id = Text.trimmed(parts[0])
@@ -133,19 +141,19 @@ struct RTSPSessionHeader: Equatable {
 }
 
 /// What the server answered about the transport (RFC 2326 section 12.39).
-struct RTSPTransportHeader: Equatable {
-    var isTCP = false
-    var channels: (rtp: UInt8, rtcp: UInt8)?
-    var serverPorts: (rtp: UInt16, rtcp: UInt16)?
-    var source: String?
+package struct RTSPTransportHeader: Equatable {
+    package var isTCP = false
+    package var channels: (rtp: UInt8, rtcp: UInt8)?
+    package var serverPorts: (rtp: UInt16, rtcp: UInt16)?
+    package var source: String?
 
-    static func == (left: Self, right: Self) -> Bool {
+    package static func == (left: Self, right: Self) -> Bool {
         left.isTCP == right.isTCP && left.channels?.rtp == right.channels?.rtp && left.channels?.rtcp == right.channels?.rtcp
             && left.serverPorts?.rtp == right.serverPorts?.rtp && left.serverPorts?.rtcp == right.serverPorts?.rtcp
             && left.source == right.source
     }
 
-    init?(_ value: String?) {
+    package init?(_ value: String?) {
         guard let value, !value.isEmpty else { return nil }
         let first = value.split(separator: ",").first.map(String.init) ?? value
         isTCP = first.uppercased().contains("/TCP")

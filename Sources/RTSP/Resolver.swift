@@ -88,9 +88,36 @@ struct DirectSocket {
         let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
         if count > 0 { return .bytes(count) }
         if count == 0 { return .ended }
+        return failure()
+    }
+
+    private func failure() -> Outcome {
         switch errno {
-        case EAGAIN, EWOULDBLOCK, EINTR: return .empty
-        default: return .failed(RTSPError(errno: errno))
+        case EAGAIN, EWOULDBLOCK, EINTR: .empty
+        default: .failed(RTSPError(errno: errno))
         }
+    }
+
+    /// Reads one datagram without waiting; `isFromHost` tells whether its sender has the address of `host`.
+    func readDatagram(into buffer: UnsafeMutableRawBufferPointer, host: SocketAddress, isFromHost: inout Bool) -> Outcome {
+        var sender = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let count = withUnsafeMutablePointer(to: &sender) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                recvfrom(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT), address, &length)
+            }
+        }
+        // An empty datagram is one all the same.
+        guard count >= 0 else { return failure() }
+        isFromHost = withUnsafeBytes(of: sender) { bytes in
+            switch host {
+            case .v4(let address):
+                sender.ss_family == sa_family_t(AF_INET) && withUnsafeBytes(of: address.address) { $0[4..<8].elementsEqual(bytes[4..<8]) }
+            case .v6(let address):
+                sender.ss_family == sa_family_t(AF_INET6) && withUnsafeBytes(of: address.address) { $0[8..<24].elementsEqual(bytes[8..<24]) }
+            default: false
+            }
+        }
+        return .bytes(count)
     }
 }

@@ -1,5 +1,5 @@
 /// How the units of an AAC track are packed.
-enum AACPacking: Equatable {
+package enum AACPacking: Equatable {
     /// RFC 3640.
     case generic(AUHeaderFields)
     /// RFC 6416 with the configuration out of band; units per element.
@@ -7,21 +7,21 @@ enum AACPacking: Equatable {
 }
 
 /// What the description says about a track that can be depacketized.
-struct SDPFormat: Equatable {
-    var codec: RTSPCodec
-    var payloadType: UInt8
-    var clockRate: Int
-    var channels = 0
-    var parameterSets = ParameterSets()
-    var hasDecodingOrder = false
-    var audioSpecificConfig: [UInt8] = []
-    var aacPacking = AACPacking.generic(AUHeaderFields())
-    var samplesPerFrame = 1024
-    var framerate: Double?
+package struct SDPFormat: Equatable {
+    package var codec: RTSPCodec
+    package var payloadType: UInt8
+    package var clockRate: Int
+    package var channels = 0
+    package var parameterSets = ParameterSets()
+    package var hasDecodingOrder = false
+    package var audioSpecificConfig: [UInt8] = []
+    package var aacPacking = AACPacking.generic(AUHeaderFields())
+    package var samplesPerFrame = 1024
+    package var framerate: Double?
     private var width = 0
     private var height = 0
 
-    init(codec: RTSPCodec, payloadType: UInt8, clockRate: Int, channels: Int = 0) {
+    package init(codec: RTSPCodec, payloadType: UInt8, clockRate: Int, channels: Int = 0) {
         self.codec = codec
         self.payloadType = payloadType
         self.clockRate = clockRate
@@ -29,42 +29,42 @@ struct SDPFormat: Equatable {
     }
 
     /// Pixels, when the description gives them.
-    var pictureSize: (width: Int, height: Int)? {
+    package var pictureSize: (width: Int, height: Int)? {
         get { width > 0 && height > 0 ? (width, height) : nil }
         set { (width, height) = newValue ?? (0, 0) }
     }
 }
 
 /// A session description (RFC 4566), read as tolerantly as cameras need.
-struct SDPDescription: Equatable {
-    struct Media: Equatable {
+package struct SDPDescription: Equatable {
+    package struct Media: Equatable {
         /// "video", "audio", "application", …; lower case.
-        var kind: String
-        var payloadTypes: [UInt8] = []
+        package var kind: String
+        package var payloadTypes: [UInt8] = []
         /// `a=` lines as name and value; names in lower case.
-        var attributes: [(name: String, value: String)] = []
+        package var attributes: [(name: String, value: String)] = []
 
-        static func == (left: Media, right: Media) -> Bool {
+        package static func == (left: Media, right: Media) -> Bool {
             left.kind == right.kind && left.payloadTypes == right.payloadTypes
                 && left.attributes.elementsEqual(right.attributes) { $0.name == $1.name && $0.value == $1.value }
         }
 
         /// The first attribute of that name.
-        func attribute(_ name: String) -> String? { attributes.first { $0.name == name }?.value }
+        package func attribute(_ name: String) -> String? { attributes.first { $0.name == name }?.value }
 
-        var control: String? { attribute("control") }
+        package var control: String? { attribute("control") }
     }
 
     /// Session-level `a=control`.
-    var control: String?
-    var media: [Media] = []
+    package var control: String?
+    package var media: [Media] = []
 
-    static let maximumBytes = 256 << 10
-    static let maximumMedia = 32
-    static let maximumAttributes = 256
+    package static let maximumBytes = 256 << 10
+    package static let maximumMedia = 32
+    package static let maximumAttributes = 256
 
     /// Parses a description; lines that make no sense are stepped over. Nil when there is no media line at all.
-    init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count <= Self.maximumBytes else { return nil }
         for line in Text.lines(bytes) {
             let trimmed = Text.trimmed(line)
@@ -97,7 +97,7 @@ struct SDPDescription: Equatable {
 
 extension SDPDescription.Media {
     /// The format of this track, nil when it cannot be depacketized.
-    var format: SDPFormat? {
+    package var format: SDPFormat? {
         guard kind == "video" || kind == "audio" else { return nil }
         for payloadType in payloadTypes {
             if let format = format(of: payloadType, mapping(of: payloadType)) { return format }
@@ -269,9 +269,9 @@ extension SDPDescription.Media {
 
 /// Control URLs (RFC 2326 appendix C.1.1), resolved as cameras mean them rather than by RFC 3986: a relative URL is
 /// appended to the base.
-enum ControlURL {
+package enum ControlURL {
     /// The URL for a control attribute; `nil`, empty and "*" mean the base itself. User info is taken out.
-    static func resolve(_ control: String?, base: String) -> String {
+    package static func resolve(_ control: String?, base: String) -> String {
         guard let control, !control.isEmpty, control != "*" else { return base }
         if isAbsolute(control) { return withoutUserInfo(control) }
         if control.hasPrefix("?") { return base + control }
@@ -285,13 +285,13 @@ enum ControlURL {
         return base.hasSuffix("/") ? base + control : base + "/" + control
     }
 
-    static func isAbsolute(_ text: String) -> Bool {
+    package static func isAbsolute(_ text: String) -> Bool {
         let lower = text.prefix(8).lowercased()
         return lower.hasPrefix("rtsp://") || lower.hasPrefix("rtsps://") || lower.hasPrefix("rtspu://")
     }
 
     /// The URL without anything before "@" in its authority: credentials never go into a request line.
-    static func withoutUserInfo(_ url: String) -> String {
+    package static func withoutUserInfo(_ url: String) -> String {
         let bytes = Array(url.utf8)
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8) else { return url }
         let begin = colon + 3

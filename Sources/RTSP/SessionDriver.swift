@@ -25,7 +25,18 @@ final class SessionDriver: @unchecked Sendable {
     private var directSocket: DirectSocket?
     private var isEncrypted = false
     private var connecting: [any Channel] = []
-    private var datagramChannels: [(channel: any Channel, track: Int, isControl: Bool)] = []
+    private struct DatagramChannel {
+        let channel: any Channel
+        let track: Int
+        let isControl: Bool
+        /// The socket for the ticker; nil while the channel itself reads.
+        var socket: DirectSocket?
+    }
+    private var datagramChannels: [DatagramChannel] = []
+    /// Where datagrams must come from.
+    private var serverAddress: SocketAddress?
+    /// Whether the sockets were read since they were armed.
+    private(set) var wantsArming = true
     private var isPeerGone = false
     /// While true sockets are read as fast as they fill; afterwards the ticker reads them.
     private(set) var readsAtOnce = true
@@ -76,6 +87,7 @@ final class SessionDriver: @unchecked Sendable {
         loop.assertInEventLoop()
         guard cause == nil else { return }
         directSocket = nil
+        for index in datagramChannels.indices { datagramChannels[index].socket = nil }
         cause = error
         if !(error is CancellationError) { intake.flush(now: MonotonicClock.now) }
         intake.close()
@@ -306,16 +318,25 @@ final class SessionDriver: @unchecked Sendable {
         scheduleKeepAlive(now)
         framer.toleratesGarbage = true
         readsAtOnce = false
-        if !isEncrypted, let channel {
-            do {
-                directSocket = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-                    DirectSocket(descriptor: $0)
-                }
-            } catch {
-                logger.debug("reading through the channel", metadata: ["error": "\(error)"])
+        if !isEncrypted { directSocket = channel.flatMap { socket(of: $0) } }
+        if !impatientDatagrams {
+            for index in datagramChannels.indices where !datagramChannels[index].isControl {
+                datagramChannels[index].socket = socket(of: datagramChannels[index].channel)
             }
         }
         LoopTicker.of(loop).add(self, pace: pace)
+    }
+
+    /// The socket below a channel; nil when it has none of its own, then the channel reads.
+    private func socket(of channel: any Channel) -> DirectSocket? {
+        do {
+            return try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                DirectSocket(descriptor: $0)
+            }
+        } catch {
+            logger.debug("reading through the channel", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     /// Media may come before PLAY is answered.
@@ -427,8 +448,9 @@ final class SessionDriver: @unchecked Sendable {
                 return first.close().recover { _ in }.flatMap { self.bindPair(track: track, remote: remote, attemptsLeft: attemptsLeft - 1) }
             }
             return self.bind(any, port + 1, track: track, isControl: true, remote: remote).flatMap { second in
-                self.datagramChannels.append((first, track, false))
-                self.datagramChannels.append((second, track, true))
+                self.datagramChannels.append(DatagramChannel(channel: first, track: track, isControl: false))
+                self.datagramChannels.append(DatagramChannel(channel: second, track: track, isControl: true))
+                self.serverAddress = remote
                 if self.cause != nil {
                     first.close(promise: nil)
                     second.close(promise: nil)
@@ -506,17 +528,52 @@ final class SessionDriver: @unchecked Sendable {
 }
 
 extension SessionDriver: PacedReader {
-    func tick(now: Int64, buffer: UnsafeMutableRawBufferPointer) {
-        if let directSocket {
+    func tick(now: Int64, isLive: Bool, buffer: UnsafeMutableRawBufferPointer) {
+        if !isLive {
             arrival = now
-            drain(directSocket, buffer)
-        } else {
-            channel?.read()
+            if let directSocket {
+                drain(directSocket, buffer)
+            } else {
+                channel?.read()
+            }
+            for one in datagramChannels where !one.isControl {
+                if let socket = one.socket {
+                    drain(socket, track: one.track, buffer, now)
+                } else {
+                    one.channel.read()
+                }
+            }
         }
-        for one in datagramChannels where !one.isControl { one.channel.read() }
         if now >= checkDue {
             checkDue = now + 100_000
             check(now)
+        }
+    }
+
+    func arm() {
+        wantsArming = false
+        channel?.read()
+        for one in datagramChannels where !one.isControl { one.channel.read() }
+    }
+
+    /// A read that was armed has happened.
+    fileprivate func disarmed() {
+        guard !wantsArming, !readsAtOnce, cause == nil else { return }
+        wantsArming = true
+        if pace.isLive { LoopTicker.of(loop).readerDisarmed() }
+    }
+
+    /// Reads until there are no datagrams of a track, within bounds.
+    private func drain(_ socket: DirectSocket, track: Int, _ buffer: UnsafeMutableRawBufferPointer, _ now: Int64) {
+        guard let remote = serverAddress else { return }
+        for _ in 0..<4096 {
+            var isFromServer = false
+            guard case .bytes(let count) = socket.readDatagram(into: buffer, host: remote, isFromHost: &isFromServer) else { return }
+            if isFromServer {
+                intake.take(track: track, isControl: false, ByteView(UnsafeRawBufferPointer(rebasing: buffer[..<count])), now)
+            } else {
+                foreignDatagram()
+            }
         }
     }
 
@@ -618,7 +675,11 @@ private final class StreamInlet: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if driver.readsAtOnce { context.read() }
+        if driver.readsAtOnce {
+            context.read()
+        } else {
+            driver.disarmed()
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -653,7 +714,11 @@ private final class DatagramInlet: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if driver.readsDatagramsAtOnce(isControl: isControl) { context.read() }
+        if driver.readsDatagramsAtOnce(isControl: isControl) {
+            context.read()
+        } else {
+            driver.disarmed()
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

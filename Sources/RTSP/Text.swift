@@ -1,12 +1,12 @@
 /// Text as RTSP and SDP need it: ASCII rules on bytes of unknown origin.
-enum Text {
+package enum Text {
     /// Splits at LF and strips CR, so that CRLF, LF and mixtures all work. A lone CR also ends a line.
-    static func lines(_ bytes: some Collection<UInt8>) -> [String] {
+    package static func lines(_ bytes: some Collection<UInt8>) -> [String] {
         bytes.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Without spaces and tabs at both ends.
-    static func trimmed(_ text: some StringProtocol) -> String {
+    package static func trimmed(_ text: some StringProtocol) -> String {
         var slice = Substring(text)
         while let first = slice.first, first == " " || first == "\t" { slice.removeFirst() }
         while let last = slice.last, last == " " || last == "\t" { slice.removeLast() }
@@ -14,12 +14,12 @@ enum Text {
     }
 
     /// Equal but for the case of letters.
-    static func same(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
+    package static func same(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
         left.lowercased() == right.lowercased()
     }
 
     /// `key=value` pairs between `separator`s; keys in lower case, the first of equal keys wins.
-    static func parameters(_ text: some StringProtocol, separator: Character = ";") -> [String: String] {
+    package static func parameters(_ text: some StringProtocol, separator: Character = ";") -> [String: String] {
         var result: [String: String] = [:]
         for part in text.split(separator: separator).prefix(64) {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -31,7 +31,7 @@ enum Text {
     }
 
     /// Base64 as cameras write it: characters that do not belong are stepped over, padding may be missing.
-    static func base64(_ text: some StringProtocol) -> [UInt8] {
+    package static func base64(_ text: some StringProtocol) -> [UInt8] {
         var result: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0
@@ -59,7 +59,7 @@ enum Text {
     }
 
     /// Base64 with padding (RFC 4648).
-    static func base64Encoded(_ bytes: some Sequence<UInt8>) -> String {
+    package static func base64Encoded(_ bytes: some Sequence<UInt8>) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         let input = Array(bytes)
         var out: [UInt8] = []
@@ -77,7 +77,7 @@ enum Text {
     }
 
     /// Pairs of hexadecimal digits; empty when there is anything else.
-    static func hex(_ text: some StringProtocol) -> [UInt8] {
+    package static func hex(_ text: some StringProtocol) -> [UInt8] {
         let digits = Array(text.utf8)
         guard digits.count % 2 == 0 else { return [] }
         var result: [UInt8] = []
@@ -89,7 +89,7 @@ enum Text {
     }
 
     /// Lower-case hexadecimal digits.
-    static func hexEncoded(_ bytes: some Sequence<UInt8>) -> String {
+    package static func hexEncoded(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var out: [UInt8] = []
         for byte in bytes {

@@ -1,25 +1,28 @@
 /// Lengths in bits of the fields of an AU header (RFC 3640 section 3.2.1).
-struct AUHeaderFields: Equatable {
-    var size = 13
-    var index = 3
-    var indexDelta = 3
-    var compositionDelta = 0
-    var decodingDelta = 0
-    var hasRandomAccess = false
-    var streamState = 0
+package struct AUHeaderFields: Equatable {
+    package var size = 13
+    package var index = 3
+    package var indexDelta = 3
+    package var compositionDelta = 0
+    package var decodingDelta = 0
+    package var hasRandomAccess = false
+    package var streamState = 0
     /// Bits of the length of the auxiliary section, which is stepped over.
-    var auxiliarySize = 0
+    package var auxiliarySize = 0
     /// Every unit has this size when the headers carry none.
-    var constantSize = 0
+    package var constantSize = 0
+
+    /// The fields of AAC-hbr.
+    package init() {}
 
     /// Packets begin with an AU header section.
-    var hasHeaders: Bool {
+    package var hasHeaders: Bool {
         size > 0 || index > 0 || indexDelta > 0 || compositionDelta > 0 || decodingDelta > 0 || hasRandomAccess || streamState > 0
     }
 }
 
 /// Depacketizes mpeg4-generic AAC (RFC 3640): several units in one packet, or one unit over several packets.
-final class AACDepacketizer {
+package final class AACDepacketizer {
     private let track: Int
     private let fields: AUHeaderFields
     private let samplesPerFrame: UInt32
@@ -28,21 +31,21 @@ final class AACDepacketizer {
     private var fragmentLeft = 0
     private var fragmentTimestamp: UInt32 = 0
     private var fragmentArrival: Int64 = 0
-    private(set) var malformed = 0
+    package private(set) var malformed = 0
 
-    init(track: Int, fields: AUHeaderFields, samplesPerFrame: Int, unitLimit: Int) {
+    package init(track: Int, fields: AUHeaderFields, samplesPerFrame: Int, unitLimit: Int) {
         self.track = track
         self.fields = fields
         self.samplesPerFrame = UInt32(clamping: samplesPerFrame)
         writer = ChunkWriter(preferredCapacity: 32 << 10, unitLimit: unitLimit)
     }
 
-    func reset() {
+    package func reset() {
         writer.truncate(to: 0)
         fragmentLeft = 0
     }
 
-    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if fragmentLeft > 0, newlyLost > 0 || packet.timestamp != fragmentTimestamp { reset() }
         var rest = packet.payload
@@ -136,7 +139,7 @@ final class AACDepacketizer {
 }
 
 /// Depacketizes MP4A-LATM with its configuration out of band (RFC 6416 section 6, cpresent=0).
-final class LATMDepacketizer {
+package final class LATMDepacketizer {
     private let track: Int
     private let subframes: Int
     private let samplesPerFrame: UInt32
@@ -147,10 +150,10 @@ final class LATMDepacketizer {
     private let elementLimit: Int
     private var writer: ChunkWriter
     private var lost = 0
-    private(set) var malformed = 0
+    package private(set) var malformed = 0
 
     /// `subframes`: units in one element.
-    init(track: Int, subframes: Int, samplesPerFrame: Int, unitLimit: Int) {
+    package init(track: Int, subframes: Int, samplesPerFrame: Int, unitLimit: Int) {
         self.track = track
         self.subframes = subframes
         self.samplesPerFrame = UInt32(clamping: samplesPerFrame)
@@ -158,12 +161,12 @@ final class LATMDepacketizer {
         writer = ChunkWriter(preferredCapacity: 32 << 10, unitLimit: unitLimit)
     }
 
-    func reset() {
+    package func reset() {
         element.removeAll(keepingCapacity: true)
         elementTimestamp = nil
     }
 
-    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if newlyLost > 0 {
             // What is in progress has a hole; a packet behind a loss may itself be a middle part, which its length fields show.

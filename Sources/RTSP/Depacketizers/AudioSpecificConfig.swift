@@ -1,18 +1,18 @@
 /// What is needed of an AudioSpecificConfig (ISO 14496-3 section 1.6.2.1).
-struct AudioSpecificConfig: Equatable {
-    var objectType: Int
-    var sampleRate: Int
+package struct AudioSpecificConfig: Equatable {
+    package var objectType: Int
+    package var sampleRate: Int
     /// The rate of the output with spectral band replication; nil without.
-    var extensionRate: Int?
+    package var extensionRate: Int?
     /// 0 when the channels are described by a program config element.
-    var channels: Int
+    package var channels: Int
     /// Samples per frame at `sampleRate`.
-    var frameLength: Int
+    package var frameLength: Int
 
     private static let rates = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350]
 
     /// Parses from where `reader` stands, which is left behind the configuration; nil when it cannot be one of ours.
-    init?(_ reader: inout BitReader) {
+    package init?(_ reader: inout BitReader) {
         guard let type = Self.type(&reader), let rate = Self.rate(&reader), let channelConfiguration = reader.bits(4) else { return nil }
         objectType = type
         sampleRate = rate
@@ -31,7 +31,7 @@ struct AudioSpecificConfig: Equatable {
         guard reader.bit() != nil else { return nil }
     }
 
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         let parsed = bytes.withUnsafeBytes { buffer -> AudioSpecificConfig? in
             var reader = BitReader(ByteView(buffer))
             return AudioSpecificConfig(&reader)
@@ -41,13 +41,13 @@ struct AudioSpecificConfig: Equatable {
     }
 
     /// RTP ticks one frame lasts.
-    func ticksPerFrame(clockRate: Int) -> Int {
+    package func ticksPerFrame(clockRate: Int) -> Int {
         guard let extensionRate, clockRate == extensionRate, sampleRate > 0, extensionRate == sampleRate * 2 else { return frameLength }
         return frameLength * 2
     }
 
     /// The configuration in its shortest form for plain AAC-LC-like streams.
-    static func encode(objectType: Int, sampleRate: Int, channels: Int) -> [UInt8]? {
+    package static func encode(objectType: Int, sampleRate: Int, channels: Int) -> [UInt8]? {
         guard let index = rates.firstIndex(of: sampleRate), (1...31).contains(objectType), (1...8).contains(channels) else { return nil }
         let configuration = channels == 8 ? 7 : channels
         let value = objectType << 11 | index << 7 | configuration << 3
@@ -68,14 +68,14 @@ struct AudioSpecificConfig: Equatable {
 }
 
 /// What is needed of a StreamMuxConfig (ISO 14496-3 section 1.7.3.2), one program and one layer only.
-struct StreamMuxConfig: Equatable {
+package struct StreamMuxConfig: Equatable {
     /// Units in one audioMuxElement.
-    var subframes: Int
-    var audio: AudioSpecificConfig
+    package var subframes: Int
+    package var audio: AudioSpecificConfig
     /// The AudioSpecificConfig as bytes, cut out of the bits around it.
-    var audioBytes: [UInt8]
+    package var audioBytes: [UInt8]
 
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         let parsed = bytes.withUnsafeBytes { Self.parse(ByteView($0)) }
         guard let parsed else { return nil }
         self = parsed

@@ -1,6 +1,6 @@
 /// The depacketizer of one track: a closed set, so that a packet costs no dynamic dispatch through a protocol.
 /// Confined to the session's event loop.
-enum Depacketizer {
+package enum Depacketizer {
     case nal(NALDepacketizer)
     case jpeg(JPEGDepacketizer)
     case aac(AACDepacketizer)
@@ -9,7 +9,7 @@ enum Depacketizer {
     case whole(WholePacketDepacketizer)
 
     @inline(__always)
-    func receive(_ packet: RTPPacket, lost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         switch self {
         case .nal(let one): one.receive(packet, lost: lost, arrival: arrival, into: &output)
         case .jpeg(let one): one.receive(packet, lost: lost, arrival: arrival, into: &output)
@@ -20,7 +20,7 @@ enum Depacketizer {
     }
 
     /// Forgets what is in progress; the source began anew.
-    func reset() {
+    package func reset() {
         switch self {
         case .nal(let one): one.reset()
         case .jpeg(let one): one.reset()
@@ -31,12 +31,12 @@ enum Depacketizer {
     }
 
     /// Delivers what is in progress and complete as far as can be known; the source has ended.
-    func flush(into output: inout [AccessUnit]) {
+    package func flush(into output: inout [AccessUnit]) {
         if case .nal(let one) = self { one.flush(into: &output) }
     }
 
     /// Pieces of payload that made no sense.
-    var malformed: Int {
+    package var malformed: Int {
         switch self {
         case .nal(let one): one.malformed
         case .jpeg(let one): one.malformed
@@ -47,7 +47,7 @@ enum Depacketizer {
     }
 
     /// The depacketizer for a track of a description.
-    init(_ format: SDPFormat, track: Int, unitLimit: Int) {
+    package init(_ format: SDPFormat, track: Int, unitLimit: Int) {
         switch format.codec {
         case .h264:
             self = .nal(
@@ -75,16 +75,16 @@ enum Depacketizer {
 }
 
 /// Every packet is one access unit.
-final class WholePacketDepacketizer {
+package final class WholePacketDepacketizer {
     private let track: Int
     private var writer = ChunkWriter(preferredCapacity: 16 << 10, unitLimit: 65536)
     private var lost = 0
 
-    init(track: Int) {
+    package init(track: Int) {
         self.track = track
     }
 
-    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         guard packet.payload.count > 0, writer.append(packet.payload), let bytes = writer.publish() else { return }
         output.append(

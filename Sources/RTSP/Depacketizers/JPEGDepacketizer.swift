@@ -1,5 +1,5 @@
 /// Depacketizes JPEG (RFC 2435): puts back the headers that the packets leave out. Pictures with a hole are dropped.
-final class JPEGDepacketizer {
+package final class JPEGDepacketizer {
     private let track: Int
     private let size: (width: Int, height: Int)?
     private var writer: ChunkWriter
@@ -11,21 +11,21 @@ final class JPEGDepacketizer {
     private var lost = 0
     /// Quantisation tables by Q value, for packets that refer to tables sent before (RFC 2435 section 4.2).
     private var tables: [UInt8: [UInt8]] = [:]
-    private(set) var malformed = 0
+    package private(set) var malformed = 0
 
     /// `size`: pixels from the description, for pictures too large for the RTP header.
-    init(track: Int, size: (width: Int, height: Int)?, unitLimit: Int) {
+    package init(track: Int, size: (width: Int, height: Int)?, unitLimit: Int) {
         self.track = track
         self.size = size
         writer = ChunkWriter(preferredCapacity: 256 << 10, unitLimit: unitLimit)
     }
 
-    func reset() {
+    package func reset() {
         writer.truncate(to: 0)
         isOpen = false
     }
 
-    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if newlyLost > 0 { reset() }
         if isOpen, packet.timestamp != timestamp {
@@ -120,16 +120,16 @@ final class JPEGDepacketizer {
 }
 
 /// The JPEG headers of RFC 2435 appendix A and B.
-enum JPEGHeader {
+package enum JPEGHeader {
     /// Tables 1 and 2 of appendix A in zigzag order, scaled for a Q of 1 to 99.
-    static func tables(quality: Int) -> [UInt8] {
+    package static func tables(quality: Int) -> [UInt8] {
         let factor = max(1, min(99, quality))
         let scale = factor < 50 ? 5000 / factor : 200 - factor * 2
         return (luma + chroma).map { UInt8(max(1, min(255, (Int($0) * scale + 50) / 100))) }
     }
 
     /// Everything in front of the scan data.
-    static func bytes(type: UInt8, width: Int, height: Int, tables: [UInt8], restartInterval: Int) -> [UInt8] {
+    package static func bytes(type: UInt8, width: Int, height: Int, tables: [UInt8], restartInterval: Int) -> [UInt8] {
         var out: [UInt8] = [0xff, 0xd8]
         out += [0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0]
         for (index, table) in [tables.prefix(64), tables.dropFirst(64).prefix(64)].enumerated() {

@@ -5,14 +5,14 @@
 /// new timestamp, a first slice, or a NAL unit that begins a picture). After `trustAfter` confirmed markers units are
 /// delivered at the marker, without waiting; a marker that proves wrong ends the trust until the source restarts.
 /// Confined to the session's event loop.
-final class NALDepacketizer {
-    enum Syntax {
+package final class NALDepacketizer {
+    package enum Syntax {
         case h264
         case h265
     }
 
     /// Confirmed markers before a marker alone ends a unit.
-    static let trustAfter = 8
+    package static let trustAfter = 8
 
     private enum Trust: Equatable {
         case probation(confirmed: Int)
@@ -63,9 +63,9 @@ final class NALDepacketizer {
     private var deliveredAtMarker: UInt32?
 
     /// Pieces of payload that made no sense.
-    private(set) var malformed = 0
+    package private(set) var malformed = 0
 
-    init(syntax: Syntax, track: Int, parameterSets: ParameterSets, hasDecodingOrder: Bool, unitLimit: Int) {
+    package init(syntax: Syntax, track: Int, parameterSets: ParameterSets, hasDecodingOrder: Bool, unitLimit: Int) {
         self.syntax = syntax
         self.track = track
         self.hasDecodingOrder = hasDecodingOrder
@@ -74,7 +74,7 @@ final class NALDepacketizer {
     }
 
     /// Forgets the unit in progress; the source began anew.
-    func reset() {
+    package func reset() {
         writer.truncate(to: 0)
         nalStart = -1
         isOpen = false
@@ -84,7 +84,7 @@ final class NALDepacketizer {
     }
 
     /// Takes the next packet, before which `lost` packets are missing; appends the units that are complete with it.
-    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
+    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
         if newlyLost > 0 { noteLoss(newlyLost, next: packet) }
         if isOpen, packet.timestamp != timestamp { finish(atMarker: false, confirmed: markerSeen, into: &output) }
         let opened = !isOpen
@@ -98,7 +98,7 @@ final class NALDepacketizer {
     }
 
     /// Delivers the unit in progress; the source has ended.
-    func flush(into output: inout [AccessUnit]) {
+    package func flush(into output: inout [AccessUnit]) {
         if isOpen { finish(atMarker: false, confirmed: false, into: &output) }
     }
 

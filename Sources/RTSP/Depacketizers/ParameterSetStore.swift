@@ -1,13 +1,13 @@
 /// The parameter sets in force, by id, so that a changed set replaces the one it stands for. Bounded.
-struct ParameterSetStore {
-    enum Kind {
+package struct ParameterSetStore {
+    package enum Kind {
         case vps
         case sps
         case pps
     }
 
     private let syntax: NALDepacketizer.Syntax
-    private(set) var sets = ParameterSets()
+    package private(set) var sets = ParameterSets()
     private var vpsIDs: [UInt32] = []
     private var spsIDs: [UInt32] = []
     private var ppsIDs: [UInt32] = []
@@ -16,10 +16,10 @@ struct ParameterSetStore {
     /// From the newest H.265 PPS: bits before the slice type.
     private var extraSliceHeaderBits = 0
 
-    static let maximumBytes = 4096
-    static let maximumCount = 32
+    package static let maximumBytes = 4096
+    package static let maximumCount = 32
 
-    init(syntax: NALDepacketizer.Syntax, _ initial: ParameterSets) {
+    package init(syntax: NALDepacketizer.Syntax, _ initial: ParameterSets) {
         self.syntax = syntax
         for (list, kind) in [(initial.vps, Kind.vps), (initial.sps, .sps), (initial.pps, .pps)] {
             for set in list {
@@ -29,7 +29,7 @@ struct ParameterSetStore {
     }
 
     /// Takes a parameter set in; true when it is new or differs from the one with its id.
-    mutating func absorb(_ nal: ByteView, _ kind: Kind) -> Bool {
+    package mutating func absorb(_ nal: ByteView, _ kind: Kind) -> Bool {
         // Trailing zero bytes belong to the byte stream, not to the NAL unit.
         var length = nal.count
         while length > 0, nal[length - 1] == 0 { length -= 1 }
@@ -126,7 +126,7 @@ struct ParameterSetStore {
     }
 
     /// Whether an H.265 first slice is a B slice of a stream that reorders (section 7.3.6.1).
-    func isBiPredictive(_ slice: ByteView, isRandomAccess: Bool) -> Bool {
+    package func isBiPredictive(_ slice: ByteView, isRandomAccess: Bool) -> Bool {
         guard mayReorder else { return false }
         var reader = BitReader(slice, unescaping: true)
         guard reader.bit() == 1 else { return false }
@@ -137,9 +137,9 @@ struct ParameterSetStore {
 }
 
 /// Recovery point messages of H.264 (section D.2.8).
-enum RecoveryPoint {
+package enum RecoveryPoint {
     /// Whether an SEI NAL unit (without header) says that decoding may begin with this very picture.
-    static func isImmediate(_ sei: ByteView) -> Bool {
+    package static func isImmediate(_ sei: ByteView) -> Bool {
         var rest = sei
         // A NAL unit holds few messages; the bound keeps hostile ones cheap.
         for _ in 0..<16 {
@@ -169,16 +169,16 @@ enum RecoveryPoint {
 }
 
 /// Start codes of byte streams (H.264 Annex B).
-enum AnnexB {
+package enum AnnexB {
     /// 3 or 4 when the bytes begin with a start code, else 0.
-    static func startCodeLength(_ view: ByteView) -> Int {
+    package static func startCodeLength(_ view: ByteView) -> Int {
         guard view.count >= 4, view[0] == 0, view[1] == 0 else { return 0 }
         if view[2] == 1 { return 3 }
         return view[2] == 0 && view[3] == 1 ? 4 : 0
     }
 
     /// The index of the next 00 00 01 at or behind `from`.
-    static func nextStartCode(_ view: ByteView, from: Int) -> Int? {
+    package static func nextStartCode(_ view: ByteView, from: Int) -> Int? {
         var index = max(0, from)
         while index + 3 <= view.count {
             let third = view[index + 2]
@@ -194,7 +194,7 @@ enum AnnexB {
     }
 
     /// Calls `body` with every NAL unit between start codes, also with one in front of the first.
-    static func forEach(_ view: ByteView, _ body: (ByteView) -> Void) {
+    package static func forEach(_ view: ByteView, _ body: (ByteView) -> Void) {
         var begin = 0
         while begin < view.count {
             let code = nextStartCode(view, from: begin)
