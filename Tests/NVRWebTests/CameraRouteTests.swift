@@ -116,7 +116,7 @@ import Testing
         #expect(on["recording_mode"] == "Continuous" && on["previous_recording_mode"] == "Motion Triggered")
         #expect(on["ai_object_types"] == "[\"person\", \"vehicle\"]" && on["groups"] == nil)
         #expect(on["created_at"]?.string?.hasSuffix("+00:00") == true)
-        #expect(on.object?.keys.contains("snapshot_storage_profile") == true)
+        #expect(on.object?.keys.contains("snapshot_storage_profile") == true && on["notify_attach_image_telegram"] == true)
         let off = try await web.send(.post, "/cameras/\(camera.id)/recording", admin).json
         #expect(off["recording_mode"] == "Motion Triggered")
         #expect(try await web.send(.post, "/cameras/99/recording", admin).status == 404)

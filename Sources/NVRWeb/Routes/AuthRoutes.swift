@@ -107,7 +107,11 @@ struct AuthRoutes: Sendable {
         }
         throttle.succeeded(address: call.client.address, account: username)
         var response = Response(json: ["access_token": .string(signIn.accessToken), "token_type": "bearer", "device_token": nil])
-        setCookies(of: signIn, on: &response, call.client)
+        let isSecure = isSecure(call.client)
+        response.headers[values: .setCookie] = [
+            SessionCookie.set(Authentication.mediaCookie, signIn.mediaToken, isSecure: isSecure),
+            SessionCookie.set(Authentication.authCookie, signIn.accessToken, isSecure: isSecure),
+        ]
         return response
     }
 
@@ -116,14 +120,6 @@ struct AuthRoutes: Sendable {
         var response = Response(json: ["status": "logged out"])
         clearCookies(on: &response, call.client)
         return response
-    }
-
-    private func setCookies(of signIn: SignIn, on response: inout Response, _ client: ClientAddress) {
-        let isSecure = isSecure(client)
-        response.headers[values: .setCookie] = [
-            SessionCookie.set(Authentication.mediaCookie, signIn.mediaToken, isSecure: isSecure),
-            SessionCookie.set(Authentication.authCookie, signIn.accessToken, isSecure: isSecure),
-        ]
     }
 
     private func clearCookies(on response: inout Response, _ client: ClientAddress) {
@@ -151,7 +147,8 @@ struct AuthRoutes: Sendable {
             return response
         }
         var response = Response(json: ["user": signIn.user.json, "access_token": .string(signIn.accessToken)])
-        setCookies(of: signIn, on: &response, call.client)
+        let mediaCookie = SessionCookie.set(Authentication.mediaCookie, signIn.mediaToken, isSecure: isSecure(call.client))
+        response.headers[.setCookie] = mediaCookie
         return response
     }
 }

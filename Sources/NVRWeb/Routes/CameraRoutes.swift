@@ -107,6 +107,10 @@ struct CameraRoutes: Sendable {
         let form = caller.cameraForm
         guard case .object(var object) = camera.json(form, health: health) else { return .null }
         if health == nil { object["status"] = .string(camera.statusWhenNotRunning.rawValue) }
+        if camera.streams.autoResolution, let width = health?.width, let height = health?.height {
+            object["resolution_width"] = JSONValue(width)
+            object["resolution_height"] = JSONValue(height)
+        }
         if form == .summary { return .object(object) }
         object["status_reason"] = JSONValue(health?.reason)
         object["status_since"] = JSONValue(health?.since.iso8601)
@@ -126,6 +130,7 @@ struct CameraRoutes: Sendable {
         for key in ["created_at", "last_seen"] {
             if let text = object[key]?.string, text.hasSuffix("Z") { object[key] = .string(text.dropLast() + "+00:00") }
         }
+        object["notify_attach_image_telegram"] = true
         for key in ["motion_storage_profile", "continuous_storage_profile", "snapshot_storage_profile"] { object[key] = .null }
         return .object(object)
     }

@@ -47,8 +47,8 @@ struct LiveRoutes: Sendable {
     private func snapshot(_ call: Call) async throws -> Response {
         let camera = try await store.camera(try call.id("camera_id"), visibleTo: try call.requireCaller())
         guard camera.pictures.manualSnapshots else { throw HTTPFailure(.forbidden, "Manual snapshots are switched off for this camera") }
-        let event = try await live.takeSnapshot(camera.id)
-        return Response(json: ["status": "success", "message": "Snapshot triggered", "event_id": .integer(event.id.rawValue)])
+        _ = try await live.takeSnapshot(camera.id)
+        return Response(json: ["status": "success", "message": "Snapshot triggered"])
     }
 
     private func probe(_ call: Call) async throws -> Response {
@@ -73,11 +73,13 @@ struct LiveRoutes: Sendable {
         let transport = named.flatMap(StreamTransport.init(rawValue:)) ?? .tcp
         // A look may take seconds, and a server that is told to end has none to give.
         let look = await Self.endedByShutdown { [url] in await live.probe(url, transport) }
-        let isSeen = look.error == nil && look.width != nil && look.height != nil
-        let failure = look.error ?? "Failed to probe stream. Check credentials and URL."
+        guard look.error == nil, let width = look.width, let height = look.height else {
+            let reason = look.error ?? "Failed to probe stream. Check credentials and URL."
+            return Response(json: ["success": false, "width": nil, "height": nil, "error": .string(reason)])
+        }
         return Response(json: [
-            "success": .bool(isSeen), "width": JSONValue(isSeen ? look.width : nil), "height": JSONValue(isSeen ? look.height : nil),
-            "error": isSeen ? .null : .string(failure), "codec": JSONValue(look.codec), "audio_codec": JSONValue(look.audioCodec),
+            "success": true, "width": JSONValue(width), "height": JSONValue(height), "error": nil, "codec": JSONValue(look.codec),
+            "audio_codec": JSONValue(look.audioCodec),
         ])
     }
 

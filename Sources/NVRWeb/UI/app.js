@@ -1,7 +1,7 @@
 // Who is here, and which view is shown.
 import { $, call, complain, busy, onSignedOut } from '/ui/api.js';
 import { showCameras, hideCameras, forgetCameras } from '/ui/cameras.js';
-import { showEvents } from '/ui/events.js';
+import { showEvents, hideEvents } from '/ui/events.js';
 
 let user = null;
 let isSetup = false;
@@ -22,6 +22,7 @@ async function route() {
     showOnly('events');
     await showEvents(user);
   } else {
+    hideEvents();
     showOnly('cameras');
     await showCameras(user);
   }
@@ -29,6 +30,7 @@ async function route() {
 
 function signIn() {
   user = null;
+  hideEvents();
   forgetCameras();
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   showOnly('auth');

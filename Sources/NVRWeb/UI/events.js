@@ -8,6 +8,9 @@ let isAdmin = false;
 let count = 0;
 let playing = null;
 let asked = 0;
+let listed = '';
+let isShown = false;
+let timer;
 
 const cameraName = id => allCameras().find(camera => camera.id === id)?.name ?? `Camera ${id}`;
 
@@ -32,13 +35,17 @@ function card(event) {
   return make('li', {}, button);
 }
 
-async function load(isMore) {
+async function load(isMore, isQuiet = false) {
   const turn = ++asked;
   const query = new URLSearchParams({ limit: pageSize, skip: isMore ? count : 0 });
   for (const [name, value] of new FormData($('event-filters'))) if (value) query.set(name, value);
   let events;
-  try { events = await call('GET', `/events?${query}`); } catch (failure) { return toast(failure.message); }
+  try { events = await call('GET', `/events?${query}`); } catch (failure) { return isQuiet ? undefined : toast(failure.message); }
   if (turn !== asked) return;
+  // What is shown already stays as it is: pictures are not fetched and focus is not lost for nothing.
+  const seen = events.map(event => [event.id, event.timestamp_end, event.thumbnail_path]).join();
+  if (!isMore && seen === listed) return;
+  listed = isMore ? '' : seen;
   const cards = events.map(card);
   if (isMore) $('event-list').append(...cards); else $('event-list').replaceChildren(...cards);
   count = $('event-list').children.length;
@@ -66,8 +73,22 @@ function stop() {
   $('stage').replaceChildren();
 }
 
+/** New events appear by themselves while the first page is shown. */
+async function poll() {
+  clearTimeout(timer);
+  if (isShown && !document.hidden && !$('player').open && count <= pageSize) await load(false, true);
+  if (isShown) timer = setTimeout(poll, 5000);
+}
+
+export function hideEvents() {
+  isShown = false;
+  clearTimeout(timer);
+}
+
 export async function showEvents(user) {
   isAdmin = user.role === 'admin';
+  isShown = true;
+  listed = '';
   try { await refreshCameras(); } catch { /* Names fall back to numbers. */ }
   const select = $('event-filters').elements.camera_id;
   const chosen = select.value;
@@ -75,6 +96,8 @@ export async function showEvents(user) {
     ...allCameras().map(camera => make('option', { value: camera.id, textContent: camera.name })));
   select.value = chosen;
   await load(false);
+  clearTimeout(timer);
+  timer = setTimeout(poll, 5000);
 }
 
 $('event-filters').onchange = () => load(false);
@@ -87,6 +110,7 @@ $('delete-event').onclick = async () => {
   try {
     await call('DELETE', `/events/${playing.id}`);
     $('player').close();
+    listed = '';
     await load(false);
   } catch (failure) { toast(failure.message); }
 };
