@@ -49,6 +49,9 @@ package struct AdaptiveBackgroundDetector: Detector {
     private var lastForeground = 0
     /// Running mean of the largest moving area, in 1/16 cells: the restlessness of the scene.
     private var restlessness = 0
+    /// The size of the largest flash of late, in 1/16 cells, and the moving areas of the last two pictures, to tell one.
+    private var flash = 0
+    private var lastAreas = (before: 0, last: 0)
     private var meanBackground: Int32 = 64 * 128
 
     package init(_ configuration: DetectorConfiguration = DetectorConfiguration()) {
@@ -69,6 +72,7 @@ package struct AdaptiveBackgroundDetector: Detector {
     package mutating func reset() {
         pictures = 0
         restlessness = 0
+        flash = 0
     }
 
     package mutating func analyse(_ picture: borrowing LumaPicture, at time: Int64) -> MotionReading {
@@ -242,7 +246,7 @@ package struct AdaptiveBackgroundDetector: Detector {
 
             // The background as it would look in the present light.
             let wide = Int32(truncatingIfNeeded: background)
-            let sum = wide &+ (wide &* gain &>> 16) &+ offset
+            let sum = wide &+ ((wide &* gain) &>> 16) &+ offset
             let bounded = sum < 0 ? 0 : sum > 32_640 ? 32_640 : sum
             let lightened = Int16(truncatingIfNeeded: bounded)
 
@@ -301,13 +305,7 @@ package struct AdaptiveBackgroundDetector: Detector {
     private mutating func reading(_ moving: [Component], _ elapsed: Int64) -> MotionReading {
         let largest = moving.first?.area ?? 0
         let changed = moving.reduce(0) { $0 + $1.area } * 4
-        let least = min(max(Self.leastArea, restlessness / 8), Self.greatestLeastArea)
-        // Follows within about a minute of constant disturbance; one large thing counts no more than a small one.
-        let weight = max(1, Int(60_000_000 / elapsed))
-        let sample = min(largest, Self.greatestLeastArea) * 16
-        restlessness += (sample - restlessness) / weight + (sample - restlessness).signum()
-        restlessness = max(0, restlessness)
-
+        let least = level(with: largest, elapsed)
         let isMotion = configuration.autoThreshold ? largest >= least : changed >= max(1, configuration.threshold)
         guard isMotion else { return MotionReading(changedPixels: changed) }
         let first = moving[0]
@@ -316,5 +314,21 @@ package struct AdaptiveBackgroundDetector: Detector {
         let touchesBorder = first.left == 0 || first.top == 0 || first.right == Self.columns - 1 || first.bottom == Self.rows - 1
         return MotionReading(
             isMotion: true, changedPixels: changed, score: size.squareRoot() * (touchesBorder ? 0.7 : 1), boxes: moving.prefix(8).map(\.box))
+    }
+
+    /// The least area of a moving thing in this scene, after learning from the present picture.
+    private mutating func level(with largest: Int, _ elapsed: Int64) -> Int {
+        let least = min(max(Self.leastArea, restlessness / 8, flash / 16), Self.greatestLeastArea)
+        // What constantly moves, such as leaves: followed within about a minute, a large thing counting no more than a small one.
+        let bounded = min(largest, Self.greatestLeastArea)
+        let step = bounded * 16 - restlessness
+        restlessness = max(0, restlessness + step / max(1, Int(60_000_000 / elapsed)) + step.signum())
+        // What was there for one picture only, such as the coarse key frame of a dark scene, is no thing: things stay. It is
+        // remembered for some minutes.
+        flash = max(0, flash - flash / max(1, Int(300_000_000 / elapsed)) - 1)
+        let areas = lastAreas
+        if areas.before * 2 < areas.last, largest * 2 < areas.last { flash = max(flash, min(areas.last, Self.greatestLeastArea) * 20) }
+        lastAreas = (areas.last, largest)
+        return least
     }
 }
