@@ -102,12 +102,12 @@ let package = Package(
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
         tests("LibavTests", ["Libav"]),
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF"]),
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
-        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF"]),
+        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
-        tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase"]),
-        tests("NVRCamerasTests", ["NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .logging]),
+        tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2"]),
+        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "NVRModel", "NVRBase", .logging]),
         tests(
             "NVRWebTests",
             [

@@ -114,7 +114,6 @@ final class CameraRuntime: Sendable {
                 }
             }
             group.addTask { await self.follow() }
-            group.addTask { await self.tick() }
             await group.waitForAll()
         }
         state.withLock { $0.isEnded = true }
@@ -176,14 +175,12 @@ final class CameraRuntime: Sendable {
         if let live { new.motionBegan(at: live.since) }
     }
 
-    private func tick() async {
-        while !Task.isCancelled {
-            // Cancellation ends the wait; the loop's condition sees it.
-            try? await Task.sleep(for: .milliseconds(500))
-            await state.withLock { $0.recording }?.tick()
-            mainPicture.releaseIfIdle()
-            subPicture?.releaseIfIdle()
-        }
+    /// What is due by time alone; called by the supervisor, one timer for all cameras: each timer of a task's own costs more CPU a
+    /// minute than reading the stream.
+    func tick() async {
+        await state.withLock { $0.recording }?.tick()
+        mainPicture.releaseIfIdle()
+        subPicture?.releaseIfIdle()
     }
 
     // MARK: Motion

@@ -57,6 +57,12 @@ package final class CameraSupervisor: Service {
                     // Ends with the shutdown.
                     try? await gracefulShutdown()
                 }
+                group.addTask {
+                    // Throws when it is cancelled, and that is the end.
+                    while (try? await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))) != nil {
+                        for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { await runtime.tick() }
+                    }
+                }
                 await group.next()
                 group.cancelAll()
             }

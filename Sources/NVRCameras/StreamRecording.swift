@@ -66,7 +66,7 @@ final class StreamRecording: Sendable {
         if action == .stop { await stop() }
     }
 
-    /// Called twice a second or so.
+    /// Called once a second or so.
     func tick() async {
         guard plan.mode == .motionTriggered else { return }
         if state.withLock({ $0.policy.tick(now: clock.monotonic()) }) == .stop { await stop() }

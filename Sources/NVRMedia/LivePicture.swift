@@ -44,6 +44,7 @@ package final class LivePicture: @unchecked Sendable {
     private var position: UInt64?
     private var frame: (frame: Frame, time: WallTime)?
     private var lastUse: Int64 = 0
+    private let isWarm = Mutex(false)
     private var cached: [Int: (sequence: UInt64, made: Int64, picture: Picture)] = [:]
 
     package init(hub: StreamHub, thread: BlockingThread, clock: any NVRClock) {
@@ -63,6 +64,7 @@ package final class LivePicture: @unchecked Sendable {
     private func takeOnThread(width: Int?, quality: Int) throws -> Picture {
         let now = clock.monotonic()
         lastUse = now
+        isWarm.withLock { $0 = true }
         let key = (width ?? 0) * 128 + quality
         if let hit = cached[key], now - hit.made < 150_000 { return hit.picture }
         guard let newest = hub.newestPackets(after: decoder == nil ? nil : position) else {
@@ -95,13 +97,15 @@ package final class LivePicture: @unchecked Sendable {
 
     /// Frees the decoder when nobody has asked for `seconds`. Called from time to time by the owner.
     package func releaseIfIdle(for seconds: Double = 15) {
+        guard isWarm.withLock({ $0 }) else { return }
         thread.enqueue { [self] in
-            guard decoder != nil, Double(clock.monotonic() - lastUse) / 1e6 > seconds else { return }
+            guard Double(clock.monotonic() - lastUse) / 1e6 > seconds else { return }
             decoder = nil
             decoderEntry = nil
             frame = nil
             position = nil
             cached.removeAll()
+            isWarm.withLock { $0 = false }
         }
     }
 }

@@ -240,7 +240,7 @@ package final class StreamReader: Sendable {
     private func watch(_ source: any PacketSource) async -> SourceFailure? {
         let began = environment.clock.monotonic()
         var isConnected = false
-        while await sleep(isConnected ? 1 : 0.2) {
+        while await sleep(isConnected ? 2 : 0.2) {
             let now = environment.clock.monotonic()
             let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
             if !isConnected, last != nil {

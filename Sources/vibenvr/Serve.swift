@@ -60,6 +60,7 @@ func serve(
             let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
             say("listening on http://\(host):\(port)")
             whenReady(port)
+            releaseStartupPages()
         }
     } catch let error as NVRError {
         throw CleanExit.message("vibenvr cannot start: \(error)").asFailure
@@ -73,6 +74,13 @@ func serve(
     do {
         try await server.services.run()
     } catch {
+        let text = "\(error)"
+        if text.contains("errno: 98") {
+            throw StartFailure(message: "port \(configuration.port) is taken by another program; give another with --port, or stop that one")
+        }
+        if text.contains("errno: 13") {
+            throw StartFailure(message: "port \(configuration.port) is for administrators; give one above 1023 with --port")
+        }
         logger.error("the server ended", metadata: ["error": "\(error)"])
         throw ExitCode.failure
     }
