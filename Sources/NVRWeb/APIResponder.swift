@@ -71,11 +71,15 @@ package struct APIResponder: HTTPResponder {
         let path = RequestPath(request.uri.path)
         let (route, parameters) = try find(request.method, path)
         let caller = try await authentication.identity(for: route.access, request)
-        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else { throw HTTPFailure.foreignPage }
+        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
+            throw HTTPFailure.foreignPage
+        }
         let body = try await upload.collect(
-            upTo: route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody, deadline: context.closeConnection(in: Self.longestUpload))
+            upTo: route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody,
+            deadline: context.closeConnection(in: Self.longestUpload))
         let call = Call(
-            head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller, client: client,
+            head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller,
+            client: client,
             isPathSafe: path.isSafe, context: context)
         return try await route.respond(call)
     }
@@ -95,7 +99,8 @@ package struct APIResponder: HTTPResponder {
     private func preflight(_ head: HTTPRequest) -> Response {
         let (fields, isAllowed) = origins.preflightHeaders(for: head)
         return isAllowed
-            ? Response(status: .ok, text: "OK", fields: fields) : Response(status: .badRequest, text: "Disallowed CORS origin", fields: fields)
+            ? Response(status: .ok, text: "OK", fields: fields)
+            : Response(status: .badRequest, text: "Disallowed CORS origin", fields: fields)
     }
 
     private func answer(to error: any Error, _ request: Request, _ context: AppContext) -> Response {

@@ -3,7 +3,9 @@ import NVRModel
 
 /// The list of routes. Every one is served at `/` and under `/api/`.
 enum APIRouter {
-    static func table(_ web: WebDependencies, _ authentication: Authentication, _ threads: NIOThreadPool, _ history: ResourceHistory) -> RouteTable {
+    static func table(
+        _ web: WebDependencies, _ authentication: Authentication, _ threads: NIOThreadPool, _ load: HostLoad, _ history: ResourceHistory
+    ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
         let responder = MediaResponder(threads: threads)
         return RouteTable(
@@ -16,7 +18,9 @@ enum APIRouter {
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
-                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: HostLoad(), history: history, threads: threads, clock: web.clock
+                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
+                    threads: threads,
+                    clock: web.clock
                 ).routes)
     }
 }

@@ -37,7 +37,8 @@ package struct HTTPDate: Equatable, Comparable, Sendable {
         let date = CivilDate(daysSince1970: days)
         let weekday = Int((days + 4).flooredDivision(by: 7).remainder)
         let clock = "\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
-        return "\(Self.weekdays[weekday]), \(padded(Int64(date.day), 2)) \(Self.months[date.month - 1]) \(padded(Int64(date.year), 4)) \(clock) GMT"
+        return
+            "\(Self.weekdays[weekday]), \(padded(Int64(date.day), 2)) \(Self.months[date.month - 1]) \(padded(Int64(date.year), 4)) \(clock) GMT"
     }
 
     package static func < (left: Self, right: Self) -> Bool { left.seconds < right.seconds }

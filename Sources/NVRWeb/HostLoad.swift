@@ -1,7 +1,8 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #endif
-import Synchronization
 
 /// What the process and its machine are doing, read from /proc: the true numbers behind `/stats` and `/metrics`.
 package final class HostLoad: Sendable {
@@ -56,7 +57,9 @@ package final class HostLoad: Sendable {
             if let last = state.last, now > last.at {
                 let seconds = Double(now - last.at) / 1_000_000
                 if let new = sample.cpuSeconds, let old = last.cpuSeconds { reading.cpuPercent = max(0, (new - old) / seconds * 100) }
-                if let new = sample.received, let old = last.received { reading.receivedMbps = Double(max(0, new - old)) * 8 / seconds / 1e6 }
+                if let new = sample.received, let old = last.received {
+                    reading.receivedMbps = Double(max(0, new - old)) * 8 / seconds / 1e6
+                }
                 if let new = sample.sent, let old = last.sent { reading.sentMbps = Double(max(0, new - old)) * 8 / seconds / 1e6 }
             }
             let memory = memoryBytes()
@@ -117,7 +120,9 @@ package final class HostLoad: Sendable {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         var filled = 0
         while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { buffer in read(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled) }
+            let count = bytes.withUnsafeMutableBytes { buffer in
+                read(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled)
+            }
             if count <= 0 { break }
             filled += count
         }

@@ -1,14 +1,16 @@
+package import NVRModel
+
 #if canImport(Glibc)
     import Glibc
 #endif
-package import NVRModel
 
 /// A calendar day in the server's time zone (environment `TZ`) as a range of wall time: 23, 24 or 25 hours where clocks change.
 package enum LocalDay {
     /// From the first instant that clocks on the wall show `date` to the first that shows the next day.
     package static func range(of date: CivilDate) -> TimeRange {
         let next = CivilDate(daysSince1970: date.daysSince1970 + 1)
-        return TimeRange(start: WallTime(microseconds: start(of: date) * 1_000_000), end: WallTime(microseconds: start(of: next) * 1_000_000))
+        return TimeRange(
+            start: WallTime(microseconds: start(of: date) * 1_000_000), end: WallTime(microseconds: start(of: next) * 1_000_000))
     }
 
     /// The day that the wall shows at `time`.

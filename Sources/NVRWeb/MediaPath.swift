@@ -9,7 +9,9 @@ package enum MediaPath {
     }
 
     /// The path of the picture that stands for a segment: beside it, made of its first keyframe when it is asked for.
-    package static func thumbnail(_ segment: String) -> String { segment.hasSuffix(".mp4") ? segment.dropLast(4) + ".jpg" : segment + ".jpg" }
+    package static func thumbnail(_ segment: String) -> String {
+        segment.hasSuffix(".mp4") ? segment.dropLast(4) + ".jpg" : segment + ".jpg"
+    }
 
     /// The URL path of the movie of an event, which is no file: it is cut from whatever segments cover the range.
     package static func url(of event: Event) -> String {

@@ -175,7 +175,8 @@ package struct MediaResponder: Sendable {
         }
         let plain = String(
             decoding: fileName.utf8.map { byte in
-                let isPlain = byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "/")
+                let isPlain =
+                    byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "/")
                 return isPlain ? byte : UInt8(ascii: "_")
             }, as: UTF8.self)
         var text = "\(kind); filename=\"\(plain)\""

@@ -12,24 +12,37 @@ enum MetricsText {
         out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
         out.single("vibenvr_uptime_seconds", "gauge", "Seconds since the program started.", Double(statistics.uptime))
         out.single("process_cpu_seconds_total", "counter", "CPU time of the process.", statistics.load.cpuSeconds)
-        out.single("process_resident_memory_bytes", "gauge", "Resident memory of the process.", statistics.load.residentBytes.map(Double.init))
-        out.single("vibenvr_private_memory_bytes", "gauge", "Memory that belongs to the process alone.", statistics.load.privateBytes.map(Double.init))
+        out.single(
+            "process_resident_memory_bytes", "gauge", "Resident memory of the process.", statistics.load.residentBytes.map(Double.init))
+        out.single(
+            "vibenvr_private_memory_bytes", "gauge", "Memory that belongs to the process alone.",
+            statistics.load.privateBytes.map(Double.init))
         out.single("process_open_fds", "gauge", "Open file descriptors.", statistics.load.openFiles.map(Double.init))
         out.single("vibenvr_database_bytes", "gauge", "Size of the database.", Double(statistics.databaseBytes))
-        out.single("vibenvr_storage_total_bytes", "gauge", "Size of the file system of the recordings.", (statistics.volume?.totalBytes).map(Double.init))
+        out.single(
+            "vibenvr_storage_total_bytes", "gauge", "Size of the file system of the recordings.",
+            (statistics.volume?.totalBytes).map(Double.init))
         out.single("vibenvr_storage_free_bytes", "gauge", "Free space there.", (statistics.volume?.freeBytes).map(Double.init))
-        out.family("vibenvr_camera_up", "gauge", "1 while pictures come in.", statistics.cameras.map {
-            ("camera=\"\($0.id)\"", statistics.health[$0.id]?.status == .connected ? 1 : 0)
-        })
-        out.family("vibenvr_camera_recording", "gauge", "1 while footage is written.", statistics.cameras.map {
-            ("camera=\"\($0.id)\"", statistics.health[$0.id]?.isRecording == true ? 1 : 0)
-        })
-        out.family("vibenvr_recorded_bytes", "gauge", "Footage held.", statistics.movies.sorted { $0.key < $1.key }.map {
-            ("camera=\"\($0.key)\"", Double($0.value.bytes))
-        })
-        out.family("vibenvr_events", "gauge", "Events held.", statistics.eventTotals.map {
-            ("camera=\"\($0.cameraID)\",type=\"\($0.medium.rawValue)\",event_type=\"\($0.kind.rawValue)\"", Double($0.count))
-        })
+        out.family(
+            "vibenvr_camera_up", "gauge", "1 while pictures come in.",
+            statistics.cameras.map {
+                ("camera=\"\($0.id)\"", statistics.health[$0.id]?.status == .connected ? 1 : 0)
+            })
+        out.family(
+            "vibenvr_camera_recording", "gauge", "1 while footage is written.",
+            statistics.cameras.map {
+                ("camera=\"\($0.id)\"", statistics.health[$0.id]?.isRecording == true ? 1 : 0)
+            })
+        out.family(
+            "vibenvr_recorded_bytes", "gauge", "Footage held.",
+            statistics.movies.sorted { $0.key < $1.key }.map {
+                ("camera=\"\($0.key)\"", Double($0.value.bytes))
+            })
+        out.family(
+            "vibenvr_events", "gauge", "Events held.",
+            statistics.eventTotals.map {
+                ("camera=\"\($0.cameraID)\",type=\"\($0.medium.rawValue)\",event_type=\"\($0.kind.rawValue)\"", Double($0.count))
+            })
         func streams(_ name: String, _ help: String, _ value: (CameraCounters) -> Double) {
             out.family(name, "counter", help, counters.map { ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", value($0)) })
         }
@@ -43,9 +56,11 @@ enum MetricsText {
         streams("vibenvr_stream_network_lost_total", "RTP packets that never came.") { Double($0.networkLost) }
         streams("vibenvr_stream_network_reordered_total", "RTP packets that came late.") { Double($0.networkReordered) }
         streams("vibenvr_stream_network_malformed_total", "RTP packets that made no sense.") { Double($0.networkMalformed) }
-        out.family("vibenvr_stream_preroll_bytes", "gauge", "Media kept in memory from before motion.", counters.map {
-            ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", Double($0.preRollBytes))
-        })
+        out.family(
+            "vibenvr_stream_preroll_bytes", "gauge", "Media kept in memory from before motion.",
+            counters.map {
+                ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", Double($0.preRollBytes))
+            })
         return out.text
     }
 

@@ -34,7 +34,8 @@ package final class ResourceHistory: Sendable {
                     "timestamp": .string(sample.time.iso8601), "cpu_percent": Statistics.rounded(reading.cpuPercent, 1),
                     "memory_mb": Statistics.megabytes(reading.residentBytes), "backend_cpu": Statistics.rounded(reading.cpuPercent, 1),
                     "engine_cpu": nil, "backend_mem_mb": Statistics.megabytes(reading.residentBytes), "engine_mem_mb": nil,
-                    "network_recv_mbps": Statistics.rounded(reading.receivedMbps, 2), "network_sent_mbps": Statistics.rounded(reading.sentMbps, 2),
+                    "network_recv_mbps": Statistics.rounded(reading.receivedMbps, 2),
+                    "network_sent_mbps": Statistics.rounded(reading.sentMbps, 2),
                 ]
             })
     }

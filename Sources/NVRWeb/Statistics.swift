@@ -48,7 +48,8 @@ package struct Statistics: Sendable {
 
     /// Reads the database; `volume` and `load` are taken by the caller.
     static func gather(
-        from store: Store, health: [ID<Camera>: CameraHealth], visibleTo caller: Identity?, volume: Volume?, load: HostLoad.Reading, uptime: Int,
+        from store: Store, health: [ID<Camera>: CameraHealth], visibleTo caller: Identity?, volume: Volume?, load: HostLoad.Reading,
+        uptime: Int,
         recordingPath: String?, now: WallTime
     ) async throws -> Statistics {
         func sees(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
@@ -64,10 +65,12 @@ package struct Statistics: Sendable {
             pictures[total.cameraID, default: Holding()].count += total.count
             pictures[total.cameraID, default: Holding()].bytes += total.bytes
         }
-        let lastDay = EventFilter(allowed: caller.flatMap(Access.visibleCameras), range: TimeRange(start: dayAgo, end: now.advanced(byMicroseconds: 1)), limit: 0)
+        let lastDay = EventFilter(
+            allowed: caller.flatMap(Access.visibleCameras), range: TimeRange(start: dayAgo, end: now.advanced(byMicroseconds: 1)), limit: 0)
         return Statistics(
             cameras: try await store.cameras.all().filter { sees($0.id) }, health: health.filter { sees($0.key) }, movies: movies,
-            pictures: pictures, recentBytes: try await store.segments.bytes(since: dayAgo).filter { sees($0.key) }, eventTotals: eventTotals,
+            pictures: pictures, recentBytes: try await store.segments.bytes(since: dayAgo).filter { sees($0.key) },
+            eventTotals: eventTotals,
             eventsLastDay: try await store.events.count(lastDay) ?? eventTotals.reduce(0) { $0 + $1.count },
             databaseBytes: try await store.bytes(), volume: volume, load: load, uptime: uptime, recordingPath: recordingPath)
     }
@@ -139,12 +142,14 @@ package struct Statistics: Sendable {
         let used = allMovies.bytes + allPictures.bytes
         let quota = cameras.reduce(0) { $0 + $1.recording.maxStorage + $1.pictures.maxStorage }
         return [
-            "total_gb": Self.gigabytes(volume?.totalBytes, 1), "used_gb": Self.gigabytes(used, 2), "free_gb": Self.gigabytes(volume?.freeBytes, 1),
+            "total_gb": Self.gigabytes(volume?.totalBytes, 1), "used_gb": Self.gigabytes(used, 2),
+            "free_gb": Self.gigabytes(volume?.freeBytes, 1),
             "percent": Self.percent(used, of: volume?.totalBytes), "estimated_retention_days": Self.rounded(lasting(used, dailyBytes), 1),
             "daily_rate_gb": Self.gigabytes(dailyBytes, 2), "configured_retention": JSONValue(retentionDays.map { "Max \($0) Days" }),
             "configured_retention_days": JSONValue(retentionDays),
             "required_storage_gb": retentionDays.map { Self.gigabytes(dailyBytes.multipliedClamped(by: Int64($0)), 1) } ?? .null,
-            "total_quota_gb": .number(quota), "quota_percent": quota > 0 ? JSONValue(Int(min(Double(used) / (quota * 1e9) * 100, 1e6))) : 0,
+            "total_quota_gb": .number(quota),
+            "quota_percent": quota > 0 ? JSONValue(Int(min(Double(used) / (quota * 1_073_741_824) * 100, 1e6))) : 0,
         ]
     }
 

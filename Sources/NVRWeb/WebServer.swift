@@ -51,7 +51,8 @@ package struct WebDependencies: Sendable {
     package var logger: Logger
 
     package init(
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings, clock: any NVRClock, logger: Logger
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
+        clock: any NVRClock, logger: Logger
     ) {
         self.store = store
         self.accounts = accounts
@@ -69,13 +70,14 @@ package final class WebServer: Service {
     /// Seconds a request of a header, or a quiet connection, may take.
     private static let idleTimeout = TimeAmount.seconds(60)
     /// Seconds that running requests get when the server is told to end.
-    private static let farewell = Duration.seconds(3)
+    private static let farewell = Duration.milliseconds(1500)
 
     /// The way of a request without a network, for tests.
     package let responder: APIResponder
     private let dependencies: WebDependencies
     private let threads: NIOThreadPool
     private let shutdown: ShutdownSwitch
+    private let load = HostLoad()
     private let history = ResourceHistory()
     private let onRunning: @Sendable (_ port: Int) async -> Void
 
@@ -90,7 +92,7 @@ package final class WebServer: Service {
         let authentication = Authentication(
             authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed)
         responder = APIResponder(
-            table: APIRouter.table(dependencies, authentication, threads, history), authentication: authentication,
+            table: APIRouter.table(dependencies, authentication, threads, load, history), authentication: authentication,
             settings: dependencies.settings, shutdown: shutdown)
     }
 
@@ -110,6 +112,8 @@ package final class WebServer: Service {
                 address: .hostname(settings.host, port: settings.port), serverName: "VibeNVR",
                 availableConnectionsDelegate: .maximum(settings.mostConnections, logger: dependencies.logger)),
             onServerRunning: { channel in await port(channel.localAddress?.port ?? settings.port) }, logger: dependencies.logger)
+        // The first rates that are asked for are those since now.
+        _ = load.reading(at: dependencies.clock.monotonic())
         let shutdown = shutdown
         let clock = dependencies.clock
         let history = history

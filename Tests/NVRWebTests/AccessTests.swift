@@ -48,11 +48,15 @@ import Testing
     @Test("Bad tokens and keys are told so, stale cookies count for nothing")
     func badCredentials() async throws {
         let web = try await WebFixture()
-        #expect(try await web.send(.get, "/auth/me", [.authorization: "Bearer bad.token.here"]).json == ["detail": "Could not validate credentials"])
+        #expect(
+            try await web.send(.get, "/auth/me", [.authorization: "Bearer bad.token.here"]).json == [
+                "detail": "Could not validate credentials"
+            ])
         #expect(try await web.send(.get, "/auth/me", [.authorization: "Basic YTpi"]).json == ["detail": "Not authenticated"])
         #expect(try await web.send(.get, "/cameras", [.xAPIKey: "wrong"]).json == ["detail": "Not authenticated"])
         #expect(try await web.send(.get, "/cameras", [.cookie: "auth_token=old"]).json == ["detail": "Not authenticated"])
-        #expect(try await web.send(.get, "/events/1/download", [.cookie: "media_token=old"]).json == ["detail": "Missing media authentication"])
+        #expect(
+            try await web.send(.get, "/events/1/download", [.cookie: "media_token=old"]).json == ["detail": "Missing media authentication"])
     }
 
     @Test("The media cookie opens media and nothing else; bearer and key open media too")
@@ -139,7 +143,8 @@ import Testing
         let refused = try await web.send(.options, "/cameras", [.origin: "http://example.com", .accessControlRequestMethod: "GET"])
         #expect(refused.status == 400 && refused.text == "Disallowed CORS origin" && refused[.accessControlAllowOrigin] == nil)
         let allowed = try await web.send(
-            .options, "/api/cameras", [.origin: "https://dash.example", .accessControlRequestMethod: "PUT", .accessControlRequestHeaders: "authorization"])
+            .options, "/api/cameras",
+            [.origin: "https://dash.example", .accessControlRequestMethod: "PUT", .accessControlRequestHeaders: "authorization"])
         #expect(allowed.status == 200 && allowed[.accessControlAllowOrigin] == "https://dash.example")
         #expect(allowed[.accessControlAllowHeaders] == "authorization" && allowed[.accessControlAllowCredentials] == "true")
         let read = try await web.send(.get, "/health", [.origin: "https://dash.example"])
@@ -161,6 +166,8 @@ import Testing
         let huge = String(repeating: "x", count: APIResponder.largestBody + 1)
         let large = try await web.send(.post, "/cameras", try await web.bearer(), body: huge)
         #expect(large.status == 413 && large[.connection] == "close")
-        #expect(try await web.send(.post, "/auth/login", body: String(huge.prefix(APIResponder.largestAnonymousBody + 1)), form: true).status == 413)
+        #expect(
+            try await web.send(.post, "/auth/login", body: String(huge.prefix(APIResponder.largestAnonymousBody + 1)), form: true).status
+                == 413)
     }
 }

@@ -7,12 +7,15 @@ import Testing
 
 @Suite struct AuthRouteTests {
     private static let userKeys = [
-        "username", "email", "role", "is_2fa_enabled", "restrict_camera_access", "language", "auth_source", "oauth_subject_id", "oauth_enabled",
+        "username", "email", "role", "is_2fa_enabled", "restrict_camera_access", "language", "auth_source", "oauth_subject_id",
+        "oauth_enabled",
         "id", "is_active", "avatar_path", "created_at", "camera_accesses", "group_accesses",
     ]
     private static let setUpBody = #"{"username": "admin", "password": "Bench-Passw0rd!", "email": "admin@example.com"}"#
 
-    private func logIn(_ web: WebFixture, _ body: String = "username=admin&password=Bench-Passw0rd%21", peer: String = "192.0.2.7") async throws -> WebFixture.Answer {
+    private func logIn(_ web: WebFixture, _ body: String = "username=admin&password=Bench-Passw0rd%21", peer: String = "192.0.2.7")
+        async throws -> WebFixture.Answer
+    {
         try await web.send(.post, "/auth/login", body: body, form: true, peer: peer)
     }
 
@@ -35,9 +38,13 @@ import Testing
         #expect(try await web.send(.post, "/auth/setup", body: Self.setUpBody).status == 403)
         #expect(try await web.send(.post, "/auth/setup", [.xSetupCode: "AAAA-AAAA"], body: Self.setUpBody).status == 403)
         #expect(try await web.send(.post, "/auth/setup", body: Self.setUpBody, peer: "127.0.0.1", host: "rebound.example").status == 403)
-        #expect(try await web.send(.post, "/auth/setup", [.xForwardedFor: "6.6.6.6"], body: Self.setUpBody, peer: "127.0.0.1", host: "localhost").status == 403)
+        #expect(
+            try await web.send(
+                .post, "/auth/setup", [.xForwardedFor: "6.6.6.6"], body: Self.setUpBody, peer: "127.0.0.1", host: "localhost"
+            ).status == 403)
         #expect(try await web.store.users.count() == 0)
-        #expect(try await web.send(.post, "/auth/setup", [.xSetupCode: web.setupCode.text.lowercased()], body: Self.setUpBody).status == 200)
+        #expect(
+            try await web.send(.post, "/auth/setup", [.xSetupCode: web.setupCode.text.lowercased()], body: Self.setUpBody).status == 200)
         let other = try await WebFixture()
         let body = Self.setUpBody.dropLast() + #", "code": "\#(other.setupCode.text)"}"#
         #expect(try await other.send(.post, "/auth/setup", body: String(body)).status == 200)
@@ -47,7 +54,9 @@ import Testing
     func setUpThrottle() async throws {
         let web = try await WebFixture()
         var statuses: Set<Int> = []
-        for _ in 0..<12 { statuses.insert(try await web.send(.post, "/auth/setup", [.xSetupCode: "AAAA-AAAA"], body: Self.setUpBody).status) }
+        for _ in 0..<12 {
+            statuses.insert(try await web.send(.post, "/auth/setup", [.xSetupCode: "AAAA-AAAA"], body: Self.setUpBody).status)
+        }
         #expect(statuses == [403, 429])
     }
 
@@ -56,7 +65,10 @@ import Testing
         let web = try await WebFixture()
         let missing = try await web.send(.post, "/auth/setup", body: #"{"username": "admin"}"#)
         #expect(missing.status == 422)
-        #expect(try missing.json == ["detail": [["type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": ["username": "admin"]]]])
+        #expect(
+            try missing.json == [
+                "detail": [["type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": ["username": "admin"]]]
+            ])
         let weak = try await web.send(.post, "/auth/setup", body: #"{"username": "admin", "password": "12345678"}"#)
         #expect(weak.status == 422 && !weak.text.contains("12345678"))
         #expect(try await web.send(.post, "/auth/setup", body: "{").status == 422)
@@ -72,7 +84,10 @@ import Testing
         #expect(try answer.json.object?.keys == ["access_token", "token_type", "device_token"])
         let cookies = answer.headers[values: .setCookie]
         #expect(cookies.count == 2 && cookies[0].hasPrefix("media_token=") && cookies[1].hasPrefix("auth_token="))
-        #expect(cookies.allSatisfy { $0.contains("; HttpOnly; ") && $0.contains("Path=/") && $0.contains("SameSite=Lax") && !$0.contains("Secure") })
+        #expect(
+            cookies.allSatisfy {
+                $0.contains("; HttpOnly; ") && $0.contains("Path=/") && $0.contains("SameSite=Lax") && !$0.contains("Secure")
+            })
         let secure = try await WebFixture { $0.cookieSecure = true }
         _ = try await secure.signIn()
         #expect(try await logIn(secure).headers[values: .setCookie].allSatisfy { $0.hasSuffix("; Secure") })
@@ -83,7 +98,8 @@ import Testing
         let web = try await WebFixture()
         _ = try await web.signIn()
         let wrong = try await logIn(web, "username=admin&password=wrong")
-        #expect(try wrong.status == 401 && wrong.json == ["detail": "Incorrect username or password"] && wrong[.wwwAuthenticate] == "Bearer")
+        #expect(
+            try wrong.status == 401 && wrong.json == ["detail": "Incorrect username or password"] && wrong[.wwwAuthenticate] == "Bearer")
         #expect(try await logIn(web, "username=nobody&password=wrong").json == wrong.json)
         let missing = try await logIn(web, "username=admin")
         #expect(try missing.json == ["detail": [["type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": nil]]])
@@ -116,6 +132,18 @@ import Testing
         #expect(try await web.send(.get, "/auth/me", bearer).status == 401)
         #expect(try await web.send(.get, "/cameras/1/frame", [.cookie: "media_token=\(signIn.mediaToken)"]).status == 401)
         #expect(try await web.send(.post, "/auth/logout").status == 200)
+    }
+
+    @Test("Everybody chooses his own language")
+    func language() async throws {
+        let web = try await WebFixture()
+        _ = try await web.signIn(.admin)
+        let viewer = try await web.bearer(.viewer)
+        #expect(try await web.send(.patch, "/auth/me/language", viewer, body: #"{"language": "de"}"#).json["language"] == "de")
+        #expect(try await web.send(.get, "/auth/me", viewer).json["language"] == "de")
+        for body in ["{}", #"{"language": 5}"#, #"{"language": ""}"#] {
+            #expect(try await web.send(.patch, "/auth/me/language", viewer, body: body).status == 422)
+        }
     }
 
     @Test("A reloaded page gets its user and token back from the cookie")

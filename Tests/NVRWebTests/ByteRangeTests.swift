@@ -4,34 +4,39 @@ import NVRWeb
 import Testing
 
 @Suite struct ByteRangeTests {
-    @Test("Ranges of a representation of 1000 bytes", arguments: [
-        ("bytes=0-99", ByteRange.single(0..<100)),
-        ("bytes=500-599", .single(500..<600)),
-        ("bytes=900-", .single(900..<1000)),
-        ("bytes=-100", .single(900..<1000)),
-        ("bytes=-5000", .single(0..<1000)),
-        ("bytes=0-0", .single(0..<1)),
-        ("bytes=999-999", .single(999..<1000)),
-        ("bytes=990-2000", .single(990..<1000)),
-        ("bytes=0-99999999999999999999999999", .single(0..<1000)),
-        ("BYTES=1-2", .single(1..<3)),
-        ("bytes= 1-2 , ", .single(1..<3)),
-        ("bytes=1000-", .unsatisfiable),
-        ("bytes=99999999999999999999-", .unsatisfiable),
-        ("bytes=-0", .unsatisfiable),
-        ("bytes=5000-6000,2000-", .unsatisfiable),
-        ("bytes=0-9,5000-", .single(0..<10)),
-        ("bytes=0-9,20-29,-5", .several([0..<10, 20..<30, 995..<1000])),
-        ("bytes=20-29,0-9", .several([20..<30, 0..<10])),
-    ])
+    @Test(
+        "Ranges of a representation of 1000 bytes",
+        arguments: [
+            ("bytes=0-99", ByteRange.single(0..<100)),
+            ("bytes=500-599", .single(500..<600)),
+            ("bytes=900-", .single(900..<1000)),
+            ("bytes=-100", .single(900..<1000)),
+            ("bytes=-5000", .single(0..<1000)),
+            ("bytes=0-0", .single(0..<1)),
+            ("bytes=999-999", .single(999..<1000)),
+            ("bytes=990-2000", .single(990..<1000)),
+            ("bytes=0-99999999999999999999999999", .single(0..<1000)),
+            ("BYTES=1-2", .single(1..<3)),
+            ("bytes= 1-2 , ", .single(1..<3)),
+            ("bytes=1000-", .unsatisfiable),
+            ("bytes=99999999999999999999-", .unsatisfiable),
+            ("bytes=-0", .unsatisfiable),
+            ("bytes=5000-6000,2000-", .unsatisfiable),
+            ("bytes=0-9,5000-", .single(0..<10)),
+            ("bytes=0-9,20-29,-5", .several([0..<10, 20..<30, 995..<1000])),
+            ("bytes=20-29,0-9", .several([20..<30, 0..<10])),
+        ])
     func satisfiable(header: String, expected: ByteRange) {
         #expect(ByteRange(header: header, length: 1000) == expected)
     }
 
-    @Test("Headers that are to be ignored", arguments: [
-        "bytes=", "bytes=-", "bytes=a-b", "bytes=9-1", "bytes 0-1", "items=0-1", "bytes=0-1,x", "bytes=--1", "bytes=1-2-3", "bytes=+1-2",
-        "bytes=0x1-2", "bytes=0 - 9", "", "=", ",",
-    ])
+    @Test(
+        "Headers that are to be ignored",
+        arguments: [
+            "bytes=", "bytes=-", "bytes=a-b", "bytes=9-1", "bytes 0-1", "items=0-1", "bytes=0-1,x", "bytes=--1", "bytes=1-2-3",
+            "bytes=+1-2",
+            "bytes=0x1-2", "bytes=0 - 9", "", "=", ",",
+        ])
     func ignored(header: String) {
         #expect(ByteRange(header: header, length: 1000) == .whole)
     }
@@ -58,7 +63,9 @@ import Testing
         let alphabet = Array("0123456789-,= b\t")
         for _ in 0..<20_000 {
             let length = Int64.random(in: 0...200, using: &generator)
-            let text = "bytes=" + String((0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "0" })
+            let text =
+                "bytes="
+                + String((0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "0" })
             switch ByteRange(header: text, length: length) {
             case .single(let range): #expect(range.lowerBound >= 0 && range.upperBound <= length && !range.isEmpty)
             case .several(let ranges):
@@ -113,7 +120,10 @@ import Testing
         }
         #expect(HTTPDate(seconds: 784_111_777).text == "Sun, 06 Nov 1994 08:49:37 GMT")
         #expect(HTTPDate(seconds: 0).text == "Thu, 01 Jan 1970 00:00:00 GMT")
-        for text in ["", "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT", "06 Nov 1994", "a b c d e f"] {
+        for text in [
+            "", "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT", "06 Nov 1994",
+            "a b c d e f",
+        ] {
             #expect(HTTPDate(text) == nil)
         }
     }
@@ -139,7 +149,8 @@ import Testing
     @Test("File names cannot break out of Content-Disposition")
     func disposition() {
         #expect(MediaResponder.dispositionText(.attachment, "a b.mp4") == "attachment; filename=\"a b.mp4\"")
-        #expect(MediaResponder.dispositionText(.inline, "a\"\r\nX: y") == "inline; filename=\"a___X: y\"; filename*=UTF-8''a%22%0D%0AX%3A%20y")
+        #expect(
+            MediaResponder.dispositionText(.inline, "a\"\r\nX: y") == "inline; filename=\"a___X: y\"; filename*=UTF-8''a%22%0D%0AX%3A%20y")
         #expect(MediaResponder.dispositionText(.attachment, "Tür.mp4")?.hasSuffix("filename*=UTF-8''T%C3%BCr.mp4") == true)
         #expect(MediaResponder.dispositionText(.none, "a") == nil)
     }

@@ -12,7 +12,8 @@ import Testing
     func life() async throws {
         let web = try await WebFixture()
         let admin = try await web.bearer()
-        let made = try await web.send(.post, "/cameras", admin, body: #"{"name": "Garage", "rtsp_url": "rtsp://user:p@ss@10.0.0.9/x", "unknown": 1}"#)
+        let made = try await web.send(
+            .post, "/cameras", admin, body: #"{"name": "Garage", "rtsp_url": "rtsp://user:p@ss@10.0.0.9/x", "unknown": 1}"#)
         #expect(made.status == 200)
         #expect(try made.json["rtsp_url"] == "rtsp://user:p%40ss@10.0.0.9/x")
         #expect(try made.json["status"] == "STARTING" && made.json["captured_before"] == 5 && made.json["movie_passthrough"] == true)
@@ -39,16 +40,20 @@ import Testing
         #expect(try await web.send(.delete, "/cameras/1?delete_media=perhaps", try await web.bearer()).status == 422)
     }
 
-    @Test("Bad bodies are refused and nothing is stored", arguments: [
-        "", "{\"name\":", "[]", "5", #"{"location": "x"}"#, #"{"name": "x", "rtsp_url": "file:///etc/passwd"}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://localhost:554/a"}"#, #"{"name": 5, "rtsp_url": "rtsp://10.0.0.9/cam0", "framerate": "abc"}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9:99999/a"}"#, #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "rtsp_transport": "smoke"}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "movie_file_name": "../../x"}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "max_movie_length": 5}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "motion_masks": [{"points": [[0, 0]]}]}"#,
-        #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "privacy_masks": [{"points": [[0, 0], [1, 0], [1, 1]]}]}"#,
-        #"{"name": "\#(String(repeating: "n", count: 10_000))", "rtsp_url": "rtsp://10.0.0.9/a"}"#,
-    ])
+    @Test(
+        "Bad bodies are refused and nothing is stored",
+        arguments: [
+            "", "{\"name\":", "[]", "5", #"{"location": "x"}"#, #"{"name": "x", "rtsp_url": "file:///etc/passwd"}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://localhost:554/a"}"#,
+            #"{"name": 5, "rtsp_url": "rtsp://10.0.0.9/cam0", "framerate": "abc"}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9:99999/a"}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "rtsp_transport": "smoke"}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "movie_file_name": "../../x"}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "max_movie_length": 5}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "motion_masks": [{"points": [[0, 0]]}]}"#,
+            #"{"name": "x", "rtsp_url": "rtsp://10.0.0.9/a", "privacy_masks": [{"points": [[0, 0], [1, 0], [1, 1]]}]}"#,
+            #"{"name": "\#(String(repeating: "n", count: 10_000))", "rtsp_url": "rtsp://10.0.0.9/a"}"#,
+        ])
     func badBodies(body: String) async throws {
         let web = try await WebFixture()
         let answer = try await web.send(.post, "/cameras", try await web.bearer(), body: body)
@@ -64,7 +69,10 @@ import Testing
         #expect(
             try answer.json == [
                 "detail": [
-                    ["type": "json_invalid", "loc": ["body", 8], "msg": "JSON decode error", "input": [:], "ctx": ["error": "Expecting value"]]
+                    [
+                        "type": "json_invalid", "loc": ["body", 8], "msg": "JSON decode error", "input": [:],
+                        "ctx": ["error": "Expecting value"],
+                    ]
                 ]
             ])
     }
@@ -92,7 +100,8 @@ import Testing
         let web = try await WebFixture()
         let camera = try await web.camera()
         web.world.value.health = [
-            camera.id: CameraHealth(status: .unreachable, reason: "connection refused", since: WallTime(microseconds: 5_000_000), source: "rtsp")
+            camera.id: CameraHealth(
+                status: .unreachable, reason: "connection refused", since: WallTime(microseconds: 5_000_000), source: "rtsp")
         ]
         let full = try await web.send(.get, "/cameras/1", try await web.bearer()).json
         #expect(full["rtsp_url"] == "rtsp://user:p%40ss@10.0.0.9/cam0")
@@ -144,7 +153,9 @@ import Testing
         for name in ["a", "b", "c"] { _ = try await web.camera(name) }
         let page = try await web.send(.get, "/cameras?skip=1&limit=1", admin)
         #expect(try page.json.array?.map { $0["name"] } == ["b"] && page[.xTotalCount] == "3")
-        for query in ["limit=0", "limit=1001", "limit=x", "skip=-1"] { #expect(try await web.send(.get, "/cameras?\(query)", admin).status == 422) }
+        for query in ["limit=0", "limit=1001", "limit=x", "skip=-1"] {
+            #expect(try await web.send(.get, "/cameras?\(query)", admin).status == 422)
+        }
     }
 
     @Test("A frame is a picture that is never stored, or a 503 that says so in JSON")
@@ -179,7 +190,9 @@ import Testing
     func probe() async throws {
         let web = try await WebFixture()
         let admin = try await web.bearer()
-        func probe(_ body: String) async throws -> WebFixture.Answer { try await web.send(.post, "/cameras/probe-stream", admin, body: body) }
+        func probe(_ body: String) async throws -> WebFixture.Answer {
+            try await web.send(.post, "/cameras/probe-stream", admin, body: body)
+        }
         let failed = try await probe(#"{"rtsp_url": "\#(Self.place)"}"#).json
         #expect(failed["success"] == false && failed["width"] == .null && failed["error"] == "nothing there")
         web.world.value.probe = .init(width: 1920, height: 1080, codec: "h264")

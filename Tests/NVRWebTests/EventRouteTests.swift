@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct EventRouteTests {
     private static let keys = [
-        "camera_id", "timestamp_start", "timestamp_end", "type", "event_type", "file_path", "file_size", "thumbnail_path", "width", "height",
+        "camera_id", "timestamp_start", "timestamp_end", "type", "event_type", "file_path", "file_size", "thumbnail_path", "width",
+        "height",
         "motion_score", "ai_metadata", "id",
     ]
 
@@ -33,7 +34,9 @@ import Testing
         _ = try await web.event(of: ID(1))
         _ = try await web.event(of: ID(2), .video, .continuous)
         _ = try await web.event(of: ID(2), at: 1_600_000_000_000_000, .snapshot, .manual, picture: "2/a.jpg")
-        func ids(_ query: String) async throws -> [JSONValue?]? { try await web.send(.get, "/events?\(query)", admin).json.array?.map { $0["id"] } }
+        func ids(_ query: String) async throws -> [JSONValue?]? {
+            try await web.send(.get, "/events?\(query)", admin).json.array?.map { $0["id"] }
+        }
         #expect(try await ids("camera_id=1") == [1])
         #expect(try await ids("camera_id=999") == [])
         #expect(try await ids("type=snapshot") == [3])
@@ -44,10 +47,13 @@ import Testing
         #expect(try await ids("date=2020-01-01") == [])
     }
 
-    @Test("Queries that do not validate are a 422 and never a 500", arguments: [
-        "date=notadate", "date=2026-02-30", "limit=x", "limit=0", "limit=1001", "limit=99999999999999999999", "skip=-1", "camera_id=one",
-        "type=film", "event_type=earthquake",
-    ])
+    @Test(
+        "Queries that do not validate are a 422 and never a 500",
+        arguments: [
+            "date=notadate", "date=2026-02-30", "limit=x", "limit=0", "limit=1001", "limit=99999999999999999999", "skip=-1",
+            "camera_id=one",
+            "type=film", "event_type=earthquake",
+        ])
     func badQueries(query: String) async throws {
         let web = try await WebFixture()
         let answer = try await web.send(.get, "/events?\(query)", try await web.bearer())
@@ -95,7 +101,8 @@ import Testing
             return try await web.send(.get, path, fields)
         }
         let middle = try await ranged("bytes=300000-600001")
-        #expect(middle.status == 206 && middle.body == Array(bytes[300_000...600_001]) && middle[.contentRange] == "bytes 300000-600001/700000")
+        #expect(
+            middle.status == 206 && middle.body == Array(bytes[300_000...600_001]) && middle[.contentRange] == "bytes 300000-600001/700000")
         #expect(try await ranged("bytes=-2").body == Array(bytes.suffix(2)))
         let none = try await ranged("bytes=999999999-")
         #expect(none.status == 416 && none[.contentRange] == "bytes */700000")
@@ -114,10 +121,13 @@ import Testing
         #expect(headers.status == 200 && headers.body.isEmpty && headers[.contentLength] == "700000")
     }
 
-    @Test("Nothing outside the recordings is reachable, by any encoding", arguments: [
-        "/media/..%2f..%2fetc/passwd", "/media/../etc/passwd", "/media/%2e%2e/%2e%2e/etc/passwd", "/media/1/%2e%2e%2f2/x.mp4", "/media/1/..%5c..%5cx",
-        "/media/1/a%00.mp4", "/media/%2fetc/passwd", "/media//etc/passwd", "/media/1/%c0%ae%c0%ae/x",
-    ])
+    @Test(
+        "Nothing outside the recordings is reachable, by any encoding",
+        arguments: [
+            "/media/..%2f..%2fetc/passwd", "/media/../etc/passwd", "/media/%2e%2e/%2e%2e/etc/passwd", "/media/1/%2e%2e%2f2/x.mp4",
+            "/media/1/..%5c..%5cx",
+            "/media/1/a%00.mp4", "/media/%2fetc/passwd", "/media//etc/passwd", "/media/1/%c0%ae%c0%ae/x",
+        ])
     func traversal(path: String) async throws {
         let web = try await WebFixture()
         let answer = try await web.send(.get, path, try await web.bearer())

@@ -1,11 +1,12 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
 import HTTPTypes
 import NVRBase
 import NVRModel
 import NVRWeb
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 @Suite struct RequestPathTests {
     @Test("Segments are decoded exactly once")
@@ -18,15 +19,21 @@ import Testing
         #expect(RequestPath("/a+b").segments == ["a+b"])
     }
 
-    @Test("Paths that climb or hide a separator are unsafe in every encoding", arguments: [
-        "/media/../x", "/media/%2e%2e/x", "/media/%2E./x", "/media/..%2f..%2fetc/passwd", "/media/a%5c..%5cb", "/media/a\\b", "/media/%00",
-        "/media/x%00.mp4", "/media//etc", "/media/./x", "/media/%", "/media/%zz", "/media/%c0%ae%c0%ae/x", "/media/%ff", "//media", "/media/%2fetc/passwd",
-    ])
+    @Test(
+        "Paths that climb or hide a separator are unsafe in every encoding",
+        arguments: [
+            "/media/../x", "/media/%2e%2e/x", "/media/%2E./x", "/media/..%2f..%2fetc/passwd", "/media/a%5c..%5cb", "/media/a\\b",
+            "/media/%00",
+            "/media/x%00.mp4", "/media//etc", "/media/./x", "/media/%", "/media/%zz", "/media/%c0%ae%c0%ae/x", "/media/%ff", "//media",
+            "/media/%2fetc/passwd",
+        ])
     func unsafe(path: String) {
         #expect(!RequestPath(path).isSafe)
     }
 
-    @Test("Ordinary names are safe", arguments: ["/media/1/2026-11-22/21-16-53.mp4", "/media/Caf%C3%A9/..a", "/media/a..b/...", "/media/%2e%2e%2e"])
+    @Test(
+        "Ordinary names are safe",
+        arguments: ["/media/1/2026-11-22/21-16-53.mp4", "/media/Caf%C3%A9/..a", "/media/a..b/...", "/media/%2e%2e%2e"])
     func safe(path: String) {
         #expect(RequestPath(path).isSafe)
     }
@@ -35,8 +42,10 @@ import Testing
 @Suite struct RouteTableTests {
     private static func table() -> RouteTable {
         RouteTable([
-            Route(.get, "/a", .anonymous) { _ in throw HTTPFailure.notFound }, Route(.post, "/a", .admin) { _ in throw HTTPFailure.notFound },
-            Route(.get, "/a/{id}", .user) { _ in throw HTTPFailure.notFound }, Route(.post, "/a/special", .user) { _ in throw HTTPFailure.notFound },
+            Route(.get, "/a", .anonymous) { _ in throw HTTPFailure.notFound },
+            Route(.post, "/a", .admin) { _ in throw HTTPFailure.notFound },
+            Route(.get, "/a/{id}", .user) { _ in throw HTTPFailure.notFound },
+            Route(.post, "/a/special", .user) { _ in throw HTTPFailure.notFound },
             Route(.get, "/files/{path...}", .media) { _ in throw HTTPFailure.notFound },
         ])
     }
@@ -93,18 +102,20 @@ extension QueryItems {
         try body()
     }
 
-    @Test("Days are 23, 24 or 25 hours long where clocks change", arguments: [
-        ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00Z", 23.0),
-        ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00:00Z", 25),
-        ("Europe/Berlin", "2026-06-01", "2026-05-31T22:00:00Z", 24),
-        ("America/New_York", "2026-03-08", "2026-03-08T05:00:00Z", 23),
-        ("UTC", "2026-11-22", "2026-11-22T00:00:00Z", 24),
-        ("Asia/Kolkata", "2026-11-22", "2026-11-21T18:30:00Z", 24),
-        ("Pacific/Kiritimati", "2026-01-01", "2025-12-31T10:00:00Z", 24),
-        // Midnight does not exist: clocks went from 00:00 to 01:00.
-        ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z", 23),
-        ("Australia/Lord_Howe", "2026-04-05", "2026-04-04T13:00:00Z", 24.5),
-    ])
+    @Test(
+        "Days are 23, 24 or 25 hours long where clocks change",
+        arguments: [
+            ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00Z", 23.0),
+            ("Europe/Berlin", "2026-10-25", "2026-10-24T22:00:00Z", 25),
+            ("Europe/Berlin", "2026-06-01", "2026-05-31T22:00:00Z", 24),
+            ("America/New_York", "2026-03-08", "2026-03-08T05:00:00Z", 23),
+            ("UTC", "2026-11-22", "2026-11-22T00:00:00Z", 24),
+            ("Asia/Kolkata", "2026-11-22", "2026-11-21T18:30:00Z", 24),
+            ("Pacific/Kiritimati", "2026-01-01", "2025-12-31T10:00:00Z", 24),
+            // Midnight does not exist: clocks went from 00:00 to 01:00.
+            ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z", 23),
+            ("Australia/Lord_Howe", "2026-04-05", "2026-04-04T13:00:00Z", 24.5),
+        ])
     func ranges(zone: String, day: String, start: String, hours: Double) throws {
         try Self.inZone(zone) {
             let range = LocalDay.range(of: try #require(CivilDate(day)))
@@ -115,7 +126,11 @@ extension QueryItems {
         }
     }
 
-    @Test("Only days that exist are dates", arguments: ["notadate", "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "26-01-01", "2026-01-01T00", "", "+026-01-01", "9999-01-01"])
+    @Test(
+        "Only days that exist are dates",
+        arguments: [
+            "notadate", "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "26-01-01", "2026-01-01T00", "", "+026-01-01", "9999-01-01",
+        ])
     func bad(text: String) {
         #expect(CivilDate(text) == nil)
     }
@@ -157,9 +172,12 @@ extension QueryItems {
 }
 
 @Suite struct ClientAddressTests {
-    private func client(_ peer: String?, _ fields: HTTPFields = [:], host: String? = "localhost:8080", proxies: Set<String> = []) -> ClientAddress {
+    private func client(_ peer: String?, _ fields: HTTPFields = [:], host: String? = "localhost:8080", proxies: Set<String> = [])
+        -> ClientAddress
+    {
         ClientAddress(
-            peer: peer, head: HTTPRequest(method: .get, scheme: "http", authority: host, path: "/", headerFields: fields), trustedProxies: proxies)
+            peer: peer, head: HTTPRequest(method: .get, scheme: "http", authority: host, path: "/", headerFields: fields),
+            trustedProxies: proxies)
     }
 
     @Test("Local is only who is on this machine, without a proxy, under a name of this machine")
@@ -185,10 +203,13 @@ extension QueryItems {
 }
 
 @Suite struct ErrorMappingTests {
-    @Test("Every kind of error has its status", arguments: [
-        (NVRError.Kind.notFound, 404), (.invalid, 400), (.conflict, 409), (.unauthenticated, 401), (.forbidden, 403), (.unavailable, 503),
-        (.exhausted, 507), (.timeout, 504),
-    ])
+    @Test(
+        "Every kind of error has its status",
+        arguments: [
+            (NVRError.Kind.notFound, 404), (.invalid, 400), (.conflict, 409), (.unauthenticated, 401), (.forbidden, 403),
+            (.unavailable, 503),
+            (.exhausted, 507), (.timeout, 504),
+        ])
     func kinds(kind: NVRError.Kind, status: Int) {
         let failure = HTTPFailure(NVRError(kind, "why"))
         #expect(failure?.status.code == status)
@@ -216,7 +237,10 @@ extension QueryItems {
 @Suite struct MediaPathTests {
     @Test("Cameras are found by id, name and URL-safe name, ids first")
     func cameras() {
-        let cameras = [Camera(id: ID(3), createdAt: WallTime(microseconds: 0), name: "2"), Camera(id: ID(4), createdAt: WallTime(microseconds: 0), name: "Front Door/é")]
+        let cameras = [
+            Camera(id: ID(3), createdAt: WallTime(microseconds: 0), name: "2"),
+            Camera(id: ID(4), createdAt: WallTime(microseconds: 0), name: "Front Door/é"),
+        ]
         #expect(MediaPath.camera("2", among: cameras) == ID(2))
         #expect(MediaPath.camera("Front Door/é", among: cameras) == ID(4))
         #expect(MediaPath.camera("Front_Door__", among: cameras) == ID(4))

@@ -40,7 +40,9 @@ import Testing
     func health() async throws {
         let web = try await WebFixture()
         #expect(
-            try await web.send(.get, "/health").json == ["status": "ok", "components": ["database": "ok", "engine": "ok"], "is_weak_key": false])
+            try await web.send(.get, "/health").json == [
+                "status": "ok", "components": ["database": "ok", "engine": "ok"], "is_weak_key": false,
+            ])
     }
 
     @Test("Statistics have the keys of the reference and true numbers")
@@ -52,7 +54,8 @@ import Testing
         let answer = try await web.send(.get, "/stats", try await web.bearer()).json
         #expect(
             answer.object?.keys == [
-                "active_cameras", "total_errors", "total_events", "events_24h", "video_count", "picture_count", "storage", "resources", "network",
+                "active_cameras", "total_errors", "total_events", "events_24h", "video_count", "picture_count", "storage", "resources",
+                "network",
                 "engine", "database", "details", "system_status", "uptime", "hw_accel",
             ])
         #expect(answer["active_cameras"] == 1 && answer["total_events"] == 2 && answer["video_count"] == 1 && answer["picture_count"] == 1)
@@ -64,7 +67,8 @@ import Testing
         #expect(answer["storage"]?["configured_retention"] == "Max 7 Days")
         #expect(answer["resources"]?["memory_mb"] != .null && answer["database"]?["size_mb"] != .null)
         #expect(answer["details"]?["cameras"]?["1"]?["images"]?["count"] == 1)
-        #expect(try await web.send(.get, "/stats", try await web.bearer(.viewer)).json["details"]?["profiles"]?["default"]?["path"] == .null)
+        #expect(
+            try await web.send(.get, "/stats", try await web.bearer(.viewer)).json["details"]?["profiles"]?["default"]?["path"] == .null)
         #expect(try await web.send(.get, "/stats", try await web.apiKey()).status == 200)
     }
 
@@ -86,12 +90,15 @@ import Testing
     @Test("The history of the load is bounded and says null for what is not there")
     func resourceHistory() throws {
         let history = ResourceHistory()
-        for minute in 0..<(ResourceHistory.capacity + 5) { history.add(HostLoad.Reading(), at: WallTime(microseconds: Int64(minute) * 60_000_000)) }
+        for minute in 0..<(ResourceHistory.capacity + 5) {
+            history.add(HostLoad.Reading(), at: WallTime(microseconds: Int64(minute) * 60_000_000))
+        }
         let samples = try #require(history.json.array)
         #expect(samples.count == ResourceHistory.capacity && samples.first?["timestamp"] == "1970-01-01T00:05:00Z")
         #expect(
             samples.first?.object?.keys == [
-                "timestamp", "cpu_percent", "memory_mb", "backend_cpu", "engine_cpu", "backend_mem_mb", "engine_mem_mb", "network_recv_mbps",
+                "timestamp", "cpu_percent", "memory_mb", "backend_cpu", "engine_cpu", "backend_mem_mb", "engine_mem_mb",
+                "network_recv_mbps",
                 "network_sent_mbps",
             ])
     }
@@ -103,7 +110,9 @@ import Testing
         _ = try await web.camera("Secret Name")
         let answer = try await web.send(.get, "/metrics")
         #expect(answer.status == 200 && answer[.contentType]?.hasPrefix("text/plain; version=0.0.4") == true)
-        #expect(answer.text.contains("vibenvr_camera_up{camera=\"1\"} 0\n") && answer.text.contains("vibenvr_build_info{version=\"1.2.3\"} 1\n"))
+        #expect(
+            answer.text.contains("vibenvr_camera_up{camera=\"1\"} 0\n") && answer.text.contains("vibenvr_build_info{version=\"1.2.3\"} 1\n")
+        )
         #expect(!answer.text.contains("Secret Name"))
         for line in answer.text.split(separator: "\n") where !line.hasPrefix("#") {
             #expect(line.split(separator: " ").count == 2 && Double(line.split(separator: " ")[1]) != nil)

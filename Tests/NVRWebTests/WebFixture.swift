@@ -81,7 +81,9 @@ final class WebFixture: Sendable {
             takeSnapshot: { camera in
                 guard world.value.picture != nil else { throw NVRError(.unavailable, "the camera has no picture now") }
                 return try await store.events.insert(
-                    Event(id: ID(0), cameraID: camera, medium: .snapshot, kind: .manual, start: WallTime(microseconds: 1), picturePath: "1/s.jpg"))
+                    Event(
+                        id: ID(0), cameraID: camera, medium: .snapshot, kind: .manual, start: WallTime(microseconds: 1),
+                        picturePath: "1/s.jpg"))
             },
             probe: { _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] })
         @Sendable func content(_ bytes: [UInt8], _ name: String) -> MediaContent {
@@ -108,7 +110,8 @@ final class WebFixture: Sendable {
             deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } })
         server = WebServer(
             WebDependencies(
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock, logger: logger))
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
+                logger: logger))
     }
 
     // MARK: Requests
@@ -164,7 +167,8 @@ final class WebFixture: Sendable {
     }
 
     func event(
-        of camera: ID<Camera> = ID(1), at micros: Int64 = 1_790_000_000_000_000, _ medium: Event.Medium = .video, _ kind: Event.Kind = .motion,
+        of camera: ID<Camera> = ID(1), at micros: Int64 = 1_790_000_000_000_000, _ medium: Event.Medium = .video,
+        _ kind: Event.Kind = .motion,
         picture: String? = nil
     ) async throws -> Event {
         try await store.events.insert(
@@ -173,5 +177,3 @@ final class WebFixture: Sendable {
                 end: medium == .video ? WallTime(microseconds: micros + 5_000_000) : nil, picturePath: picture, thumbnailPath: picture))
     }
 }
-
-

@@ -37,6 +37,7 @@ struct AuthRoutes: Sendable {
             Route(.post, "/auth/logout", .anonymous, logOut),
             Route(.get, "/auth/me", .userOrKey, me),
             Route(.get, "/auth/me-from-cookie", .anonymous, meFromCookie),
+            Route(.patch, "/auth/me/language", .user, setLanguage),
         ]
     }
 
@@ -64,7 +65,9 @@ struct AuthRoutes: Sendable {
         let username = text("username")
         let password = text("password")
         var email: String?
-        if let sent = body["email"], sent != .null { email = fields.value(FieldCheck.text(sent, length: 0...320, loc: [.key("body"), .key("email")])) }
+        if let sent = body["email"], sent != .null {
+            email = fields.value(FieldCheck.text(sent, length: 0...320, loc: [.key("body"), .key("email")]))
+        }
         if email?.isEmpty == true { email = nil }
         if let username, let refusal = User.refusal(ofName: username) {
             fields.note(.value([.key("body"), .key("username")], refusal, input: .string(username)))
@@ -134,6 +137,15 @@ struct AuthRoutes: Sendable {
     // MARK: Who I am
 
     private func me(_ call: Call) async throws -> Response { Response(json: try call.requireCaller().user.json) }
+
+    private func setLanguage(_ call: Call) async throws -> Response {
+        let identity = try call.requireCaller()
+        let body = try call.object()
+        let place: [FieldProblem.Step] = [.key("body"), .key("language")]
+        guard let sent = body["language"] else { throw FieldProblems([.missing(place, body: .object(body))]) }
+        let language = try FieldCheck.text(sent, length: 2...16, loc: place).get()
+        return Response(json: try await accounts.update(identity.user.id) { $0.language = language }.json)
+    }
 
     /// What a page that was loaded anew asks: the cookie is all it has left.
     private func meFromCookie(_ call: Call) async throws -> Response {

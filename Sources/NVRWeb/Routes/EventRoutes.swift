@@ -74,7 +74,9 @@ struct EventRoutes: Sendable {
     private func event(_ call: Call) async throws -> Event {
         let caller = try call.requireCaller()
         let id = try call.id("event_id", of: Event.self)
-        guard let event = try await store.events.get(id), Access.allows(caller, .replay, camera: event.cameraID) else { throw HTTPFailure.eventNotFound }
+        guard let event = try await store.events.get(id), Access.allows(caller, .replay, camera: event.cameraID) else {
+            throw HTTPFailure.eventNotFound
+        }
         return event
     }
 

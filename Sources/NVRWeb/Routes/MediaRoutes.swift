@@ -18,7 +18,9 @@ struct MediaRoutes: Sendable {
         guard call.isPathSafe else { throw HTTPFailure.accessDenied }
         let caller = try call.requireCaller()
         let elements = (call.parameters["path"] ?? "").split(separator: "/").map(String.init)
-        guard elements.count > 1, let camera = MediaPath.camera(elements[0], among: try await store.cameras.all()), Access.allows(caller, .replay, camera: camera) else {
+        guard elements.count > 1, let camera = MediaPath.camera(elements[0], among: try await store.cameras.all()),
+            Access.allows(caller, .replay, camera: camera)
+        else {
             throw HTTPFailure.fileNotFound
         }
         let isInline = try call.flag("inline")
@@ -33,7 +35,9 @@ struct MediaRoutes: Sendable {
             guard let id = MediaPath.event(in: elements), let event = try await store.events.get(id),
                 MediaPath.url(of: event) == MediaPath.url(elements.joined(separator: "/")), event.medium == .video
             else { throw HTTPFailure.fileNotFound }
-            do { return try await media.video(event) } catch let error as NVRError where error.kind == .notFound { throw HTTPFailure.fileNotFound }
+            do { return try await media.video(event) } catch let error as NVRError where error.kind == .notFound {
+                throw HTTPFailure.fileNotFound
+            }
         }
     }
 }

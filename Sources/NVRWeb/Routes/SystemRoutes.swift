@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -9,6 +6,10 @@ import NVRAccounts
 import NVRBase
 import NVRModel
 import NVRStore
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The server itself: is it well, what does it hold, what does it cost.
 struct SystemRoutes: Sendable {
@@ -77,7 +78,10 @@ struct SystemRoutes: Sendable {
             let events = try await store.events.count(filter)
             filter.medium = .video
             let videos = try await store.events.count(filter)
-            hours.append(["time": .string("\(padded(Int64(LocalDay.hour(at: start)), 2)):00"), "events": JSONValue(events), "videos": JSONValue(videos)])
+            hours.append([
+                "time": .string("\(padded(Int64(LocalDay.hour(at: start)), 2)):00"), "events": JSONValue(events),
+                "videos": JSONValue(videos),
+            ])
         }
         return Response(json: .array(hours))
     }
@@ -94,7 +98,8 @@ struct SystemRoutes: Sendable {
         let volume = try await threads.runIfActive { [root = settings.recordingRoot] in Self.volume(of: root) }
         return try await Statistics.gather(
             from: store, health: live.health(), visibleTo: caller, volume: volume, load: load.reading(at: now),
-            uptime: Int((now - settings.startedAt) / 1_000_000), recordingPath: caller.map { Access.allows($0, .administer) } == true ? settings.recordingRoot : nil,
+            uptime: Int((now - settings.startedAt) / 1_000_000),
+            recordingPath: caller.map { Access.allows($0, .administer) } == true ? settings.recordingRoot : nil,
             now: WallTime(microseconds: clock.wall()))
     }
 
