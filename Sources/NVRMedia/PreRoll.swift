@@ -37,7 +37,7 @@ package struct PreRoll: Sendable {
         while keyframes.count > 1 {
             let second = keyframes[1]
             let isOutdated = packet.wall.microseconds(since: second.wall) >= span
-            guard isOutdated || bytes > maxBytes else { break }
+            guard isOutdated || bytes > min(maxBytes, Self.hardLimit) else { break }
             keyframes.removeFirst()
             drop(upTo: second.position)
         }
