@@ -161,7 +161,7 @@ package struct WallAnchor: Sendable {
             return false
         }
         let (change, overflow) = now.subtractingReportingOverflow(offset)
-        guard overflow || abs(change) > Self.stepThreshold else { return false }
+        guard overflow || change.magnitude > Self.stepThreshold.magnitude else { return false }
         self.offset = now
         return true
     }
