@@ -19,13 +19,27 @@ package struct RecordingLayout: Sendable {
     ///   - pattern: `movie_file_name` or `picture_file_name`: strftime letters, `%q` a number within the second, `%v` an event number.
     ///   - attempt: 0 first; higher numbers give other names when a file of that name is there.
     package func path(camera: ID<Camera>, pattern: String, time: WallTime, fileExtension: String, attempt: Int) -> String {
-        var name = Self.expand(pattern, time: time, number: attempt)
-        if attempt > 0, !pattern.contains("%q") { name += "-\(attempt)" }
+        var name = Self.expand(pattern, camera: camera, time: time, number: attempt)
+        if attempt >= Self.plainNames {
+            name += "-\(time.microseconds)-\(attempt)"
+        } else if attempt > 0, !pattern.contains("%q") {
+            name += "-\(attempt)"
+        }
         return "\(camera)/\(name).\(fileExtension)"
     }
 
-    /// Replaces the pattern's letters; unknown ones stay as they are. Nothing that climbs out of a folder survives.
-    static func expand(_ pattern: String, time: WallTime, number: Int) -> String {
+    /// Attempts after which a name also tells the microsecond, so that a pattern without a time never runs out of names.
+    static let plainNames = 20
+    /// Bytes of one part of a path at most: file systems take 255, and room is left for numbers and endings.
+    private static let longestPart = 180
+    /// Letters that mean what they mean in strftime(3).
+    private static let standardLetters: Set<Character> = [
+        "C", "e", "b", "B", "h", "a", "A", "u", "w", "U", "V", "W", "G", "g", "k", "l", "P", "Z", "F", "T", "R",
+    ]
+
+    /// Replaces the pattern's letters (`FilePattern.specifiers`); unknown ones stay as they are. Nothing that climbs out of a folder
+    /// survives, and no part is longer than file systems take.
+    private static func expand(_ pattern: String, camera: ID<Camera>, time: WallTime, number: Int) -> String {
         var seconds = time_t(time.microseconds / 1_000_000 - (time.microseconds % 1_000_000 < 0 ? 1 : 0))
         var local = tm()
         localtime_r(&seconds, &local)
@@ -53,16 +67,34 @@ package struct RecordingLayout: Sendable {
             case "j": output += padded(local.tm_yday + 1, 3)
             case "q", "v": output += padded(Int32(clamping: number))
             case "s": output += String(seconds)
+            case "t": output += String(camera.rawValue)
+            case "f":
+                let digits = String((time.microseconds % 1_000_000 + 1_000_000) % 1_000_000)
+                output += String(repeating: "0", count: 6 - digits.count) + digits
             case "z":
                 let offset = local.tm_gmtoff / 60
                 output += (offset < 0 ? "-" : "+") + padded(Int32(abs(offset) / 60)) + padded(Int32(abs(offset) % 60))
             case "%": output += "%"
+            case .some(let letter) where standardLetters.contains(letter): output += standard(letter, &local)
             case .some(let other): output += "%\(other)"
             case nil: output += "%"
             }
         }
         let parts = output.split(separator: "/").filter { $0 != "." && $0 != ".." }
-        return parts.isEmpty ? "recording" : parts.joined(separator: "/")
+        return parts.isEmpty ? "recording" : parts.map(shortened).joined(separator: "/")
+    }
+
+    /// One letter as strftime(3) writes it in the C locale.
+    private static func standard(_ letter: Character, _ time: inout tm) -> String {
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = strftime(&buffer, buffer.count, "%\(letter)", &time)
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func shortened(_ part: Substring) -> Substring {
+        var part = part
+        while part.utf8.count > longestPart { part.removeLast() }
+        return part
     }
 }
 
