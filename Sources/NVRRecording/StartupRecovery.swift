@@ -53,6 +53,8 @@ package struct StartupRecovery: Sendable {
             scanned = try Self.scan(path)
         } catch let error as FileError where error.isMissing {
             scanned = nil
+        } catch let error as ISOBMFFError where Self.isWithoutFootage(error, segment) {
+            scanned = nil
         }
         guard let scanned, let closing = scanned.closing(of: segment) else {
             try POSIXFile.remove(path)
@@ -68,6 +70,16 @@ package struct StartupRecovery: Sendable {
         }
         try await store.segments.finish(segment.id, closing)
         report.finished += 1
+    }
+
+    /// Whether a file that cannot be read never held a fragment. A file whose head is not all there holds none; one that was still
+    /// announced only had not been synced when the power went, so the file system may have filled it with anything.
+    private static func isWithoutFootage(_ error: ISOBMFFError, _ segment: Segment) -> Bool {
+        switch error {
+        case .unreadable: false
+        case .truncated: true
+        case .malformed, .unsupported, .tooLarge: segment.state == .intended
+        }
     }
 
     /// A segment file as it lies on the disk.
