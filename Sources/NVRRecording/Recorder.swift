@@ -15,10 +15,10 @@ package final class Recorder: PacketSink {
         assembler = Mutex(FragmentAssembler(segmentSeconds: segmentSeconds, takesAudio: recordsAudio))
     }
 
+    /// Chunks are queued under the assembler's lock: the end of a recording comes from another thread than its packets, and must
+    /// not overtake them. Queueing never blocks and never calls back.
     private func withAssembler(_ body: (inout FragmentAssembler, (Chunk) -> Void) -> Void) {
-        var chunks: [Chunk] = []
-        assembler.withLock { assembler in body(&assembler) { chunks.append($0) } }
-        for chunk in chunks { writer.append(chunk) }
+        assembler.withLock { assembler in body(&assembler) { writer.append($0) } }
     }
 
     package func begin(_ description: StreamDescription) {

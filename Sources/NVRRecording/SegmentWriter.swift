@@ -112,12 +112,13 @@ package final class SegmentWriter: @unchecked Sendable {
         queue.lostSinceLast = true
     }
 
-    /// Ends the open segment after what is queued, and waits until it is on the disk. A disk that does not work is not waited for.
+    /// Waits until what is queued is on the disk; its last chunk ends the segment. A disk that does not work is not waited for.
     package func finish() async {
         // Refused only when the thread has ended, and then nothing is open.
         try? await disk.run { [self] in
             drain()
-            close()
+            // The end of the segment may be among what was lost. Else what is open belongs to a recording that has begun meanwhile.
+            if queue.withLock({ $0.lostSinceLast }) { close() }
         }
     }
 
@@ -193,17 +194,24 @@ package final class SegmentWriter: @unchecked Sendable {
             try begin(chunk)
             needsKeyframe = false
         }
-        guard var segment = open else { return }
+        guard let before = open else { return }
+        var segment = before
         let written = try append(chunk, to: &segment)
         open = segment
         disk.count(fragmentBytes: written)
         account(written)
         if !segment.hasRow {
-            try segment.file.sync()
-            if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
-            guard try disk.list(segment.id, end: segment.end, bytes: segment.length, initLength: segment.initLength) else {
-                return abandon()
+            let isKept: Bool
+            do {
+                try segment.file.sync()
+                if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
+                isKept = try disk.list(segment.id, end: segment.end, bytes: segment.length, initLength: segment.initLength)
+            } catch {
+                // The chunk is written again, so it must not count as written.
+                open = before
+                throw error
             }
+            guard isKept else { return abandon() }
             open?.hasRow = true
             disk.growing.begin(
                 segment.id,
@@ -278,13 +286,19 @@ package final class SegmentWriter: @unchecked Sendable {
             let absolute = disk.layout.absolute(path)
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
             if POSIXFile.exists(absolute) { continue }
-            let id = try disk.intend(
-                Segment(
-                    id: ID(0), cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, path: path,
-                    start: start, end: start, bytes: 0, state: .intended, width: chunk.description.video.width,
-                    height: chunk.description.video.height, codecs: tracks.map { $0.codecString }.joined(separator: ","),
-                    initLength: Int64(header.count), timescale: StreamDescription.videoTimescale, index: []),
-                isContinuous: configuration.listsSegments)
+            let id: ID<Segment>
+            do {
+                id = try disk.intend(
+                    Segment(
+                        id: ID(0), cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, path: path,
+                        start: start, end: start, bytes: 0, state: .intended, width: chunk.description.video.width,
+                        height: chunk.description.video.height, codecs: tracks.map { $0.codecString }.joined(separator: ","),
+                        initLength: Int64(header.count), timescale: StreamDescription.videoTimescale, index: []),
+                    isContinuous: configuration.listsSegments)
+            } catch let error as NVRError where error.kind == .conflict {
+                // A row whose file is gone has this name; it stays until somebody repairs it.
+                continue
+            }
             do {
                 let file = try POSIXFile.create(absolute)
                 try header.withUnsafeBytes { try file.write([$0], at: 0) }
