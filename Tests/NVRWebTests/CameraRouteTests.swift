@@ -186,6 +186,21 @@ import Testing
         #expect(taken["status"] == "success" && taken["message"] == "Snapshot triggered")
     }
 
+    @Test("A stream that is being read already is not opened a second time")
+    func probeOfRunning() async throws {
+        let web = try await WebFixture()
+        let camera = try await web.camera(url: Self.place)
+        web.world.value.health = [
+            camera.id: CameraHealth(status: .connected, since: WallTime(microseconds: 0), width: 1280, height: 720, videoCodec: "h265")
+        ]
+        let seen = try await web.send(.post, "/cameras/probe-stream", try await web.bearer(), body: #"{"rtsp_url": "\#(Self.place)"}"#).json
+        #expect(seen["success"] == true && seen["width"] == 1280 && seen["codec"] == "h265")
+        web.world.value.health[camera.id]?.status = .unreachable
+        let failed = try await web.send(.post, "/cameras/probe-stream", try await web.bearer(), body: #"{"rtsp_url": "\#(Self.place)"}"#)
+            .json
+        #expect(failed["success"] == false && failed["error"] == "nothing there")
+    }
+
     @Test("A probe tells the size of the picture or why there is none, and goes nowhere it must not")
     func probe() async throws {
         let web = try await WebFixture()

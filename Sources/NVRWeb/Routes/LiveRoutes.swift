@@ -72,7 +72,7 @@ struct LiveRoutes: Sendable {
         try fields.finish()
         let transport = named.flatMap(StreamTransport.init(rawValue:)) ?? .tcp
         // A look may take seconds, and a server that is told to end has none to give.
-        let look = await Self.endedByShutdown { [url] in await live.probe(url, transport) }
+        let look = await cancelWhenGracefulShutdown { [self, url] in await self.look(at: url, transport) }
         guard look.error == nil, let width = look.width, let height = look.height else {
             let reason = look.error ?? "Failed to probe stream. Check credentials and URL."
             return Response(json: ["success": false, "width": nil, "height": nil, "error": .string(reason)])
@@ -83,7 +83,29 @@ struct LiveRoutes: Sendable {
         ])
     }
 
-    private static func endedByShutdown(_ look: @escaping @Sendable () async -> StreamProbe) async -> StreamProbe {
-        await cancelWhenGracefulShutdown { await look() }
+    /// What a stream shows. One that is being read already is not opened again: many cameras serve each stream once.
+    private func look(at url: String, _ transport: StreamTransport) async -> StreamProbe {
+        for _ in 0..<Self.mostLooks {
+            guard let health = await running(url) else { break }
+            if health.status == .connected, let width = health.width, let height = health.height {
+                return StreamProbe(
+                    width: width, height: height, codec: health.videoCodec, audioCodec: health.audioCodec, source: health.source)
+            }
+            guard health.status == .starting || health.status == .connected else { break }
+            // Cancelled by the shutdown; the look below then ends at once.
+            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { break }
+        }
+        return await live.probe(url, transport)
+    }
+
+    /// Looks at a camera that is being started, 200 ms apart.
+    private static let mostLooks = 50
+
+    /// The state of a running camera whose main stream has this URL.
+    private func running(_ url: String) async -> CameraHealth? {
+        // A database that does not answer only means that the stream is opened.
+        guard let cameras = try? await store.cameras.all() else { return nil }
+        let health = live.health()
+        return cameras.lazy.filter { $0.general.isActive && $0.streams.url == url }.compactMap { health[$0.id] }.first
     }
 }
