@@ -24,6 +24,7 @@ final class SessionDriver: @unchecked Sendable {
     /// The connection's socket while the ticker reads it past the channel; never with TLS, never longer than the channel.
     private var directSocket: DirectSocket?
     private var isEncrypted = false
+    /// On its way to become `channel`.
     private var connecting: [any Channel] = []
     private struct DatagramChannel {
         let channel: any Channel
@@ -140,7 +141,7 @@ final class SessionDriver: @unchecked Sendable {
     }
 
     private func closeChannels() -> EventLoopFuture<Void> {
-        let all = connecting + datagramChannels.map(\.channel)
+        let all = connecting + datagramChannels.map(\.channel) + (channel.map { [$0] } ?? [])
         connecting.removeAll()
         datagramChannels.removeAll()
         channel = nil
@@ -186,6 +187,7 @@ final class SessionDriver: @unchecked Sendable {
                     channel.close(promise: nil)
                     throw cause
                 }
+                self.connecting.removeAll { $0 === channel }
                 self.channel = channel
                 channel.read()
             }

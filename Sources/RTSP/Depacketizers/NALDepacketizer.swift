@@ -231,7 +231,6 @@ package final class NALDepacketizer {
         // Some cameras put Annex B start codes in front of their NAL units.
         let nal = nal.dropFirst(AnnexB.startCodeLength(nal))
         guard nal.count >= headerLength else { return }
-        if nalStart >= 0 { endNAL() }
         let header = (nal[0], headerLength == 2 ? nal[1] : nil)
         guard beginNAL(first: nal.dropFirst(headerLength), header: header, context, now, into: &output) else { return }
         appendNAL(nal.dropFirst(headerLength))
@@ -263,7 +262,6 @@ package final class NALDepacketizer {
         into output: inout [AccessUnit]
     ) {
         if isStart {
-            if nalStart >= 0 { endNAL() }
             guard beginNAL(first: bytes, header: header, context, now, into: &output) else { return }
             nalFragmented = true
         } else if nalStart < 0 {
@@ -282,6 +280,8 @@ package final class NALDepacketizer {
     private func beginNAL(
         first: ByteView, header: (UInt8, UInt8?), _ context: Context, _ now: Int64, into output: inout [AccessUnit]
     ) -> Bool {
+        // One whose end bit is missing ends where the next begins.
+        if nalStart >= 0 { endNAL() }
         let role = role(header: header.0, first)
         place(role, context, now, into: &output)
         if case .slice = role { noteSlice(header: header.0, first) }
