@@ -1,13 +1,13 @@
 # Everything a person does with this checkout, one line each. Works on a fresh Debian 12 with git, make and Swift.
 SHELL := /bin/bash -o pipefail
-DATA ?= .work/data
+DATA ?= ./data
 HOST ?= 0.0.0.0
 PORT ?= 8080
 PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini
 
 .PHONY: build demo run test unit e2e test-long bench lint format clean
 build:     ; scripts/install-build.sh && swift build -c release --product vibenvr
-demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir .work/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
+demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir $(DATA)/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
 run:       build ; exec .build/release/vibenvr serve --data-dir $(DATA) --host $(HOST) --port $(PORT)
 unit:      ; scripts/install-build.sh && scripts/install-test.sh && swift build -c release --build-tests && swift test -c release --skip-build
 e2e:       ; scripts/install-test.sh && $(PYTEST)

@@ -41,32 +41,37 @@ package final class CameraSupervisor: Service {
 
     package func run() async throws {
         let changes = environment.store.changes.subscribe()
-        await withGracefulShutdownHandler {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    await self.reconcile()
-                    for await change in changes {
-                        switch change {
-                        case .camera, .cameraDeleted: await self.reconcile()
-                        default: continue
-                        }
-                        if Task.isCancelled { break }
-                    }
-                }
-                group.addTask {
-                    // Ends with the shutdown.
-                    try? await gracefulShutdown()
-                }
-                group.addTask {
-                    // Throws when it is cancelled, and that is the end.
-                    while (try? await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))) != nil {
-                        for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { await runtime.tick() }
-                    }
-                }
-                await group.next()
-                group.cancelAll()
+        // One wish to look again is as good as many.
+        let (wishes, wish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        wish.yield()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in wishes { await self.reconcile() }
             }
-        } onGracefulShutdown: {
+            group.addTask {
+                for await change in changes {
+                    switch change {
+                    case .camera, .cameraDeleted: wish.yield()
+                    default: continue
+                    }
+                }
+            }
+            group.addTask {
+                // Ends with the shutdown.
+                try? await gracefulShutdown()
+            }
+            group.addTask {
+                var ticks = 0
+                // Throws when it is cancelled, and that is the end.
+                while (try? await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))) != nil {
+                    ticks += 1
+                    // Of many changes at once the oldest may be lost; what runs becomes right all the same.
+                    if ticks % 30 == 0 { wish.yield() }
+                    for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { await runtime.tick() }
+                }
+            }
+            await group.next()
+            group.cancelAll()
         }
         await stopAll()
         pictures.stop()

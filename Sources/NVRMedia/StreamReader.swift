@@ -49,16 +49,23 @@ package struct ReaderEnvironment: Sendable {
     }
 }
 
-/// Keeps the streams of one camera from spending log-ins side by side: after a refusal nobody tries before the wait is over.
+/// Keeps the streams of one camera from spending log-ins side by side: while the camera refuses the main stream's, the sub-stream,
+/// which mostly has the same, does not try. A refused sub-stream does not hold the main one up.
 package final class LoginGate: Sendable {
-    private let closedUntil = Mutex<Int64>(.min)
+    private let refusesMain = Mutex(false)
 
     package init() {}
 
-    /// Microseconds to wait before a log-in may be tried.
-    package func wait(at now: Int64) -> Int64 { closedUntil.withLock { max(0, $0 == .min ? 0 : $0 - now) } }
-    package func close(until time: Int64) { closedUntil.withLock { $0 = max($0, time) } }
-    package func open() { closedUntil.withLock { $0 = .min } }
+    /// True when a stream of this role should wait until the camera accepts the main stream's log-in.
+    package func isClosed(for role: StreamRole) -> Bool { role == .sub && refusesMain.withLock { $0 } }
+
+    package func refused(_ role: StreamRole) {
+        if role == .main { refusesMain.withLock { $0 = true } }
+    }
+
+    package func accepted(_ role: StreamRole) {
+        if role == .main { refusesMain.withLock { $0 = false } }
+    }
 }
 
 /// Keeps one stream of a camera connected: connects, watches that frames arrive, and tries again by the cause of each failure.
@@ -149,10 +156,9 @@ package final class StreamReader: Sendable {
         var unintelligible = 0
         var hasLoggedIn = false
         while !Task.isCancelled {
-            let closed = gate.wait(at: environment.clock.monotonic())
-            if closed > 0 {
-                set(.unauthorized, "the camera refused the user name or password; the next try comes in \(closed / 1_000_000 + 1) s or when they change", source: nil)
-                guard await sleep(min(Double(closed) / 1e6, 5)) else { return }
+            if gate.isClosed(for: role) {
+                set(.unauthorized, "waiting until the camera accepts the log-in of the main stream", source: nil)
+                guard await sleep(2) else { return }
                 continue
             }
             let began = environment.clock.monotonic()
@@ -165,14 +171,19 @@ package final class StreamReader: Sendable {
                 hasLoggedIn = true
                 unintelligible = 0
             }
+            var note = ""
             var cause = failure.cause
             var status = CameraStatus.unreachable
             if cause == .unauthorized {
-                if hasLoggedIn { cause = .overloaded } else { status = .unauthorized }
+                if hasLoggedIn {
+                    cause = .overloaded
+                } else {
+                    status = .unauthorized
+                    note = "; the next try comes in 5 minutes, or when they are changed"
+                }
             } else if delivered, lastVideo.map({ $0 - began > 5_000_000 }) == true {
                 cause = .interrupted
             }
-            var note = ""
             if failure.isUnintelligible, !delivered {
                 unintelligible += 1
                 if unintelligible >= 2 {
@@ -188,7 +199,7 @@ package final class StreamReader: Sendable {
             }
             let wait = backoff.wait(
                 after: cause, jitter: .random(in: 0...1), outage: lastVideo.map { Double(ended - $0) / 1e6 })
-            if cause == .unauthorized { gate.close(until: ended + Int64(wait * 1e6)) }
+            if cause == .unauthorized { gate.refused(role) }
             logger.notice(
                 "stream ended",
                 metadata: ["stream": "\(role.rawValue)", "reason": "\(failure.reason)", "source": "\(source)", "retry_s": "\((wait * 10).rounded() / 10)"])
@@ -245,7 +256,7 @@ package final class StreamReader: Sendable {
             let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
             if !isConnected, last != nil {
                 isConnected = true
-                gate.open()
+                gate.accepted(role)
                 let note: String? =
                     source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
                     ? "read through libav: our own client could not make sense of the camera"

@@ -5,6 +5,7 @@ import ArgumentParser
 import Logging
 import NVRAccounts
 import NVRBase
+import NVRRecording
 import NVRStore
 import ServiceLifecycle
 
@@ -113,8 +114,10 @@ final class DataLock {
     private let descriptor: Int32
 
     init(folder: String) throws {
-        guard mkdir(folder, 0o750) == 0 || errno == EEXIST else {
-            throw StartFailure(message: "the data folder \(folder) cannot be made: \(String(cString: strerror(errno)))")
+        do {
+            try POSIXFile.makeDirectories(folder)
+        } catch {
+            throw StartFailure(message: "the data folder \(folder) cannot be made: \(String(cString: strerror(error.code)))")
         }
         descriptor = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else {
