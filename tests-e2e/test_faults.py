@@ -411,9 +411,11 @@ def udp_loses_2_percent(nvr):
         case = Case(nvr, "udp loss", peer, rtsp_transport="udp")
         case.recorded(12)
         connections = peer.stats()["plays"]
+        lost_before = peer.stats()["lost"]
+        lost = nvr.metric("vibenvr_stream_network_lost_total", camera=str(case.id))
+        lost_after = peer.stats()["lost"]
         movies = case.finished()
         stats = peer.stats()
-        lost = nvr.metric("vibenvr_rtp_lost_total", camera=str(case.id))
         stored = [frame for movie in movies for frame in movie.fingerprints()]
         source = film.fingerprints
         whole = [source.index(frame) for frame in stored if frame in source]
@@ -424,7 +426,8 @@ def udp_loses_2_percent(nvr):
         assert stats["lost"] > 20
         assert untouched <= set(whole), f"whole frames missing: {sorted(untouched - set(whole))[:10]}"
         assert whole == sorted(set(whole)), "out of order, or twice"
-        assert 0.7 * stats["lost"] <= lost <= stats["lost"] + 2, f"{lost} counted of {stats['lost']} lost"
+        # The newest losses may still wait for packets out of order.
+        assert 0.7 * lost_before <= lost <= lost_after + 2, f"{lost} counted of {lost_before} to {lost_after} lost"
         for movie in movies:
             assert all(step > 0 for step in steps([packet.dts for packet in movie.video.packets]))
 
@@ -523,7 +526,8 @@ def one_session_whoever_watches(nvr):
 
 
 @pytest.fixture(scope="module")
-def outcomes():
+def outcomes(request):
+    chosen = [item.callspec.params["name"] for item in request.session.items if item.module.__name__ == __name__]
     for film in (small(), footage.counter("h265", gop_seconds=1), footage.counter(gop_seconds=1, slices=4), footage.counter()):
         film.units  # made before the clocks run
     footage.counter(width=320, height=192, gop_seconds=1, bitrate="300k")
@@ -531,7 +535,7 @@ def outcomes():
     with NVR(segment_seconds=30) as nvr:
         nvr.start().with_admin()
         # A few at a time: each has a camera process and its own clock to keep on two cores.
-        running = Outcomes({name: (lambda run=run: run(nvr)) for name, run in SCENARIOS.items()}, workers=16)
+        running = Outcomes({name: (lambda run=SCENARIOS[name]: run(nvr)) for name in chosen}, workers=16)
         yield running
         running.close()
         assert nvr.running, "the server died"

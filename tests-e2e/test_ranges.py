@@ -10,7 +10,7 @@ from email.parser import BytesParser
 
 import pytest
 
-from harness.media import probe
+from harness.media import decode_errors, probe
 from harness.server import NVR, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
@@ -22,10 +22,12 @@ class Shelf:
     def __init__(self, nvr: NVR, camera: int):
         self.nvr, self.api, self.camera = nvr, nvr.api, camera
         row = wait_for("a finished segment", lambda: next((row for row in nvr.rows(camera) if row.finished), None), 40)
-        self.bytes = row.path.read_bytes()
+        self.file = row.path.read_bytes()
         begin = row.path.relative_to(nvr.recordings)
         event = wait_for("its event", lambda: next((e for e in self.api.events() if e["file_path"] == f"/media/{begin}" and e["timestamp_end"]), None))
         self.places = {"media": event["file_path"], "download": f"/events/{event['id']}/download"}
+        # A download is cut from the footage of the event's range: the same pictures, a file of its own.
+        self.whole = {path: self.api.get(path).content for path in self.places.values()}
 
     def growing(self) -> tuple[str, object]:
         row = wait_for("a growing segment", lambda: next((row for row in self.nvr.rows(self.camera) if not row.finished and row.bytes > 100_000), None), 40)
@@ -44,9 +46,24 @@ def place(request, shelf) -> str:
     return shelf.places[request.param]
 
 
-def test_no_range(shelf, place):
+@pytest.fixture
+def whole(shelf, place) -> bytes:
+    return shelf.whole[place]
+
+
+def test_the_path_gives_the_file_and_the_download_its_pictures(shelf, tmp_path):
+    assert shelf.whole[shelf.places["media"]] == shelf.file
+    copies = [tmp_path / "file.mp4", tmp_path / "download.mp4"]
+    copies[0].write_bytes(shelf.file)
+    copies[1].write_bytes(shelf.whole[shelf.places["download"]])
+    stored, fetched = (probe(copy) for copy in copies)
+    assert fetched.fingerprints() == stored.fingerprints()
+    assert decode_errors(copies[1]) == ""
+
+
+def test_no_range(shelf, place, whole):
     answer = shelf.api.get(place)
-    assert answer.status_code == 200 and answer.content == shelf.bytes
+    assert answer.status_code == 200 and answer.content == whole
     assert answer.headers["Accept-Ranges"] == "bytes" and answer.headers["ETag"] and answer.headers["Content-Type"] == "video/mp4"
 
 
@@ -64,37 +81,37 @@ SINGLE = {
 
 
 @pytest.mark.parametrize("case", SINGLE)
-def test_single_range(shelf, place, case):
+def test_single_range(shelf, place, whole, case):
     text, expected = SINGLE[case]
-    begin, end = expected(len(shelf.bytes))
+    begin, end = expected(len(whole))
     answer = shelf.api.get(place, headers={"Range": f"bytes={text}"})
     assert answer.status_code == 206, answer.text[:200]
-    assert answer.headers["Content-Range"] == f"bytes {begin}-{end}/{len(shelf.bytes)}"
+    assert answer.headers["Content-Range"] == f"bytes {begin}-{end}/{len(whole)}"
     assert int(answer.headers["Content-Length"]) == end - begin + 1
-    assert answer.content == shelf.bytes[begin : end + 1]
+    assert answer.content == whole[begin : end + 1]
 
 
-def test_last_byte(shelf, place):
-    size = len(shelf.bytes)
+def test_last_byte(shelf, place, whole):
+    size = len(whole)
     answer = shelf.api.get(place, headers={"Range": f"bytes={size - 1}-"})
-    assert answer.status_code == 206 and answer.content == shelf.bytes[-1:]
+    assert answer.status_code == 206 and answer.content == whole[-1:]
 
 
 @pytest.mark.parametrize("text", ["{n}-", "{n}-{m}", "-0", "999999999999999999999-", "18446744073709551616-18446744073709551617"])
-def test_unsatisfiable(shelf, place, text):
-    size = len(shelf.bytes)
+def test_unsatisfiable(shelf, place, whole, text):
+    size = len(whole)
     answer = shelf.api.get(place, headers={"Range": f"bytes={text.format(n=size, m=size + 10)}"})
     assert answer.status_code == 416, f"{answer.status_code}"
     assert answer.headers["Content-Range"] == f"bytes */{size}"
 
 
 @pytest.mark.parametrize("text", ["bytes=5-2", "bytes=abc", "bytes=", "bytes=-", "bytes=1-2-3", "bytes 0-5", "items=0-5", "bytes=0x10-0x20", "bytes=--5", "bytes=0-5,a-b"])
-def test_nonsense_is_ignored(shelf, place, text):
+def test_nonsense_is_ignored(shelf, place, whole, text):
     # RFC 9110 section 14.2: an invalid Range may be ignored; it may also be refused as a bad request, but never served as a part.
     answer = shelf.api.get(place, headers={"Range": text})
     assert answer.status_code in (200, 400, 416), answer.status_code
     if answer.status_code == 200:
-        assert answer.content == shelf.bytes
+        assert answer.content == whole
 
 
 def parts(answer) -> list[tuple[str, bytes]]:
@@ -113,48 +130,48 @@ def parts(answer) -> list[tuple[str, bytes]]:
     return found
 
 
-def test_multiple_ranges(shelf, place):
-    size = len(shelf.bytes)
+def test_multiple_ranges(shelf, place, whole):
+    size = len(whole)
     answer = shelf.api.get(place, headers={"Range": "bytes=0-9, 1000-1099, -10"})
     assert answer.status_code == 206
     assert answer.headers["Content-Type"].startswith("multipart/byteranges")
     assert "Content-Range" not in answer.headers
     assert int(answer.headers["Content-Length"]) == len(answer.content)
     expected = [(0, 9), (1000, 1099), (size - 10, size - 1)]
-    assert parts(answer) == [(f"bytes {begin}-{end}/{size}", shelf.bytes[begin : end + 1]) for begin, end in expected]
+    assert parts(answer) == [(f"bytes {begin}-{end}/{size}", whole[begin : end + 1]) for begin, end in expected]
 
 
-def test_multiple_with_one_beyond_the_end(shelf, place):
-    size = len(shelf.bytes)
+def test_multiple_with_one_beyond_the_end(shelf, place, whole):
+    size = len(whole)
     answer = shelf.api.get(place, headers={"Range": f"bytes=0-9,{size + 5}-"})
     assert answer.status_code == 206
     if answer.headers["Content-Type"].startswith("multipart/"):
-        assert [content for _, content in parts(answer)] == [shelf.bytes[:10]]
+        assert [content for _, content in parts(answer)] == [whole[:10]]
     else:
-        assert answer.content == shelf.bytes[:10] and answer.headers["Content-Range"] == f"bytes 0-9/{size}"
+        assert answer.content == whole[:10] and answer.headers["Content-Range"] == f"bytes 0-9/{size}"
 
 
-def test_many_overlapping_ranges_are_no_lever(shelf, place):
+def test_many_overlapping_ranges_are_no_lever(shelf, place, whole):
     answer = shelf.api.get(place, headers={"Range": "bytes=" + ",".join(["0-"] * 500)})
     assert answer.status_code in (200, 206, 400, 416)
-    assert len(answer.content) <= 2 * len(shelf.bytes)
+    assert len(answer.content) <= 2 * len(whole)
 
 
-def test_if_range(shelf, place):
+def test_if_range(shelf, place, whole):
     plain = shelf.api.get(place)
     tag = plain.headers["ETag"]
     assert not tag.startswith("W/"), "ranges need a strong validator"
     same = shelf.api.get(place, headers={"Range": "bytes=0-9", "If-Range": tag})
-    assert same.status_code == 206 and same.content == shelf.bytes[:10]
+    assert same.status_code == 206 and same.content == whole[:10]
     for other in ('"other"', f"W/{tag}", "Thu, 01 Jan 1970 00:00:00 GMT"):
         answer = shelf.api.get(place, headers={"Range": "bytes=0-9", "If-Range": other})
-        assert answer.status_code == 200 and answer.content == shelf.bytes, other
+        assert answer.status_code == 200 and answer.content == whole, other
     if modified := plain.headers.get("Last-Modified"):
         answer = shelf.api.get(place, headers={"Range": "bytes=0-9", "If-Range": modified})
         assert answer.status_code in (200, 206)
 
 
-def test_conditional_requests(shelf, place):
+def test_conditional_requests(shelf, place, whole):
     tag = shelf.api.get(place).headers["ETag"]
     answer = shelf.api.get(place, headers={"If-None-Match": tag})
     assert answer.status_code == 304 and not answer.content
@@ -162,10 +179,10 @@ def test_conditional_requests(shelf, place):
     assert shelf.api.get(place, headers={"If-Match": '"other"'}).status_code == 412
 
 
-def test_head(shelf, place):
+def test_head(shelf, place, whole):
     answer = shelf.api.call("HEAD", place)
     assert answer.status_code == 200 and not answer.content
-    assert int(answer.headers["Content-Length"]) == len(shelf.bytes)
+    assert int(answer.headers["Content-Length"]) == len(whole)
 
 
 def test_file_name_and_disposition(shelf):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from conftest import LONG
 from harness.media import probe, steps
 from harness.server import NVR, wait_for
 from peers import footage
 from peers.fault_camera import FaultCamera
 from peers.gst_camera import GstCamera
+
+
+FULL_SECONDS = 150 if LONG else 40
 
 
 def can_mount() -> bool:
@@ -56,8 +61,8 @@ class SmallDisk(NVR):
 
 @pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
 def test_a_full_disk_is_outlived(tmp_path):
-    film = footage.counter(gop_seconds=1)
-    with FaultCamera(film) as camera, SmallDisk(48, segment_seconds=30) as nvr:
+    film = footage.full_hd()
+    with FaultCamera(film) as camera, SmallDisk(96, segment_seconds=30) as nvr:
         nvr.start().with_admin()
         key = nvr.api.add_camera("cam", camera.url())
 
@@ -67,13 +72,13 @@ def test_a_full_disk_is_outlived(tmp_path):
         wait_for("footage", lambda: written() > 300_000, 30)
         nvr.fill()
         full = time.time()
-        time.sleep(20)
+        time.sleep(FULL_SECONDS)
         # The server answers, the camera is connected, nobody was thrown out.
         assert nvr.api.get("/health").status_code in (200, 503)
         assert nvr.api.status(key) == "CONNECTED"
         stats = camera.stats()
         assert stats["plays"] == 1 and stats["open"] == 1, stats
-        dropped = nvr.metric("vibenvr_packets_dropped_total", camera=str(key))
+        dropped = nvr.metric("vibenvr_stream_dropped_frames_total", camera=str(key))
         before = written()
         nvr.free()
         freed = time.monotonic()
@@ -81,7 +86,7 @@ def test_a_full_disk_is_outlived(tmp_path):
         resumed = time.monotonic() - freed
         time.sleep(4)
         assert camera.stats()["plays"] == 1
-        dropped = max(dropped, nvr.metric("vibenvr_packets_dropped_total", camera=str(key)))
+        dropped = max(dropped, nvr.metric("vibenvr_stream_dropped_frames_total", camera=str(key)))
         complaints = [line for line in nvr.log().splitlines() if "space" in line.lower() or "disk full" in line.lower() or "ENOSPC" in line]
         copies = []
         # The file system vanishes with the server's namespace: the evidence is copied first.
@@ -102,21 +107,35 @@ def test_a_full_disk_is_outlived(tmp_path):
         numbers = [source.index(frame) for frame, _ in stored]
         holes = [index for index, step in enumerate(steps(numbers), 1) if step % len(source) != 1]
         # What is lost is whole GOPs: footage goes on with a key frame after every hole.
-        assert holes, "20 s on a full disk without a loss: was it full?"
         assert all(stored[index][1] for index in holes), "a hole does not end with a key frame"
         assert len(holes) <= 4
-        assert dropped > 0, "the loss is not counted"
+        # A buffer that holds all of it is no loss; what does not fit is counted.
+        assert bool(holes) == (dropped > 0), f"{len(holes)} holes, {dropped} frames counted as dropped"
+        assert holes or not LONG, f"{FULL_SECONDS} s on a full disk without a loss: was it full?"
 
 
-@pytest.fixture
-def shelf():
-    """A server with a few finished segments of one camera, which is off now."""
-    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(segment_seconds=5) as nvr:
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory) -> tuple[Path, int, str]:
+    """A data folder with a few finished segments of one camera, which is off; made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("stock")
+    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(folder, segment_seconds=3) as nvr:
         nvr.start().with_admin()
         key = nvr.api.add_camera("cam", camera.url("/cam"))
         wait_for("finished segments", lambda: len([row for row in nvr.rows(key) if row.finished]) >= 4, 60)
         nvr.api.put(f"/cameras/{key}", json={"is_active": False})
         wait_for("the last file is closed", lambda: all(row.finished for row in nvr.rows(key)), 20)
+        assert nvr.terminate() <= 5
+        return folder, key, nvr.api.token
+
+
+@pytest.fixture
+def shelf(stock, tmp_path):
+    """A running server on a copy of the stock."""
+    folder, key, token = stock
+    shutil.copytree(folder / "data", tmp_path / "data")
+    with NVR(tmp_path, segment_seconds=3) as nvr:
+        nvr.api.token = token
+        nvr.start()
         nvr.camera = key
         yield nvr
 
@@ -142,17 +161,24 @@ def test_a_deleted_file_is_a_404_and_not_a_crash(shelf):
 def test_a_truncated_file_gives_what_is_left(shelf, tmp_path):
     row = shelf.rows()[1]
     event = event_of(shelf, row.path)
-    content = row.path.read_bytes()
-    half = len(content) // 2
+    pictures, content = probe(row.path).fingerprints(), row.path.read_bytes()
+    half = row.bytes // 2
     os.truncate(row.path, half)
     for path in (f"/events/{event['id']}/download", event["file_path"]):
         answer = shelf.api.get(path)
         assert answer.status_code in (200, 404)
         if answer.status_code == 200:
             # Not a promise of bytes that never come.
-            assert len(answer.content) == int(answer.headers["Content-Length"]) <= half
-            assert content.startswith(answer.content)
-        beyond = shelf.api.get(path, headers={"Range": f"bytes={half + 1000}-{half + 2000}"})
+            assert len(answer.content) == int(answer.headers["Content-Length"]) <= half + 5000
+            if path == event["file_path"]:
+                assert content.startswith(answer.content)
+            else:
+                # A download is made of whole fragments.
+                copy = tmp_path / "left.mp4"
+                copy.write_bytes(answer.content)
+                left = probe(copy).fingerprints()
+                assert left and left == pictures[: len(left)]
+        beyond = shelf.api.get(path, headers={"Range": f"bytes={half + 10000}-{half + 20000}"})
         assert beyond.status_code in (404, 416)
     assert shelf.running
 

@@ -23,7 +23,12 @@ class API:
         bearer = self.token if token is None else token
         if bearer and "Authorization" not in headers:
             headers["Authorization"] = f"Bearer {bearer}"
-        return self._session.request(method, self.base + path, headers=headers, timeout=options.pop("timeout", 30), **options)
+        try:
+            return self._session.request(method, self.base + path, headers=headers, timeout=options.pop("timeout", 30), **options)
+        except requests.ConnectionError as problem:
+            if "refused" in str(problem):
+                raise AssertionError("the server is gone") from None
+            raise
 
     def get(self, path: str, **options) -> requests.Response:
         return self.call("GET", path, **options)
@@ -51,8 +56,8 @@ class API:
     # Cameras.
 
     def add_camera(self, name: str, url: str, **fields) -> int:
-        """A camera that records continuously unless the fields say otherwise; its id."""
-        body = {"name": name, "rtsp_url": url, "recording_mode": "Continuous", "max_movie_length": 60, **fields}
+        """A camera that records continuously and looks for no motion, unless the fields say otherwise; its id."""
+        body = {"name": name, "rtsp_url": url, "recording_mode": "Continuous", "max_movie_length": 60, "detect_motion_mode": "Off", **fields}
         answer = self.post("/cameras", json=body)
         assert answer.status_code == 200, f"{answer.status_code} {answer.text[:1000]}"
         return answer.json()["id"]

@@ -191,12 +191,10 @@ class NVR:
         return samples
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that carry these labels; 0 when there is none yet."""
-        total = 0.0
-        for key, value in self.metrics().items():
-            if key.partition("{")[0] == name and all(f'{label}="{wanted}"' in key for label, wanted in labels.items()):
-                total += value
-        return total
+        """The sum of a metric's samples that carry these labels. A name that is not there is an error, not a 0."""
+        samples = {key: value for key, value in self.metrics().items() if key.partition("{")[0] == name}
+        assert samples, f"there is no metric {name}"
+        return sum(value for key, value in samples.items() if all(f'{label}="{wanted}"' in key for label, wanted in labels.items()))
 
     def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         """Another command of the program, for instance `run("check", "--data-dir", …)`."""
@@ -212,14 +210,21 @@ class NVR:
         return self.data / "recordings"
 
     def rows(self, camera: int | None = None) -> list[SegmentRow]:
-        """The segment rows a person can see (growing and finished), oldest first."""
+        """The segment rows a person can see (growing and finished), oldest first.
+
+        The row of a growing segment is as old as its first fragment: what its file has says how far it is.
+        """
         with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
             found = database.execute(
-                "SELECT id, camera_id, stream, path, start_us, end_us, bytes, state FROM segments WHERE state IN (1, 2) ORDER BY start_us, id"
+                "SELECT id, camera_id, CASE role WHEN 0 THEN 'main' ELSE 'sub' END, path, start_us, end_us, bytes, state FROM segments WHERE state IN (1, 2) ORDER BY start_us, id"
             ).fetchall()
-        rows = [
-            SegmentRow(row[0], row[1], row[2], self.recordings / row[3], row[4] / 1e6, row[5] / 1e6, row[6], row[7]) for row in found
-        ]
+        rows = []
+        for identifier, owner, stream, path, start, end, size, state in found:
+            file = self.recordings / path
+            if state == 1 and file.exists():
+                facts = file.stat()
+                end, size = max(end, int(facts.st_mtime * 1e6)), max(size, facts.st_size)
+            rows.append(SegmentRow(identifier, owner, stream, file, start / 1e6, end / 1e6, size, state))
         return [row for row in rows if camera is None or row.camera == camera]
 
     def files(self, camera: int | None = None) -> list[Path]:

@@ -38,7 +38,7 @@ class GstCamera(Peer):
 
     def __init__(
         self, mounts: dict[str, Film | tuple[Film, Audio | None]], *, films: dict[str, dict[str, Film]] | None = None,
-        auth: str = "none", user: str = "viewer", password: str = "pass", port: int = 0,
+        auth: str = "none", user: str = "viewer", password: str = "pass", port: int = 0, live: bool = False,
     ):
         described = {}
         for path, content in mounts.items():
@@ -46,7 +46,7 @@ class GstCamera(Peer):
             described[path] = {"video": film.describe(), "audio": asdict(audio) if audio else None}
             described[path]["films"] = {key: other.describe() for key, other in (films or {}).get(path, {}).items()}
         self.auth, self.user, self.password = auth, user, password
-        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described}
+        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described, "live": live}
         super().__init__([sys.executable, __file__], self._setup)
         self.port = self.ready["port"]
 

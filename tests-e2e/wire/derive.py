@@ -53,9 +53,8 @@ def merged(shapes: list):
     if all(isinstance(item, dict) for item in shapes):
         keys = list(dict.fromkeys(key for item in shapes for key in item))
         return {key: merged([item[key] for item in shapes if key in item]) for key in keys}
-    names = sorted({item for item in shapes if isinstance(item, str)})
-    if len(names) > 1 and all(isinstance(item, str) for item in shapes):
-        return "|".join(names)
+    if all(isinstance(item, str) for item in shapes):
+        return "|".join(sorted({name for item in shapes for name in item.split("|")}))
     return first
 
 
@@ -91,8 +90,8 @@ def parsed(text: str) -> dict:
 
 
 def compacted(calls: dict[str, dict]) -> None:
-    """An object of many keys is written out once; the calls that answer the same keys name the call that has it."""
-    known: dict[frozenset, str] = {}
+    """An object of many keys is written out once, with the types of all its captures; the other calls name the one that has it."""
+    known: dict[frozenset, tuple[str, dict]] = {}
 
     def short(call: str, value, place: str):
         if isinstance(value, list) and value:
@@ -100,8 +99,14 @@ def compacted(calls: dict[str, dict]) -> None:
         if isinstance(value, dict) and len(value) > 8:
             keys = frozenset(value)
             if keys in known:
-                return {"like": known[keys]}
-            known[keys] = call + place
+                name, first = known[keys]
+                for key in first:
+                    first[key] = merged([first[key], value[key]])
+                return {"like": name}
+            known[keys] = (call + place, value)
+            for key in value:
+                value[key] = short(call, value[key], f"{place}.{key}")
+            return value
         if isinstance(value, dict):
             return {key: short(call, item, f"{place}.{key}") for key, item in value.items()}
         return value
