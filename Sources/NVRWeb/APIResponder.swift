@@ -60,7 +60,10 @@ package struct APIResponder: HTTPResponder {
                 }
             }
         }
-        return request.method == .head ? response.createHeadResponse() : response
+        if request.method == .head { response = response.createHeadResponse() }
+        // RFC 9110 section 8.6: answers that never have a body do not tell its length.
+        if response.status == .noContent || response.status == .notModified { response.headers[.contentLength] = nil }
+        return response
     }
 
     private func answer(

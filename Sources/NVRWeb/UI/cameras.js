@@ -42,10 +42,10 @@ class Tile {
     this.title.textContent = camera.name;
     this.state.textContent = camera.status.toLowerCase();
     this.state.className = 'state ' + camera.status;
-    const since = camera.status_since ? ` since ${when(camera.status_since)}` : '';
+    const since = camera.status_since ? `since ${when(camera.status_since)}` : '';
     this.why.textContent = camera.status === 'CONNECTED'
       ? [`${camera.resolution_width}×${camera.resolution_height}`, camera.recording_mode, camera.location].filter(Boolean).join(' · ')
-      : (camera.status_reason ?? '') + since;
+      : [camera.status_reason, since].filter(Boolean).join(' · ');
     this.image.alt = `Live picture of ${camera.name}`;
     const badges = [];
     if (camera.is_recording) badges.push(make('span', { className: 'badge rec', textContent: 'Recording' }));
