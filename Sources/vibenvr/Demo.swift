@@ -98,6 +98,9 @@ private final class SimulatedCamera {
     func stop() {
         guard process.isRunning else { return }
         process.terminate()
+        // A child may have inherited a mask that blocks the polite signal.
+        for _ in 0..<20 where process.isRunning { usleep(100_000) }
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         process.waitUntilExit()
     }
 }

@@ -77,7 +77,7 @@ func serve(
     } catch {
         let text = "\(error)"
         if text.contains("errno: 98") {
-            throw StartFailure(message: "port \(configuration.port) is taken by another program; give another with --port, or stop that one")
+            throw StartFailure(message: "port \(configuration.port) is in use by another program: give another with --port, or stop that one")
         }
         if text.contains("errno: 13") {
             throw StartFailure(message: "port \(configuration.port) is for administrators; give one above 1023 with --port")
