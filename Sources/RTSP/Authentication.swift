@@ -2,6 +2,7 @@ import Crypto
 
 /// One challenge of a WWW-Authenticate field (RFC 7235 section 2.1).
 package struct AuthenticationChallenge: Equatable {
+    /// The hash of a digest.
     package enum Algorithm: Equatable {
         case md5
         case sha256
@@ -15,6 +16,7 @@ package struct AuthenticationChallenge: Equatable {
         }
     }
 
+    /// How the server wants to be answered.
     package enum Scheme: Equatable {
         case basic
         case digest(Algorithm, isSession: Bool)
@@ -29,6 +31,7 @@ package struct AuthenticationChallenge: Equatable {
     package var offersAuth = false
     package var isStale = false
 
+    /// A challenge without parameters; those are set afterwards.
     package init(scheme: Scheme, realm: String) {
         self.scheme = scheme
         self.realm = realm
@@ -159,6 +162,7 @@ package struct Authenticator {
         makeNonce = clientNonce
     }
 
+    /// 128 random bits in hexadecimal digits.
     package static func randomNonce() -> String {
         Text.hexEncoded((0..<16).map { _ in UInt8.random(in: 0...255) })
     }

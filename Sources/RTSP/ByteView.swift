@@ -9,11 +9,13 @@ package struct ByteView {
 
     package static var empty: ByteView { ByteView(base: nowhere, count: 0) }
 
+    /// `count` readable bytes at `base`, which must outlive the view.
     package init(base: UnsafeRawPointer, count: Int) {
         self.base = base
         self.count = count
     }
 
+    /// All bytes of `buffer`, which must outlive the view.
     package init(_ buffer: UnsafeRawBufferPointer) {
         self.init(base: buffer.baseAddress ?? ByteView.nowhere, count: buffer.baseAddress == nil ? 0 : buffer.count)
     }
@@ -28,11 +30,13 @@ package struct ByteView {
         return base.load(fromByteOffset: index, as: UInt8.self)
     }
 
+    /// Two bytes, the first one the more significant; both must be inside.
     @inline(__always)
     package func bigEndian16(at index: Int) -> UInt16 {
         UInt16(self[index]) << 8 | UInt16(self[index + 1])
     }
 
+    /// Four bytes, the first one the most significant; all must be inside.
     @inline(__always)
     package func bigEndian32(at index: Int) -> UInt32 {
         precondition(index >= 0 && index <= count - 4)
@@ -71,6 +75,7 @@ package struct BitReader {
     private var current: UInt8 = 0
     private var left = 0
 
+    /// Reads `view` from its first bit on; `unescaping` steps over emulation-prevention bytes.
     package init(_ view: ByteView, unescaping: Bool = false) {
         self.view = view
         unescapes = unescaping

@@ -13,6 +13,7 @@ package protocol InterleavedSink: AnyObject {
 /// Frames are handed out where they lie in the receive buffer; only one that a read has cut in two is put together first.
 /// Once media flow, garbage is stepped over until something makes sense again. Confined to the session's event loop.
 package final class InterleavedFramer {
+    /// Why a connection makes no sense any more.
     package enum Failure: Error {
         case garbage
         case tooLarge
@@ -21,6 +22,7 @@ package final class InterleavedFramer {
     /// Garbage that is stepped over in one go while media flow; none before that.
     package static let maximumGarbage = 256 << 10
 
+    /// A framer at the beginning of a connection.
     package init() {}
 
     /// Whether media flow, so that a connection with a hiccup is worth resynchronising.

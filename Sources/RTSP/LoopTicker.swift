@@ -76,7 +76,12 @@ final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
         tickNow()
     }
 
-    func remove(_ reader: any PacedReader) {
+    /// Takes a reader off the ticker of its loop, if it is on one; call on the loop.
+    static func remove(_ reader: any PacedReader, from loop: any EventLoop) {
+        registry.withLock { $0[ObjectIdentifier(loop)] }?.remove(reader)
+    }
+
+    private func remove(_ reader: any PacedReader) {
         guard let index = entries.firstIndex(where: { $0.reader === reader }) else { return }
         entries[index].pace.removeListener(ObjectIdentifier(reader))
         entries.remove(at: index)

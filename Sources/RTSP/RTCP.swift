@@ -1,5 +1,6 @@
 /// RTCP (RFC 3550 section 6): what is read of it, and the reports that are sent.
 package enum RTCP {
+    /// The packets that matter to a receiver.
     package enum Packet: Equatable {
         /// NTP time as sent: seconds since 1900 and their fraction, 32 bits each.
         case senderReport(ssrc: UInt32, ntp: UInt64, rtpTimestamp: UInt32)
@@ -47,6 +48,7 @@ package enum RTCP {
         /// Microseconds since it came.
         package var age: Int64
 
+        /// `age` in microseconds.
         package init(ntpMiddle: UInt32, age: Int64) {
             self.ntpMiddle = ntpMiddle
             self.age = age

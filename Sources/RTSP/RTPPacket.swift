@@ -58,6 +58,7 @@ package struct RTPReception {
     private var jitterTimes16: UInt32 = 0
     private var restartCandidate: UInt16?
 
+    /// A source of which nothing has come.
     package init() {}
 
     /// Packets further ahead than this are a restart, not a loss.
@@ -133,6 +134,7 @@ package struct RTPReception {
         package var highestSequence: UInt32
         package var jitter: UInt32
 
+        /// The fields as RFC 3550 section 6.4.1 has them.
         package init(fractionLost: UInt8, cumulativeLost: Int32, highestSequence: UInt32, jitter: UInt32) {
             self.fractionLost = fractionLost
             self.cumulativeLost = cumulativeLost

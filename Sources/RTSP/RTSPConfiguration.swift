@@ -11,6 +11,7 @@ package struct RTSPCredentials: Sendable, Equatable, CustomStringConvertible, Cu
     package var username: String
     package var password: String
 
+    /// Any characters are allowed in both.
     package init(username: String, password: String) {
         self.username = username
         self.password = password
@@ -44,6 +45,7 @@ package struct RTSPClientConfiguration: Sendable {
     /// Called with every resolved address before it is connected to; throwing refuses it.
     package var addressCheck: (@Sendable (SocketAddress) throws -> Void)?
 
+    /// Everything but the endpoint has a default that suits cameras.
     package init(
         endpoint: RTSPEndpoint,
         transport: RTSPTransport = .tcp,
@@ -124,5 +126,6 @@ package struct RTSPStatistics: Sendable, Equatable {
     /// Whether UDP was asked for and refused.
     package var fellBackToTCP = false
 
+    /// Everything but the endpoint has a default that suits cameras.
     package init() {}
 }

@@ -1,5 +1,6 @@
 /// Where a stream is: an `rtsp://` or `rtsps://` URL taken apart, its credentials kept aside.
 package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// Plain or over TLS.
     package enum Scheme: String, Sendable {
         case rtsp
         case rtsps
@@ -16,6 +17,7 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
     package var pathAndQuery: String
     package var credentials: RTSPCredentials?
 
+    /// From parts that are known to be good; the port defaults to that of the scheme.
     package init(scheme: Scheme, host: String, port: Int? = nil, pathAndQuery: String = "", credentials: RTSPCredentials? = nil) {
         self.scheme = scheme
         self.host = host
@@ -124,13 +126,15 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
         }
     }
 
-    /// Spaces and bytes beyond ASCII may not stand in a request line.
+    /// Spaces and bytes beyond ASCII may not stand in a request line, and without a path an "@" would look like the end of
+    /// user info.
     private static func escaped(_ bytes: ArraySlice<UInt8>) -> String {
+        let hasPath = bytes.first == UInt8(ascii: "/")
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)
         let digits = Array("0123456789ABCDEF".utf8)
         for byte in bytes {
-            if byte <= 0x20 || byte >= 0x7f {
+            if byte <= 0x20 || byte >= 0x7f || (!hasPath && byte == UInt8(ascii: "@")) {
                 result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             } else {
                 result.append(byte)

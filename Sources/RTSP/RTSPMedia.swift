@@ -16,6 +16,7 @@ package struct ParameterSets: Sendable, Equatable {
     package var sps: [[UInt8]]
     package var pps: [[UInt8]]
 
+    /// The sets as they are; nothing is checked.
     package init(vps: [[UInt8]] = [], sps: [[UInt8]] = [], pps: [[UInt8]] = []) {
         self.vps = vps
         self.sps = sps
@@ -41,6 +42,7 @@ package struct RTSPTrack: Sendable {
     /// `a=framerate` of the description.
     package var framerate: Double?
 
+    /// A track of which only these things are known.
     package init(
         index: Int, codec: RTSPCodec, clockRate: Int, channels: Int = 0, parameterSets: ParameterSets = ParameterSets(),
         audioSpecificConfig: [UInt8] = [], framerate: Double? = nil
@@ -77,6 +79,7 @@ package struct AccessUnit: Sendable {
     /// Holds B slices, so the order of decoding may differ from the order of display.
     package var isReordered: Bool
 
+    /// A whole unit unless said otherwise.
     package init(
         track: Int, bytes: MediaBytes, rtpTimestamp: UInt32, arrival: Int64, isKeyframe: Bool, lostPackets: Int = 0,
         isDamaged: Bool = false, parameterSets: ParameterSets? = nil, isReordered: Bool = false
@@ -103,6 +106,7 @@ package struct SenderReport: Sendable, Equatable {
     /// Monotonic microseconds.
     package var arrival: Int64
 
+    /// Times in microseconds.
     package init(track: Int, ntpMicroseconds: Int64, rtpTimestamp: UInt32, arrival: Int64) {
         self.track = track
         self.ntpMicroseconds = ntpMicroseconds

@@ -2,8 +2,10 @@
 package struct RTSPHeaders: Equatable {
     package private(set) var fields: [(name: String, value: String)] = []
 
+    /// No fields.
     package init() {}
 
+    /// Field by field.
     package static func == (left: RTSPHeaders, right: RTSPHeaders) -> Bool {
         left.fields.elementsEqual(right.fields) { $0.name == $1.name && $0.value == $1.value }
     }
@@ -14,6 +16,7 @@ package struct RTSPHeaders: Equatable {
     /// All values of that name.
     package func all(_ name: String) -> [String] { fields.filter { Text.same($0.name, name) }.map(\.value) }
 
+    /// Appends a field.
     package mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
 
     /// Appends to the value of the last field: a folded line.
@@ -39,6 +42,7 @@ package struct RTSPRequest: Equatable {
     package var url: String
     package var headers: RTSPHeaders
 
+    /// A request as it will be sent.
     package init(method: String, url: String, headers: RTSPHeaders) {
         self.method = method
         self.url = url
@@ -128,6 +132,7 @@ package struct RTSPSessionHeader: Equatable {
     /// Seconds; the default of the RFC is 60.
     package var timeout: Int
 
+    /// Parses the value of the field; nil when there is none.
     package init?(_ value: String?) {
         guard let value else { return nil }
         let parts = value.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)
@@ -147,12 +152,14 @@ package struct RTSPTransportHeader: Equatable {
     package var serverPorts: (rtp: UInt16, rtcp: UInt16)?
     package var source: String?
 
+    /// Field by field.
     package static func == (left: Self, right: Self) -> Bool {
         left.isTCP == right.isTCP && left.channels?.rtp == right.channels?.rtp && left.channels?.rtcp == right.channels?.rtcp
             && left.serverPorts?.rtp == right.serverPorts?.rtp && left.serverPorts?.rtcp == right.serverPorts?.rtcp
             && left.source == right.source
     }
 
+    /// Parses the value of the field; nil when there is none.
     package init?(_ value: String?) {
         guard let value, !value.isEmpty else { return nil }
         let first = value.split(separator: ",").first.map(String.init) ?? value

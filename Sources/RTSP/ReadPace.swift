@@ -7,6 +7,7 @@ package final class ReadPace: Sendable {
     private let live = Atomic<Bool>(false)
     private let listeners = Mutex<[ObjectIdentifier: @Sendable () -> Void]>([:])
 
+    /// A pace nobody watches.
     package init() {}
 
     /// True while low latency matters. A change takes effect at once.

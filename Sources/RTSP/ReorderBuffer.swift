@@ -1,11 +1,13 @@
 /// Holds datagrams that came too early until those before them come, are given up after a time, or too many wait.
 /// A value; the clock is passed in (microseconds).
 package struct ReorderBuffer {
+    /// A datagram that waits; `arrival` in microseconds.
     package struct Held: Equatable {
         package var sequence: UInt16
         package var arrival: Int64
         package var bytes: [UInt8]
 
+        /// Owns a copy of the bytes.
         package init(sequence: UInt16, arrival: Int64, bytes: [UInt8]) {
             self.sequence = sequence
             self.arrival = arrival
@@ -13,6 +15,7 @@ package struct ReorderBuffer {
         }
     }
 
+    /// Nothing waits.
     package init() {}
 
     /// Datagrams that may wait.
@@ -45,6 +48,7 @@ package struct ReorderBuffer {
     /// The earliest, whatever is missing before it.
     package mutating func popAny() -> Held? { held.isEmpty ? nil : held.removeFirst() }
 
+    /// Forgets what waits.
     package mutating func removeAll() { held.removeAll() }
 
     private func isOverdue(_ now: Int64) -> Bool {

@@ -1,11 +1,11 @@
 import NIOCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension RTSPError {
@@ -26,9 +26,9 @@ enum Resolver {
     static func addresses(host: String, port: Int) throws(RTSPError) -> [SocketAddress] {
         var hints = addrinfo()
         #if canImport(Glibc)
-        hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+            hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         #else
-        hints.ai_socktype = SOCK_STREAM
+            hints.ai_socktype = SOCK_STREAM
         #endif
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, String(port), &hints, &list)

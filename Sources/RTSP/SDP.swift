@@ -21,6 +21,7 @@ package struct SDPFormat: Equatable {
     private var width = 0
     private var height = 0
 
+    /// A format without parameters; those are set afterwards.
     package init(codec: RTSPCodec, payloadType: UInt8, clockRate: Int, channels: Int = 0) {
         self.codec = codec
         self.payloadType = payloadType
@@ -37,6 +38,7 @@ package struct SDPFormat: Equatable {
 
 /// A session description (RFC 4566), read as tolerantly as cameras need.
 package struct SDPDescription: Equatable {
+    /// One `m=` line with what follows it.
     package struct Media: Equatable {
         /// "video", "audio", "application", …; lower case.
         package var kind: String
@@ -44,6 +46,7 @@ package struct SDPDescription: Equatable {
         /// `a=` lines as name and value; names in lower case.
         package var attributes: [(name: String, value: String)] = []
 
+        /// Kind, payload types and attributes in order.
         package static func == (left: Media, right: Media) -> Bool {
             left.kind == right.kind && left.payloadTypes == right.payloadTypes
                 && left.attributes.elementsEqual(right.attributes) { $0.name == $1.name && $0.value == $1.value }
@@ -190,7 +193,8 @@ extension SDPDescription.Media {
         }
         let rateText = attribute("framerate") ?? attribute("x-framerate")
         if let rateText, let value = Double(rateText), value > 0, value <= 1000 { format.framerate = value }
-        format.pictureSize = Self.size(attribute("x-dimensions"), ",") ?? Self.size(attribute("framesize")?.split(separator: " ").last.map(String.init), "-")
+        format.pictureSize =
+            Self.size(attribute("x-dimensions"), ",") ?? Self.size(attribute("framesize")?.split(separator: " ").last.map(String.init), "-")
         return format
     }
 
@@ -247,7 +251,8 @@ extension SDPDescription.Media {
         guard let parsed, config.count <= 64 else { return nil }
         let clockRate = rate > 0 ? rate : parsed.sampleRate
         guard clockRate > 0 else { return nil }
-        var format = SDPFormat(codec: .aac, payloadType: payloadType, clockRate: clockRate, channels: parsed.channels > 0 ? parsed.channels : channels)
+        var format = SDPFormat(
+            codec: .aac, payloadType: payloadType, clockRate: clockRate, channels: parsed.channels > 0 ? parsed.channels : channels)
         format.audioSpecificConfig = config
         format.aacPacking = .generic(fields)
         format.samplesPerFrame = parsed.ticksPerFrame(clockRate: clockRate)
@@ -285,6 +290,7 @@ package enum ControlURL {
         return base.hasSuffix("/") ? base + control : base + "/" + control
     }
 
+    /// Whether the text is a URL with a scheme of RTSP.
     package static func isAbsolute(_ text: String) -> Bool {
         let lower = text.prefix(8).lowercased()
         return lower.hasPrefix("rtsp://") || lower.hasPrefix("rtsps://") || lower.hasPrefix("rtspu://")

@@ -106,7 +106,7 @@ final class SessionDriver: @unchecked Sendable {
     func shutDown(_ error: any Error) -> EventLoopFuture<Void> {
         loop.assertInEventLoop()
         end(error)
-        LoopTicker.of(loop).remove(self)
+        LoopTicker.remove(self, from: loop)
         readsAtOnce = true
         publish(intake.statistics)
         return tearDown().flatMap { self.closeChannels() }

@@ -72,7 +72,8 @@ struct SessionNegotiation {
             // The last address gets all the time there is; the ones before leave some for it.
             let share = index == allowed.count - 1 ? left : max(left / 2, 1)
             do {
-                let serverName = (try? SocketAddress(ipAddress: endpoint.host, port: 0)) == nil ? endpoint.host : nil  // a name, when it is no address
+                // Server names are for names: an address may not stand there. Parsing it as one fails for a name.
+                let serverName = (try? SocketAddress(ipAddress: endpoint.host, port: 0)) == nil ? endpoint.host : nil
                 try await loop.flatSubmit {
                     driver.connect(
                         to: address, serverName: serverName, isTLS: endpoint.scheme == .rtsps, timeout: .microseconds(share))

@@ -41,7 +41,9 @@ struct OtherDepacketizerTests {
     @Test("AAC packets that make no sense are counted")
     func malformed() {
         let one = aac()
-        for payload in [[], [0], [0xff, 0xff, 1], [0, 16], [0, 0, 1, 2], [0, 16, 0, 0, 5], [0, 8, 1, 1]] as [[UInt8]] { one.send(payload, 0, marker: true) }
+        for payload in [[], [0], [0xff, 0xff, 1], [0, 16], [0, 0, 1, 2], [0, 16, 0, 0, 5], [0, 8, 1, 1]] as [[UInt8]] {
+            one.send(payload, 0, marker: true)
+        }
         #expect(one.units.isEmpty)
         #expect(one.depacketizer.malformed > 0)
         #expect(one.send(generic([[1]]), 9, marker: true).count == 1)
@@ -103,8 +105,11 @@ struct OtherDepacketizerTests {
 
     // MARK: JPEG
 
-    private func jpeg(_ offset: Int, type: UInt8 = 1, quality: UInt8, width: Int = 64, height: Int = 48, extra: [UInt8] = [], _ scan: [UInt8]) -> [UInt8] {
-        [0, UInt8(offset >> 16 & 0xff), UInt8(offset >> 8 & 0xff), UInt8(offset & 0xff), type, quality, UInt8(width / 8), UInt8(height / 8)] + extra + scan
+    private func jpeg(_ offset: Int, type: UInt8 = 1, quality: UInt8, width: Int = 64, height: Int = 48, extra: [UInt8] = [], _ scan: [UInt8])
+        -> [UInt8]
+    {
+        [0, UInt8(offset >> 16 & 0xff), UInt8(offset >> 8 & 0xff), UInt8(offset & 0xff), type, quality, UInt8(width / 8), UInt8(height / 8)] + extra
+            + scan
     }
 
     private func mjpeg() -> Depacketizing { Depacketizing(SDPFormat(codec: .mjpeg, payloadType: 26, clockRate: 90000)) }

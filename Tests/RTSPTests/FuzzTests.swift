@@ -74,7 +74,9 @@ struct FuzzTests {
                 guard let format = media.format else { continue }
                 let one = Depacketizing(format, unitLimit: 5000)
                 for number in 0..<4 {
-                    one.send((0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }, UInt32(number), marker: number % 2 == 0)
+                    one.send(
+                        (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }, UInt32(number),
+                        marker: number % 2 == 0)
                 }
                 one.flush()
             }
@@ -84,7 +86,9 @@ struct FuzzTests {
     @Test("Connections: messages, frames and what lies between")
     func connections() {
         let good: [UInt8] =
-            Array("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4\r\nSession: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1;server_port=1-2\r\n\r\nv=0\n".utf8)
+            Array(
+                "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4\r\nSession: 12;timeout=60\r\nTransport: RTP/AVP/TCP;interleaved=0-1;server_port=1-2\r\n\r\nv=0\n"
+                    .utf8)
             + Packets.interleaved(0, Packets.rtp(Packets.slice(), sequence: 1, timestamp: 1)) + Array("OPTIONS * RTSP/1.0\r\nCSeq: 4\r\n\r\n".utf8)
             + Packets.interleaved(1, [0x81, 203, 0, 1, 0, 0, 0, 1])
         run(2) { random in
@@ -130,7 +134,9 @@ struct FuzzTests {
     func packets() {
         let rtp = Packets.rtp(Packets.slice(), sequence: 65530, timestamp: 1, marker: true)
         let rtcp: [UInt8] =
-            [0x80, 200, 0, 6, 0, 0, 0, 5, 0xe0, 0, 0, 1, 0x80, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 2] + [0x81, 202, 0, 2, 0, 0, 0, 5, 1, 1, 65, 0]
+            [0x80, 200, 0, 6, 0, 0, 0, 5, 0xe0, 0, 0, 1, 0x80, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 2] + [
+                0x81, 202, 0, 2, 0, 0, 0, 5, 1, 1, 65, 0,
+            ]
             + [0x81, 203, 0, 1, 0, 0, 0, 5]
         run(4) { random in
             Self.mutate(rtp, &random).withUnsafeBytes { buffer in
@@ -143,17 +149,23 @@ struct FuzzTests {
             var buffer = ReorderBuffer()
             var sequence = UInt16.random(in: 0...UInt16.max, using: &random)
             for now in 0..<40 {
-                sequence = Bool.random(using: &random) ? sequence &+ UInt16.random(in: 0...5, using: &random) : UInt16.random(in: 0...UInt16.max, using: &random)
+                sequence =
+                    Bool.random(using: &random)
+                    ? sequence &+ UInt16.random(in: 0...5, using: &random) : UInt16.random(in: 0...UInt16.max, using: &random)
                 if sequence &- reception.nextSequence < 3000 {
                     _ = buffer.insert(.init(sequence: sequence, arrival: Int64(now), bytes: []), next: reception.nextSequence)
                 } else {
                     _ = reception.judge(sequence, ordered: Bool.random(using: &random))
                 }
-                while let held = buffer.pop(next: reception.nextSequence, now: Int64(now) * 20_000) { _ = reception.judge(held.sequence, ordered: false) }
-                reception.measure(arrival: UInt32.random(in: 0...UInt32.max, using: &random), timestamp: UInt32.random(in: 0...UInt32.max, using: &random))
+                while let held = buffer.pop(next: reception.nextSequence, now: Int64(now) * 20_000) {
+                    _ = reception.judge(held.sequence, ordered: false)
+                }
+                reception.measure(
+                    arrival: UInt32.random(in: 0...UInt32.max, using: &random), timestamp: UInt32.random(in: 0...UInt32.max, using: &random))
             }
             _ = RTCP.receiverReport(
-                from: 1, cname: "x", about: (2, reception.report()), last: .init(ntpMiddle: 1, age: Int64.random(in: Int64.min...Int64.max, using: &random)))
+                from: 1, cname: "x", about: (2, reception.report()),
+                last: .init(ntpMiddle: 1, age: Int64.random(in: Int64.min...Int64.max, using: &random)))
         }
     }
 
@@ -162,7 +174,9 @@ struct FuzzTests {
         let long = Packets.slice(idr: true, length: 60)
         let sps265: [UInt8] = [0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 0x78, 0xa0, 3, 0xc0, 0x80, 0x10, 0xe5, 0x96, 0x66]
         let h264: [[UInt8]] =
-            Packets.fuA(long, pieces: 4) + [Packets.sps, Packets.pps, long, [6, 6, 1, 0xc4, 0x80], [24, 0, 10] + Packets.sps + [0, 4] + Packets.pps]
+            Packets.fuA(long, pieces: 4) + [
+                Packets.sps, Packets.pps, long, [6, 6, 1, 0xc4, 0x80], [24, 0, 10] + Packets.sps + [0, 4] + Packets.pps,
+            ]
             + [Packets.sps + [0, 0, 1] + Packets.pps + [0, 0, 1] + long]
         let h265: [[UInt8]] =
             [sps265, [0x40, 1, 0x0c, 1], [0x44, 1, 0xc1, 0x72], [0x60, 1, 0, 4, 0x40, 1, 2, 3, 0, 3, 0x26, 1, 0x80], [0x62, 1, 0x93, 0x80, 1, 2]]

@@ -29,7 +29,9 @@ struct MessageTests {
         #expect(bare.cseq == nil)
     }
 
-    @Test("Requests of the server are recognised, everything else is not", arguments: ["HTTP/1.1 200 OK\r\n\r\n", "RTSP/1.0 abc\r\n\r\n", "\r\n", "hello\r\n\r\n", "RTSP/1.0 99 x\r\n\r\n"])
+    @Test(
+        "Requests of the server are recognised, everything else is not",
+        arguments: ["HTTP/1.1 200 OK\r\n\r\n", "RTSP/1.0 abc\r\n\r\n", "\r\n", "hello\r\n\r\n", "RTSP/1.0 99 x\r\n\r\n"])
     func notMessages(_ text: String) {
         #expect(parse(text) == nil)
         guard case .request(let request)? = parse("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n") else {

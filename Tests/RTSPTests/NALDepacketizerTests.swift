@@ -183,7 +183,9 @@ struct NALDepacketizerTests {
     @Test("Structures that make no sense are counted and end nothing")
     func malformed() {
         let one = Depacketizing(h264: ParameterSets(), trusted: true)
-        for payload in [[28], [24, 0xff, 0xff, 1], [24, 0], [26, 1, 2, 3], [30], [31], [28, 0x05, 1], [25], [24]] as [[UInt8]] { one.send(payload, 0) }
+        for payload in [[28], [24, 0xff, 0xff, 1], [24, 0], [26, 1, 2, 3], [30], [31], [28, 0x05, 1], [25], [24]] as [[UInt8]] {
+            one.send(payload, 0)
+        }
         one.send(slice, 1, marker: true)
         #expect(one.units.map(\.rtpTimestamp) == [1])
         #expect(one.depacketizer.malformed >= 5)
@@ -214,7 +216,8 @@ struct NALDepacketizerTests {
         let one = h265(donl: donl)
         let order: [UInt8] = donl ? [0, 1] : []
         let before = one.units.count
-        one.send([0x60, 1] + order + Packets.be16(vps.count) + vps + (donl ? [0] : []) + Packets.be16(trail.count - 10) + slice265(19, length: 20), 5)
+        one.send(
+            [0x60, 1] + order + Packets.be16(vps.count) + vps + (donl ? [0] : []) + Packets.be16(trail.count - 10) + slice265(19, length: 20), 5)
         let body = Array(slice265(19, first: false, length: 1000).dropFirst(2))
         one.send([0x62, 1, 0x80 | 19] + order + body.prefix(400), 5)
         one.send([0x62, 1, 19] + body.dropFirst(400).prefix(300), 5)

@@ -80,7 +80,9 @@ struct RTPTests {
 
     @Test("Waiting datagrams come out in order, once, and are not waited for too long")
     func reorder() {
-        func held(_ sequence: UInt16, _ arrival: Int64 = 0) -> ReorderBuffer.Held { .init(sequence: sequence, arrival: arrival, bytes: [UInt8(sequence & 0xff)]) }
+        func held(_ sequence: UInt16, _ arrival: Int64 = 0) -> ReorderBuffer.Held {
+            .init(sequence: sequence, arrival: arrival, bytes: [UInt8(sequence & 0xff)])
+        }
         var buffer = ReorderBuffer()
         let inserted3376 = buffer.insert(held(2), next: 65535)
         #expect(inserted3376)

@@ -44,7 +44,8 @@ struct SDPTests {
         arguments: [
             (["m=video 0 RTP/AVP 96", "a=fmtp:96 packetization-mode=1"], RTSPCodec.h264),
             (["m=video 0 RTP/AVP 96", "a=fmtp:96 sprop-vps=QAE="], .h265), (["m=video 0 RTP/AVP 35", "a=rtpmap:96 H264/90000"], .h264),
-            (["m=video 0 RTP/AVP", "a=rtpmap:96 hevc"], .h265), (["m=video 0 RTP/AVP 99 96", "a=rtpmap:99 VND.ONVIF/90000", "a=rtpmap:96 H265/0"], .h265),
+            (["m=video 0 RTP/AVP", "a=rtpmap:96 hevc"], .h265),
+            (["m=video 0 RTP/AVP 99 96", "a=rtpmap:99 VND.ONVIF/90000", "a=rtpmap:96 H265/0"], .h265),
             (["m=VIDEO 0 RTP/AVP 96 ", "A=RTPMAP:96  h264/90000 "], .h264), (["m=audio 0 RTP/AVP 97", "a=rtpmap:97 OPUS/48000/2"], .opus),
             (["m=audio 0 RTP/AVP 97", "a=rtpmap:97 MPEG4-GENERIC/16000/1"], .aac),
         ] as [([String], RTSPCodec)])

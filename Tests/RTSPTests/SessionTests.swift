@@ -77,7 +77,9 @@ struct SessionTests {
     // MARK: sign-in
 
     /// Lets in who answers the challenge at the named method with the digest of "u", "p".
-    private static func guarded(_ method: String, challenge: String, check: @escaping @Sendable (String, ScriptedServer.Request) -> Bool) -> ScriptedServer.Script {
+    private static func guarded(_ method: String, challenge: String, check: @escaping @Sendable (String, ScriptedServer.Request) -> Bool)
+        -> ScriptedServer.Script
+    {
         { request, connection in
             guard request.method == method else { return playing(pictures(3))(request, connection) }
             if let value = request.headers["authorization"], check(value, request) { return playing(pictures(3))(request, connection) }
@@ -411,7 +413,8 @@ struct SessionTests {
         "Control URLs are resolved against what the server says",
         arguments: [
             (["Content-Base: rtsp://192.168.0.9/base"], "trackID=1", "rtsp://192.168.0.9/base/trackID=1"),
-            (["Content-Location: rtsp://cam/loc/"], "trackID=1", "rtsp://cam/loc/trackID=1"), (["Content-Base: nonsense"], "trackID=1", "/live/trackID=1"),
+            (["Content-Location: rtsp://cam/loc/"], "trackID=1", "rtsp://cam/loc/trackID=1"),
+            (["Content-Base: nonsense"], "trackID=1", "/live/trackID=1"),
             ([], "rtsp://u:p@10.9.9.9/abs", "rtsp://10.9.9.9/abs"), ([], "*", "/live"),
         ] as [([String], String, String)])
     func controls(_ headers: [String], _ control: String, _ expected: String) async throws {
@@ -472,7 +475,8 @@ struct SessionTests {
     @Test("Another source on a channel begins anew, one of another kind is left alone")
     func otherSource() async throws {
         func picture(_ number: Int, _ ssrc: UInt32, type: UInt8 = 96) -> [UInt8] {
-            Packets.interleaved(0, Packets.rtp(Packets.slice(), sequence: UInt16(number), timestamp: UInt32(number), marker: true, type: type, ssrc: ssrc))
+            Packets.interleaved(
+                0, Packets.rtp(Packets.slice(), sequence: UInt16(number), timestamp: UInt32(number), marker: true, type: type, ssrc: ssrc))
         }
         let server = try await ScriptedServer(
             Self.playing(picture(1, 5) + picture(9000, 77, type: 110) + picture(2, 5) + picture(500, 6) + picture(501, 6)))
@@ -561,7 +565,8 @@ struct SessionTests {
     }
 
     private static func packet(_ index: Int) -> [UInt8] {
-        Packets.rtp(Packets.slice(idr: index == 0), sequence: UInt16(truncatingIfNeeded: 65530 + index), timestamp: UInt32(index * 6000), marker: true)
+        Packets.rtp(
+            Packets.slice(idr: index == 0), sequence: UInt16(truncatingIfNeeded: 65530 + index), timestamp: UInt32(index * 6000), marker: true)
     }
 
     @Test("Datagrams are put in order, doubles dropped, losses counted", arguments: [true, false])

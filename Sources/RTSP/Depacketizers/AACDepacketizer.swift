@@ -31,21 +31,21 @@ package final class AACDepacketizer {
     private var fragmentLeft = 0
     private var fragmentTimestamp: UInt32 = 0
     private var fragmentArrival: Int64 = 0
-    package private(set) var malformed = 0
+    private(set) var malformed = 0
 
-    package init(track: Int, fields: AUHeaderFields, samplesPerFrame: Int, unitLimit: Int) {
+    init(track: Int, fields: AUHeaderFields, samplesPerFrame: Int, unitLimit: Int) {
         self.track = track
         self.fields = fields
         self.samplesPerFrame = UInt32(clamping: samplesPerFrame)
         writer = ChunkWriter(preferredCapacity: 32 << 10, unitLimit: unitLimit)
     }
 
-    package func reset() {
+    func reset() {
         writer.truncate(to: 0)
         fragmentLeft = 0
     }
 
-    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if fragmentLeft > 0, newlyLost > 0 || packet.timestamp != fragmentTimestamp { reset() }
         var rest = packet.payload
@@ -150,10 +150,10 @@ package final class LATMDepacketizer {
     private let elementLimit: Int
     private var writer: ChunkWriter
     private var lost = 0
-    package private(set) var malformed = 0
+    private(set) var malformed = 0
 
     /// `subframes`: units in one element.
-    package init(track: Int, subframes: Int, samplesPerFrame: Int, unitLimit: Int) {
+    init(track: Int, subframes: Int, samplesPerFrame: Int, unitLimit: Int) {
         self.track = track
         self.subframes = subframes
         self.samplesPerFrame = UInt32(clamping: samplesPerFrame)
@@ -161,12 +161,12 @@ package final class LATMDepacketizer {
         writer = ChunkWriter(preferredCapacity: 32 << 10, unitLimit: unitLimit)
     }
 
-    package func reset() {
+    func reset() {
         element.removeAll(keepingCapacity: true)
         elementTimestamp = nil
     }
 
-    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if newlyLost > 0 {
             // What is in progress has a hole; a packet behind a loss may itself be a middle part, which its length fields show.

@@ -31,6 +31,7 @@ package struct AudioSpecificConfig: Equatable {
         guard reader.bit() != nil else { return nil }
     }
 
+    /// Parses from the first byte; nil when it is not one that can be used.
     package init?(_ bytes: [UInt8]) {
         let parsed = bytes.withUnsafeBytes { buffer -> AudioSpecificConfig? in
             var reader = BitReader(ByteView(buffer))
@@ -75,6 +76,7 @@ package struct StreamMuxConfig: Equatable {
     /// The AudioSpecificConfig as bytes, cut out of the bits around it.
     package var audioBytes: [UInt8]
 
+    /// Parses from the first byte; nil when it is not one that can be used.
     package init?(_ bytes: [UInt8]) {
         let parsed = bytes.withUnsafeBytes { Self.parse(ByteView($0)) }
         guard let parsed else { return nil }

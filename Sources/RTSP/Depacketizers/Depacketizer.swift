@@ -8,6 +8,7 @@ package enum Depacketizer {
     /// One packet is one unit: G.711 (RFC 3551) and Opus (RFC 7587).
     case whole(WholePacketDepacketizer)
 
+    /// Takes the next packet, before which `lost` are missing; appends the units that are complete with it.
     @inline(__always)
     package func receive(_ packet: RTPPacket, lost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         switch self {
@@ -66,7 +67,8 @@ package enum Depacketizer {
                 self = .latm(
                     LATMDepacketizer(track: track, subframes: subframes, samplesPerFrame: format.samplesPerFrame, unitLimit: min(unitLimit, 1 << 20)))
             case .generic(let fields):
-                self = .aac(AACDepacketizer(track: track, fields: fields, samplesPerFrame: format.samplesPerFrame, unitLimit: min(unitLimit, 1 << 20)))
+                self = .aac(
+                    AACDepacketizer(track: track, fields: fields, samplesPerFrame: format.samplesPerFrame, unitLimit: min(unitLimit, 1 << 20)))
             }
         case .pcmu, .pcma, .opus:
             self = .whole(WholePacketDepacketizer(track: track))
@@ -80,11 +82,11 @@ package final class WholePacketDepacketizer {
     private var writer = ChunkWriter(preferredCapacity: 16 << 10, unitLimit: 65536)
     private var lost = 0
 
-    package init(track: Int) {
+    init(track: Int) {
         self.track = track
     }
 
-    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
+    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         guard packet.payload.count > 0, writer.append(packet.payload), let bytes = writer.publish() else { return }
         output.append(

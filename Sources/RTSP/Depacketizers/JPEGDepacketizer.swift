@@ -11,21 +11,21 @@ package final class JPEGDepacketizer {
     private var lost = 0
     /// Quantisation tables by Q value, for packets that refer to tables sent before (RFC 2435 section 4.2).
     private var tables: [UInt8: [UInt8]] = [:]
-    package private(set) var malformed = 0
+    private(set) var malformed = 0
 
     /// `size`: pixels from the description, for pictures too large for the RTP header.
-    package init(track: Int, size: (width: Int, height: Int)?, unitLimit: Int) {
+    init(track: Int, size: (width: Int, height: Int)?, unitLimit: Int) {
         self.track = track
         self.size = size
         writer = ChunkWriter(preferredCapacity: 256 << 10, unitLimit: unitLimit)
     }
 
-    package func reset() {
+    func reset() {
         writer.truncate(to: 0)
         isOpen = false
     }
 
-    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
+    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
         lost &+= newlyLost
         if newlyLost > 0 { reset() }
         if isOpen, packet.timestamp != timestamp {

@@ -6,6 +6,7 @@
 /// delivered at the marker, without waiting; a marker that proves wrong ends the trust until the source restarts.
 /// Confined to the session's event loop.
 package final class NALDepacketizer {
+    /// Which of the two codecs.
     package enum Syntax {
         case h264
         case h265
@@ -63,9 +64,9 @@ package final class NALDepacketizer {
     private var deliveredAtMarker: UInt32?
 
     /// Pieces of payload that made no sense.
-    package private(set) var malformed = 0
+    private(set) var malformed = 0
 
-    package init(syntax: Syntax, track: Int, parameterSets: ParameterSets, hasDecodingOrder: Bool, unitLimit: Int) {
+    init(syntax: Syntax, track: Int, parameterSets: ParameterSets, hasDecodingOrder: Bool, unitLimit: Int) {
         self.syntax = syntax
         self.track = track
         self.hasDecodingOrder = hasDecodingOrder
@@ -74,7 +75,7 @@ package final class NALDepacketizer {
     }
 
     /// Forgets the unit in progress; the source began anew.
-    package func reset() {
+    func reset() {
         writer.truncate(to: 0)
         nalStart = -1
         isOpen = false
@@ -84,7 +85,7 @@ package final class NALDepacketizer {
     }
 
     /// Takes the next packet, before which `lost` packets are missing; appends the units that are complete with it.
-    package func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
+    func receive(_ packet: RTPPacket, lost newlyLost: Int, arrival now: Int64, into output: inout [AccessUnit]) {
         if newlyLost > 0 { noteLoss(newlyLost, next: packet) }
         if isOpen, packet.timestamp != timestamp { finish(atMarker: false, confirmed: markerSeen, into: &output) }
         let opened = !isOpen
@@ -98,7 +99,7 @@ package final class NALDepacketizer {
     }
 
     /// Delivers the unit in progress; the source has ended.
-    package func flush(into output: inout [AccessUnit]) {
+    func flush(into output: inout [AccessUnit]) {
         if isOpen { finish(atMarker: false, confirmed: false, into: &output) }
     }
 

@@ -1,5 +1,6 @@
 /// The parameter sets in force, by id, so that a changed set replaces the one it stands for. Bounded.
 package struct ParameterSetStore {
+    /// What a parameter set is about: video, sequence or picture.
     package enum Kind {
         case vps
         case sps
@@ -19,6 +20,7 @@ package struct ParameterSetStore {
     package static let maximumBytes = 4096
     package static let maximumCount = 32
 
+    /// Begins with the sets of a description; those that make no sense are left out.
     package init(syntax: NALDepacketizer.Syntax, _ initial: ParameterSets) {
         self.syntax = syntax
         for (list, kind) in [(initial.vps, Kind.vps), (initial.sps, .sps), (initial.pps, .pps)] {
