@@ -1,17 +1,21 @@
-/// The first detector: compares each picture with a background that adapts, and with the noise that each place shows by itself.
+/// Compares each picture with a background that adapts, and with the noise that each place shows by itself.
 ///
 /// Works on cells of 2 × 2 samples (160 × 90), which halves the noise and quarters the work. For every cell it keeps
-/// - the background: a running mean (about 13 s), not updated while the cell is in the foreground, until that has lasted
-///   45 s: then the thing belongs to the scene,
-/// - the noise: the running mean of the absolute deviation; a cell is in the foreground when it deviates by more than 3.5 of
-///   these, and by 8 levels at least,
+/// - the background: a running mean (about 13 s), followed sixteen times slower while the cell is in the foreground, until
+///   that has lasted 45 s: then the thing belongs to the scene,
+/// - the noise: the running mean of the absolute deviation, and more where the cell flickers; a cell is in the foreground when
+///   it deviates by more than 3.5 of these, and by 8 levels at least,
 /// - the recent picture: a quick mean (under a second). Only a foreground thing that also differs from it somewhere counts as
 ///   moving: what stands still, or the hole that a thing left, is no motion.
 /// A common change of light (offset and gain, from medians, so that a thing that moves does not disturb them) is taken off
 /// first. A jump of a large part of the picture is taken for light, and the scene is learned anew.
 ///
-/// All arithmetic is in 16 bit integers, 1/128 of a luma level each, in loops over contiguous memory; nothing is allocated
-/// per quiet picture.
+/// In auto mode the largest connected moving thing counts. How large it must be grows with what constantly moves in the scene
+/// and with flashes: large areas that are there for one picture only, as the key frames of a noisy scene make them when the
+/// camera has too few bits. In a scene with flashes a thing must also be near where something was in the picture before.
+///
+/// All arithmetic on cells is in 16 bit integers, 1/128 of a luma level each, in loops over contiguous memory; nothing is
+/// allocated per quiet picture.
 package struct AdaptiveBackgroundDetector: Detector {
     static var columns: Int { LumaPicture.width / 2 }
     static var rows: Int { LumaPicture.height / 2 }
@@ -25,11 +29,13 @@ package struct AdaptiveBackgroundDetector: Detector {
     private static let maximumNoise: Int16 = 20 * level
     /// Tenths of a second in the foreground after which a cell becomes background.
     private static let absorptionAge: Int16 = 450
-    private static let learning: Int64 = 2_000_000
+    private static let learning: Int64 = 3_000_000
     private static let relearning: Int64 = 1_500_000
     /// Cells: the least area of a moving thing in auto mode, 0.3 % and, in a restless scene, 0.75 % of the picture.
     private static let leastArea = 43
     private static let greatestLeastArea = 108
+    /// In 1/16 cells: a new scene counts as one with flashes, for two minutes if there are none.
+    private static let unknownFlash = 1000
 
     private let configuration: DetectorConfiguration
     /// Per cell: 0xff where it is looked at, 0 where excluded.
@@ -46,12 +52,15 @@ package struct AdaptiveBackgroundDetector: Detector {
     private var lastTime: Int64 = 0
     /// No motion is reported before this time.
     private var quietUntil: Int64 = 0
+    /// Cells in the foreground of the last picture.
     private var lastForeground = 0
     /// Running mean of the largest moving area, in 1/16 cells: the restlessness of the scene.
     private var restlessness = 0
     /// The size of the largest flash of late, in 1/16 cells, and the moving areas of the last two pictures, to tell one.
-    private var flash = 0
+    private var flash = unknownFlash
     private var lastAreas = (before: 0, last: 0)
+    private var lastMoving: [Component] = []
+    /// Parts the dark from the bright half of the picture.
     private var meanBackground: Int32 = 64 * 128
 
     package init(_ configuration: DetectorConfiguration = DetectorConfiguration()) {
@@ -72,7 +81,8 @@ package struct AdaptiveBackgroundDetector: Detector {
     package mutating func reset() {
         pictures = 0
         restlessness = 0
-        flash = 0
+        flash = Self.unknownFlash
+        lastMoving = []
     }
 
     package mutating func analyse(_ picture: borrowing LumaPicture, at time: Int64) -> MotionReading {
@@ -129,6 +139,7 @@ package struct AdaptiveBackgroundDetector: Detector {
     /// Takes the present picture for the scene, and keeps what is known of its noise.
     private mutating func relearn(at time: Int64) {
         pictures = min(pictures, 4)
+        flash = max(flash, Self.unknownFlash)
         lastForeground = 0
         quietUntil = time.addingReportingOverflow(Self.relearning).partialValue
         planes.withUnsafeMutableBufferPointer { all in
@@ -185,7 +196,7 @@ package struct AdaptiveBackgroundDetector: Detector {
         let age = Int16(truncatingIfNeeded: max(1, elapsed / 100_000))
         // While learning, what looks like foreground is as likely a part of the scene.
         let rate = Rates(
-            background: backgroundShift, noise: noiseShift, recent: recentShift, age: age, held: isLearning ? 1 : 3,
+            background: backgroundShift, noise: noiseShift, recent: recentShift, age: age, lingering: backgroundShift + 4, held: isLearning ? 1 : 3,
             absorption: isLearning ? 0 : Self.absorptionAge, disturbed: isLearning ? noiseShift : 9)
         planes.withUnsafeMutableBufferPointer { planes in
             included.withUnsafeBufferPointer { included in
@@ -208,7 +219,9 @@ package struct AdaptiveBackgroundDetector: Detector {
         var recent: Int16
         /// Tenths of a second.
         var age: Int16
-        /// For cells that were in the foreground for longer than `absorption`.
+        /// For cells in the foreground.
+        var lingering: Int16
+        /// For those that were there for longer than `absorption`.
         var held: Int16
         var absorption: Int16
         /// For the noise of cells in the foreground.
@@ -236,7 +249,7 @@ package struct AdaptiveBackgroundDetector: Detector {
         let halfBackground: Int16 = (1 &<< rate.background) &>> 1
         let halfNoise: Int16 = (1 &<< rate.noise) &>> 1
         let (gain, offset) = (Int32(light.gain), Int32(light.offset))
-        let (floor, noiseLimit) = (floorThreshold, maximumNoise)
+        let (floor, noiseLimit, flickerNoise) = (floorThreshold, maximumNoise, 2 * level)
         var x = 0
         while x < columns {
             let current = base[x]
@@ -259,18 +272,22 @@ package struct AdaptiveBackgroundDetector: Detector {
             let sudden = sinceRecent < 0 ? 0 &- sinceRecent : sinceRecent
             let isActive = sudden > threshold &- (threshold &>> 2)
 
-            let older = ages[x] &+ rate.age
+            let lasted = ages[x]
+            let older = lasted &+ rate.age
             let age = isForeground ? (older < 16_000 ? older : 16_000) : 0
             // Near the ends of the range a difference is foreground, so the bound changes nothing that counts.
             let roundable = difference < 32_000 ? difference : 32_000
             let slow = (roundable &+ halfBackground) &>> rate.background
-            let held = age > rate.absorption ? difference &>> rate.held : 0
+            let held = age > rate.absorption ? difference &>> rate.held : difference &>> rate.lingering
             // The common change is followed quickly: it is not exact for large changes.
             backgrounds[x] = background &+ ((lightened &- background) &>> 2) &+ (isForeground ? held : slow)
 
             let calm = (deviation &- noise &+ halfNoise) &>> rate.noise
             let disturbed = ((deviation < noiseLimit ? deviation : noiseLimit) &- noise) &>> rate.disturbed
-            let newNoise = noise &+ (isForeground ? disturbed : calm)
+            // Each time a cell leaves the foreground: where that happens often, as in the flat parts of a badly coded night
+            // scene, it is noise, though not noise that its mean over the calm times would show.
+            let flicker = lasted > 0 && lasted <= 4 ? flickerNoise : 0
+            let newNoise = noise &+ (isForeground ? disturbed : calm &+ flicker)
             noises[x] = newNoise < noiseLimit ? newNoise : noiseLimit
             recents[x] = recent &+ (sinceRecent &>> rate.recent)
             ages[x] = age
@@ -305,8 +322,13 @@ package struct AdaptiveBackgroundDetector: Detector {
     private mutating func reading(_ moving: [Component], _ elapsed: Int64) -> MotionReading {
         let largest = moving.first?.area ?? 0
         let changed = moving.reduce(0) { $0 + $1.area } * 4
+        let isFlashy = flash / 16 > Self.leastArea
         let least = level(with: largest, elapsed)
-        let isMotion = configuration.autoThreshold ? largest >= least : changed >= max(1, configuration.threshold)
+        // A thing is near where it was in the last picture; in a scene with flashes that is what tells the two apart.
+        let reach = min(40, Int(4 * elapsed / 200_000))
+        let lasting = isFlashy ? moving.first { new in lastMoving.contains { $0.isNear(new, reach) } } : moving.first
+        lastMoving = moving
+        let isMotion = configuration.autoThreshold ? (lasting?.area ?? 0) >= least : changed >= max(1, configuration.threshold)
         guard isMotion else { return MotionReading(changedPixels: changed) }
         let first = moving[0]
         // 5 % of the picture and more is as good as it gets; a thing that is cut off by the border is less so.

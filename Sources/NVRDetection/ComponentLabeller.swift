@@ -19,6 +19,11 @@ struct Component: Hashable, Sendable {
     /// Something in it changes: what stands still does not move. Whole pictures of a slow thing change at their edges only.
     var isMoving: Bool { active >= 4 && active * 25 >= area }
 
+    /// The boxes are at most `reach` cells apart.
+    func isNear(_ other: Component, _ reach: Int) -> Bool {
+        left - reach <= other.right && other.left - reach <= right && top - reach <= other.bottom && other.top - reach <= bottom
+    }
+
     var box: PictureBox {
         let (columns, rows) = (Double(AdaptiveBackgroundDetector.columns), Double(AdaptiveBackgroundDetector.rows))
         return PictureBox(
