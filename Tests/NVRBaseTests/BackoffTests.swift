@@ -1,0 +1,79 @@
+// What belongs here: how long the product waits before it tries a camera again.
+import NVRBase
+import Testing
+
+@Suite("Back-off")
+struct BackoffTests {
+    @Test("a camera that refuses the log-in sees at most 3 wrong log-ins in any 10 minutes", arguments: [0.0, 0.37, 1.0])
+    func refusedLogins(jitter: Double) {
+        var backoff = Backoff()
+        var attempts = [0.0]
+        for _ in 0..<60 { attempts.append(attempts[attempts.count - 1] + backoff.wait(after: .unauthorized, jitter: jitter)) }
+        for start in attempts {
+            #expect(attempts.filter { $0 >= start && $0 <= start + 600 }.count <= 3)
+        }
+    }
+
+    @Test("a refused log-in waits its time also in a young outage and after other failures")
+    func refusedAfterOthers() {
+        var backoff = Backoff()
+        for _ in 0..<9 { _ = backoff.wait(after: .unreachable, jitter: 1) }
+        #expect(backoff.wait(after: .unauthorized, jitter: 0, outage: 1) >= 300)
+    }
+
+    @Test("an unreachable camera is tried after 1 s, doubling to 30 s")
+    func doubling() {
+        var backoff = Backoff()
+        let waits = (0..<9).map { _ in backoff.wait(after: .unreachable, jitter: 1) }
+        #expect(waits == [1, 2, 4, 8, 16, 30, 30, 30, 30])
+    }
+
+    @Test("jitter shortens a wait by a fifth at most and never lengthens it past 30 s")
+    func jitter() {
+        for jitter in stride(from: 0.0, through: 1, by: 0.1) {
+            var backoff = Backoff()
+            for full in [1.0, 2, 4, 8, 16, 30, 30] {
+                let wait = backoff.wait(after: .unreachable, jitter: jitter)
+                #expect(wait <= full && wait >= full * 0.799)
+            }
+        }
+    }
+
+    @Test("a young outage is tried at least every 3 s, an old one every 30 s")
+    func youngOutages() {
+        var backoff = Backoff()
+        var elapsed = 0.0
+        var longest = 0.0
+        while elapsed < Backoff.young {
+            let wait = backoff.wait(after: .unreachable, jitter: 1, outage: elapsed)
+            longest = max(longest, wait)
+            elapsed += wait
+        }
+        #expect(longest <= Backoff.longestWhenYoung)
+        #expect(backoff.wait(after: .unreachable, jitter: 1, outage: elapsed) == Backoff.longest)
+    }
+
+    @Test("a stream that broke off is fetched again at once, and the wait begins anew afterwards")
+    func interrupted() {
+        var backoff = Backoff()
+        for _ in 0..<6 { _ = backoff.wait(after: .overloaded, jitter: 1) }
+        for jitter in [0.0, 1] { #expect(backoff.wait(after: .interrupted, jitter: jitter) <= 0.5) }
+        #expect(backoff.wait(after: .unreachable, jitter: 1) == 1)
+    }
+
+    @Test("an overloaded camera is treated like an unreachable one, not like one with a wrong password")
+    func overloaded() {
+        var backoff = Backoff()
+        #expect(backoff.wait(after: .overloaded, jitter: 1) == 1)
+        #expect(backoff.wait(after: .overloaded, jitter: 1) == 2)
+    }
+
+    @Test("reset forgets earlier failures")
+    func reset() {
+        var backoff = Backoff()
+        for _ in 0..<6 { _ = backoff.wait(after: .unreachable, jitter: 1) }
+        backoff.reset()
+        #expect(backoff == Backoff())
+        #expect(backoff.wait(after: .unreachable, jitter: 1) == 1)
+    }
+}
