@@ -51,7 +51,7 @@ package struct RecordingLayout: Sendable {
         var characters = pattern.makeIterator()
         while let character = characters.next() {
             guard character == "%" else {
-                output.append(character == "\0" || character == "\\" ? "_" : character)
+                output.append(plain(character))
                 continue
             }
             switch characters.next() {
@@ -76,7 +76,7 @@ package struct RecordingLayout: Sendable {
                 output += (offset < 0 ? "-" : "+") + padded(Int32(abs(offset) / 60)) + padded(Int32(abs(offset) % 60))
             case "%": output += "%"
             case .some(let letter) where standardLetters.contains(letter): output += standard(letter, &local)
-            case .some(let other): output += "%\(other)"
+            case .some(let other): output += "%\(plain(other))"
             case nil: output += "%"
             }
         }
@@ -90,6 +90,8 @@ package struct RecordingLayout: Sendable {
         let count = strftime(&buffer, buffer.count, "%\(letter)", &time)
         return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    private static func plain(_ character: Character) -> Character { character == "\0" || character == "\\" ? "_" : character }
 
     private static func shortened(_ part: Substring) -> Substring {
         var part = part
