@@ -44,6 +44,8 @@ final class StreamRecording: Sendable {
     private func stop() async {
         let active = state.withLock { state in
             defer { state.active = nil }
+            // Its last frames are queued before those of a recording that may begin now.
+            state.active?.recorder.end()
             return state.active
         }
         guard let active else { return }

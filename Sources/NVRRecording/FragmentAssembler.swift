@@ -43,6 +43,8 @@ package struct FragmentAssembler: Sendable {
     /// A whole chunk at the end of a segment that may still receive audio.
     private var closing: Chunk?
     private var segmentStart: Int64 = 0
+    /// Where the recording's pictures begin: sound from before it would push all later sound back.
+    private var firstVideo: Int64?
     private var wantsNewSegment = true
     private var lastStep: Int64
 
@@ -94,6 +96,7 @@ package struct FragmentAssembler: Sendable {
             let starts = packet.isKeyframe && (wantsNewSegment || packet.dts - segmentStart >= segmentLength)
             if starts {
                 segmentStart = packet.dts
+                firstVideo = firstVideo ?? packet.dts
                 wantsNewSegment = false
             }
             current = Chunk(description: description, startsSegment: starts, endsSegment: false, video: [], audio: [], videoEnd: packet.dts)
@@ -107,7 +110,8 @@ package struct FragmentAssembler: Sendable {
     }
 
     private mutating func addAudio(_ packet: MediaPacket, emit: (Chunk) -> Void) {
-        guard takesAudio, let track = description?.audio, current != nil || closing != nil else { return }
+        guard takesAudio, let track = description?.audio, let firstVideo, current != nil || closing != nil else { return }
+        guard packet.dts >= firstVideo * Int64(track.timescale) / Int64(StreamDescription.videoTimescale) else { return }
         if let held = closing {
             // The boundary in audio ticks, by the common origin of the run.
             let boundary = held.videoEnd * Int64(track.timescale) / Int64(StreamDescription.videoTimescale)
@@ -154,6 +158,7 @@ package struct FragmentAssembler: Sendable {
             emit(chunk)
         }
         current = nil
+        firstVideo = nil
         wantsNewSegment = true
         description = nil
     }

@@ -39,10 +39,15 @@ package final class Recorder: PacketSink {
         assembler.withLock { $0.segmentLength = Int64(max(1, seconds)) * Int64(StreamDescription.videoTimescale) }
     }
 
-    /// Ends the recording: everything received is written and the segment finished. The recorder takes nothing afterwards.
-    package func finish() async {
+    /// Ends the recording: everything received is queued, and nothing is taken afterwards.
+    package func end() {
         isEnded.withLock { $0 = true }
         withAssembler { $0.end(emit: $1) }
+    }
+
+    /// Ends the recording and waits until everything received is written and the segment finished.
+    package func finish() async {
+        end()
         await writer.finish()
     }
 }

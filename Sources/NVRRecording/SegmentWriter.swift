@@ -337,29 +337,18 @@ package final class SegmentWriter: @unchecked Sendable {
         var copied: [MediaPacket] = []
         if let timescale = segment.audioTimescale {
             let base = segment.baseTime * Int64(timescale) / Int64(StreamDescription.videoTimescale)
-            var samples: [FragmentSample] = []
-            var firstTime: Int64?
+            var sound: [(time: Int64, duration: Int64, size: Int)]
             if let transcoder {
                 for packet in chunk.audio { transcoded += try transcoder.push(packet) }
                 // The encoder's look-ahead before the first sound of the run holds nothing.
                 transcoded.removeAll { $0.time + $0.duration <= base }
-                for output in transcoded {
-                    firstTime = firstTime ?? output.time
-                    samples.append(FragmentSample(size: output.bytes.count, duration: UInt32(clamping: output.duration), isKeyframe: true))
-                }
+                sound = transcoded.map { ($0.time - base, $0.duration, $0.bytes.count) }
             } else {
                 copied = chunk.audio
-                for (index, packet) in copied.enumerated() {
-                    firstTime = firstTime ?? packet.dts
-                    let duration = index + 1 < copied.count ? max(1, copied[index + 1].dts - packet.dts) : nominalAudioDuration(chunk.description.audio)
-                    samples.append(FragmentSample(size: packet.byteCount, duration: UInt32(clamping: duration), isKeyframe: true))
-                }
+                let duration = nominalAudioDuration(chunk.description.audio)
+                sound = copied.map { ($0.dts - base, duration, $0.byteCount) }
             }
-            if let firstTime {
-                let time = max(segment.audioEnd, firstTime - base)
-                segment.audioEnd = samples.reduce(time) { $0 + Int64($1.duration) }
-                tracks.append(FragmentTrack(trackID: 2, baseDecodeTime: UInt64(max(0, time)), samples: samples))
-            }
+            if let track = Self.place(sound, from: &segment.audioEnd) { tracks.append(track) }
         }
         let wall = chunk.video.first?.wall.microseconds
         let header = Fragment.header(sequence: segment.sequence + 1, tracks: tracks, wallClock: wall)
@@ -388,6 +377,21 @@ package final class SegmentWriter: @unchecked Sendable {
         segment.end = segment.start.advanced(
             byMicroseconds: (start + duration) * 1_000_000 / Int64(StreamDescription.videoTimescale))
         return size
+    }
+
+    /// Lays sound where its own times say, but never before `end`, which moves behind it: sound that came late shortens itself and
+    /// does not push back what follows.
+    private static func place(_ sound: [(time: Int64, duration: Int64, size: Int)], from end: inout Int64) -> FragmentTrack? {
+        var starts: [Int64] = []
+        starts.reserveCapacity(sound.count)
+        for piece in sound { starts.append(max(starts.last.map { $0 + 1 } ?? end, piece.time)) }
+        guard let first = starts.first, let last = starts.last, let lastPiece = sound.last else { return nil }
+        end = last + max(1, lastPiece.duration)
+        let stops = starts.dropFirst() + [end]
+        let samples = zip(sound, zip(starts, stops)).map { piece, span in
+            FragmentSample(size: piece.size, duration: UInt32(clamping: span.1 - span.0), isKeyframe: true)
+        }
+        return FragmentTrack(trackID: 2, baseDecodeTime: UInt64(max(0, first)), samples: samples)
     }
 
     private func nominalAudioDuration(_ track: StreamDescription.AudioTrack?) -> Int64 {
