@@ -230,7 +230,8 @@ package final class AudioTranscoder {
         var sources = (0..<8).map { index in index < (isPlanar ? channels : 1) ? input?[index].map { UnsafePointer($0) } : nil }
         let produced = scratch.withUnsafeMutableBytes { raw in
             var planes = (0..<8).map { channel in
-                channel < channels ? raw.baseAddress.map { ($0 + channel * room * MemoryLayout<Float>.stride).assumingMemoryBound(to: UInt8.self) } : nil
+                channel < channels
+                    ? raw.baseAddress.map { ($0 + channel * room * MemoryLayout<Float>.stride).assumingMemoryBound(to: UInt8.self) } : nil
             }
             return sources.withUnsafeMutableBufferPointer {
                 swr_convert(resampler, &planes, Int32(room), input == nil ? nil : $0.baseAddress, Int32(count))
@@ -273,7 +274,8 @@ package final class AudioTranscoder {
                 guard let plane = filled.pointee.extended_data[channel] else { continue }
                 pending[channel].withUnsafeBytes { raw in
                     let bytes = Self.frameSize * MemoryLayout<Float>.stride
-                    UnsafeMutableRawPointer(plane).copyMemory(from: raw.baseAddress.map { $0 + offset * MemoryLayout<Float>.stride } ?? UnsafeRawPointer(plane), byteCount: bytes)
+                    UnsafeMutableRawPointer(plane).copyMemory(
+                        from: raw.baseAddress.map { $0 + offset * MemoryLayout<Float>.stride } ?? UnsafeRawPointer(plane), byteCount: bytes)
                 }
             }
             filled.pointee.pts = pts

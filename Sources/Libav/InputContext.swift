@@ -11,7 +11,9 @@ package struct AllowedProtocols: Hashable, Sendable {
 
     /// HTTP and HTTPS with what they stand on, and AES-128 of HLS.
     package static let web = AllowedProtocols(names: ["http", "https", "httpproxy", "tcp", "tls", "crypto"])
-    package static let rtmp = AllowedProtocols(names: ["rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe", "rtmpte", "http", "https", "tcp", "tls", "ffrtmphttp", "ffrtmpcrypt"])
+    package static let rtmp = AllowedProtocols(names: [
+        "rtmp", "rtmps", "rtmpt", "rtmpts", "rtmpe", "rtmpte", "http", "https", "tcp", "tls", "ffrtmphttp", "ffrtmpcrypt",
+    ])
     package static let rtsp = AllowedProtocols(names: ["rtsp", "rtsps", "rtp", "srtp", "udp", "tcp", "tls", "http", "https"])
     /// Local files and nothing else.
     package static let file = AllowedProtocols(names: ["file"])

@@ -45,7 +45,8 @@ package enum LibavLog {
 
     private static func write(_ level: Int32, _ text: String) {
         guard let sink = target.withLock({ $0.sink }) else { return }
-        let kind: Level = level <= Level.error.rawValue ? .error : level <= Level.warning.rawValue ? .warning : level <= Level.note.rawValue ? .note : .debug
+        let kind: Level =
+            level <= Level.error.rawValue ? .error : level <= Level.warning.rawValue ? .warning : level <= Level.note.rawValue ? .note : .debug
         sink(kind, redacted(text.trimmingLineEnd))
     }
 

@@ -141,7 +141,9 @@ import Testing
         var random = SeededGenerator(state: 3)
         var packets: [AACPacket] = []
         let samples = codec == .pcmS16BE ? 160 : 640 * input.samplesPerByte / channels
-        for index in 0..<50 { packets += try transcoder.push((0..<640).map { _ in .random(in: 0...255, using: &random) }, pts: Int64(index * samples)) }
+        for index in 0..<50 {
+            packets += try transcoder.push((0..<640).map { _ in .random(in: 0...255, using: &random) }, pts: Int64(index * samples))
+        }
         #expect(transcoder.corrections == 0)
         packets += try transcoder.flush()
         #expect(!packets.isEmpty)

@@ -109,7 +109,12 @@ private func httpAnswer(_ status: String, type: String, _ body: String) -> [UInt
         #expect(throws: LibavError.self) { try InputContext(url: "/dev/null", protocols: .file, interrupt: Interrupt()) }
     }
 
-    @Test("an HTTP status becomes a reason", arguments: [("401 Unauthorized", LibavError.Reason.unauthorized), ("403 Forbidden", .forbidden), ("404 Not Found", .notFound), ("503 Busy", .serverError)])
+    @Test(
+        "an HTTP status becomes a reason",
+        arguments: [
+            ("401 Unauthorized", LibavError.Reason.unauthorized), ("403 Forbidden", .forbidden), ("404 Not Found", .notFound),
+            ("503 Busy", .serverError),
+        ])
     func statuses(status: String, reason: LibavError.Reason) throws {
         let server = try FixedServer(answer: httpAnswer(status, type: "text/plain", "no"))
         defer { server.stop() }
@@ -136,6 +141,36 @@ private func httpAnswer(_ status: String, type: String, _ body: String) -> [UInt
         #expect(server.requests > 0)
         #expect(throws: LibavError.self) { try InputContext(url: "file://\(folder.path("secret.ts"))", protocols: .web, interrupt: Interrupt()) }
         #expect(throws: LibavError.self) { try InputContext(url: url, protocols: .file, interrupt: Interrupt()) }
+    }
+
+    @Test("an HTTP camera that sends one JPEG after the other is read picture by picture")
+    func multipartJPEG() throws {
+        let folder = try TemporaryFolder()
+        try ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "2", "-c:v", "mjpeg", folder.path("a.avi")])
+        let (_, pictures) = try demux(folder.path("a.avi"))
+        var answer = Array("HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\nConnection: close\r\n\r\n".utf8)
+        for picture in pictures {
+            answer +=
+                Array("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: \(picture.count)\r\n\r\n".utf8) + picture.bytes + Array("\r\n".utf8)
+        }
+        answer += Array("--frame--\r\n".utf8)
+        let server = try FixedServer(answer: answer)
+        defer { server.stop() }
+        let input = try InputContext(url: "http://127.0.0.1:\(server.port)/video", protocols: .web, interrupt: Interrupt())
+        let stream = try #require(input.streams.first)
+        #expect(input.formatName.contains("mpjpeg"))
+        #expect(stream.codec == .mjpeg)
+        #expect((stream.width, stream.height) == (320, 240))
+        let decoder = try VideoDecoder(codec: .mjpeg)
+        var frames = 0
+        var received = 0
+        // A camera that hangs up is an I/O error to libav, not an end.
+        while let packet = try? input.readPacket() {
+            received += 1
+            frames += decoder.decode(packet).count
+        }
+        #expect(received == pictures.count)
+        #expect(frames == pictures.count)
     }
 
     @Test("opening a silent server ends when it is interrupted")

@@ -37,7 +37,10 @@ import Testing
     @Test("white is 255, not 235")
     func white() throws {
         let folder = try TemporaryFolder()
-        try ffmpeg(["-f", "lavfi", "-i", "color=c=white:size=320x240:rate=5", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-frames:v", "1", folder.path("w.mp4")])
+        try ffmpeg([
+            "-f", "lavfi", "-i", "color=c=white:size=320x240:rate=5", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-frames:v", "1",
+            folder.path("w.mp4"),
+        ])
         let (stream, packets) = try demux(folder.path("w.mp4"))
         let decoder = try VideoDecoder(codec: stream.codec, extradata: stream.extradata)
         let frame = try #require((packets.flatMap { decoder.decode($0) } + decoder.flush()).first)
@@ -68,7 +71,10 @@ import Testing
     @Test("better quality is larger")
     func quality() throws {
         let folder = try TemporaryFolder()
-        try ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=5", "-frames:v", "1", "-c:v", "libx264", "-qp", "10", "-pix_fmt", "yuv420p", folder.path("a.mp4")])
+        try ffmpeg([
+            "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=5", "-frames:v", "1", "-c:v", "libx264", "-qp", "10", "-pix_fmt", "yuv420p",
+            folder.path("a.mp4"),
+        ])
         let (stream, packets) = try demux(folder.path("a.mp4"))
         let decoder = try VideoDecoder(codec: stream.codec, extradata: stream.extradata)
         let frame = try #require((packets.flatMap { decoder.decode($0) } + decoder.flush()).first)

@@ -6,7 +6,9 @@ import Testing
     func redaction() {
         #expect(LibavLog.redacted("open rtsp://admin:geheim@10.0.0.9:554/live?token=1 failed") == "open rtsp://…@10.0.0.9:554/live?… failed")
         #expect(LibavLog.redacted("http://a:p@ss/w?rd@host/x") == "http://…@host/x")
-        #expect(LibavLog.redacted("[tcp @ 0x55] Connection to tcp://10.0.0.9:80?timeout=5 failed") == "[tcp @ 0x55] Connection to tcp://10.0.0.9:80?… failed")
+        #expect(
+            LibavLog.redacted("[tcp @ 0x55] Connection to tcp://10.0.0.9:80?timeout=5 failed")
+                == "[tcp @ 0x55] Connection to tcp://10.0.0.9:80?… failed")
         #expect(LibavLog.redacted("'http://u@h/a' and \"http://h/b\"") == "'http://…@h/a' and \"http://h/b\"")
         #expect(LibavLog.redacted("nothing: here :// ") == "nothing: here :// ")
     }

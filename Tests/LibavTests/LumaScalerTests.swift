@@ -49,8 +49,14 @@ import Testing
     @Test("10 bit and RGB pictures go the way over libav and look the same", arguments: ["yuv420p10le", "gbrp", "yuv444p", "yuv422p"])
     func otherFormats(format: String) throws {
         let folder = try TemporaryFolder()
-        try ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=1", "-frames:v", "1", "-pix_fmt", format, "-c:v", format == "gbrp" ? "libx264rgb" : "libx264", "-qp", "1", folder.path("a.mkv")])
-        try ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=1", "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-qp", "1", folder.path("b.mkv")])
+        try ffmpeg([
+            "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=1", "-frames:v", "1", "-pix_fmt", format, "-c:v",
+            format == "gbrp" ? "libx264rgb" : "libx264", "-qp", "1", folder.path("a.mkv"),
+        ])
+        try ffmpeg([
+            "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=1", "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-qp", "1",
+            folder.path("b.mkv"),
+        ])
         func luma(_ name: String) throws -> (String, [UInt8]) {
             let (stream, packets) = try demux(folder.path(name))
             let decoder = try VideoDecoder(codec: stream.codec, extradata: stream.extradata)

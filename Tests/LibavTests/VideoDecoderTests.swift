@@ -51,7 +51,8 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.path("a.mp4")
         try ffmpeg([
-            "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-t", "4", "-c:v", "libx264", "-g", "25", "-keyint_min", "25", "-sc_threshold", "0", "-bf", "2",
+            "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-t", "4", "-c:v", "libx264", "-g", "25", "-keyint_min", "25", "-sc_threshold", "0",
+            "-bf", "2",
             "-b_strategy", "0", "-b-pyramid", "none", path,
         ])
         #expect(try decodeAll(path, options: VideoDecoderOptions(skipFrames: .nonKey)).frames.count == 4)
@@ -77,22 +78,32 @@ import Testing
     func hostile(encoder: String) throws {
         let folder = try TemporaryFolder()
         let path = folder.path("a.\(encoder == "mjpeg" ? "avi" : "mp4")")
-        try ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25", "-t", "1", "-c:v", encoder, "-g", "5"] + (encoder == "libx265" ? ["-x265-params", "log-level=none"] : []) + [path])
+        try ffmpeg(
+            ["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25", "-t", "1", "-c:v", encoder, "-g", "5"]
+                + (encoder == "libx265" ? ["-x265-params", "log-level=none"] : []) + [path])
         let (stream, packets) = try demux(path)
         var random = SeededGenerator(state: 7)
         let scaler = LumaScaler()
         for round in 0..<40 {
             var extradata = stream.extradata
-            if round % 2 == 1, !extradata.isEmpty { extradata[Int.random(in: 0..<extradata.count, using: &random)] = .random(in: 0...255, using: &random) }
-            guard let decoder = try? VideoDecoder(codec: stream.codec, extradata: extradata, options: round % 3 == 0 ? .picture : .detection) else { continue }
+            if round % 2 == 1, !extradata.isEmpty {
+                extradata[Int.random(in: 0..<extradata.count, using: &random)] = .random(in: 0...255, using: &random)
+            }
+            guard let decoder = try? VideoDecoder(codec: stream.codec, extradata: extradata, options: round % 3 == 0 ? .picture : .detection) else {
+                continue
+            }
             for packet in packets {
                 var bytes = packet.bytes
                 for _ in 0..<Int.random(in: 0...4, using: &random) {
                     switch Int.random(in: 0...3, using: &random) {
-                    case 0 where !bytes.isEmpty: bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= UInt8(1) << UInt8.random(in: 0...7, using: &random)
+                    case 0 where !bytes.isEmpty:
+                        bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= UInt8(1) << UInt8.random(in: 0...7, using: &random)
                     case 1: bytes.removeLast(Int.random(in: 0...bytes.count, using: &random))
                     case 2 where bytes.count > 4: for i in 0..<4 { bytes[i] = .random(in: 0...255, using: &random) }
-                    default: bytes.insert(contentsOf: (0..<8).map { _ in UInt8.random(in: 0...255, using: &random) }, at: Int.random(in: 0...bytes.count, using: &random))
+                    default:
+                        bytes.insert(
+                            contentsOf: (0..<8).map { _ in UInt8.random(in: 0...255, using: &random) },
+                            at: Int.random(in: 0...bytes.count, using: &random))
                     }
                 }
                 for frame in decoder.decode(bytes, pts: nil, isKey: Bool.random(using: &random)) { _ = try scaler.scale(frame) }

@@ -164,7 +164,8 @@ import Testing
         let readings = watch.watch(&scene, pictures: 100) { _, index in [person(index * 3)] }
         #expect(!readings.prefix(45).contains { $0.isMotion })
         #expect(readings.suffix(40).count { $0.isMotion } >= 38)
-        var everything = Watch(DetectorConfiguration(exclusionMasks: [[MaskPoint(x: -1, y: -1), MaskPoint(x: 3, y: -1), MaskPoint(x: 3, y: 3), MaskPoint(x: -1, y: 3)]]))
+        var everything = Watch(
+            DetectorConfiguration(exclusionMasks: [[MaskPoint(x: -1, y: -1), MaskPoint(x: 3, y: -1), MaskPoint(x: 3, y: 3), MaskPoint(x: -1, y: 3)]]))
         #expect(!everything.watch(&scene, pictures: 30) { _, index in [person(index * 9)] }.contains { $0 != .quiet })
     }
 
@@ -173,13 +174,16 @@ import Testing
         var random = SeededGenerator(state: 11)
         for threshold in [Int.min, 0, .max] {
             let configuration = DetectorConfiguration(
-                threshold: threshold, autoThreshold: threshold == 0, minMotionFrames: threshold, lightSwitchPercent: threshold, despeckle: threshold != 0)
+                threshold: threshold, autoThreshold: threshold == 0, minMotionFrames: threshold, lightSwitchPercent: threshold,
+                despeckle: threshold != 0)
             var detector = AdaptiveBackgroundDetector(configuration)
             for time in [0, Int64.max, .min, 5, 4, 3, .max - 1, 0, 0, 0, 1, 200_000, 400_000] {
                 for kind in 0..<4 {
                     var picture = LumaPicture()
                     picture.withMutableSamples { samples in
-                        for i in samples.indices { samples[i] = kind == 0 ? 0 : kind == 1 ? 255 : kind == 2 ? UInt8(i % 2 * 255) : UInt8(truncatingIfNeeded: random.next()) }
+                        for i in samples.indices {
+                            samples[i] = kind == 0 ? 0 : kind == 1 ? 255 : kind == 2 ? UInt8(i % 2 * 255) : UInt8(truncatingIfNeeded: random.next())
+                        }
                     }
                     let reading = detector.analyse(picture, at: time)
                     #expect((0...1).contains(reading.score))

@@ -2,7 +2,9 @@ import NVRDetection
 import Testing
 
 @Suite struct AnalysisPaceTests {
-    @Test("about five pictures a second are analysed, whatever the camera's rate", arguments: [(5, 5), (7, 4), (10, 5), (12, 4), (15, 5), (20, 5), (25, 5), (30, 5), (60, 5), (3, 3)])
+    @Test(
+        "about five pictures a second are analysed, whatever the camera's rate",
+        arguments: [(5, 5), (7, 4), (10, 5), (12, 4), (15, 5), (20, 5), (25, 5), (30, 5), (60, 5), (3, 3)])
     func rates(camera: Int, expected: Int) {
         var pace = AnalysisPace()
         var random = SeededGenerator(state: 3)

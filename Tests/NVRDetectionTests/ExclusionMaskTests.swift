@@ -41,7 +41,9 @@ import Testing
         var random = SeededGenerator(state: 2)
         for _ in 0..<50 {
             let polygons = (0..<3).map { _ in
-                (0..<Int.random(in: 0...40, using: &random)).map { _ in MaskPoint(x: .random(in: -2...3, using: &random), y: .random(in: -2...3, using: &random)) }
+                (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                    MaskPoint(x: .random(in: -2...3, using: &random), y: .random(in: -2...3, using: &random))
+                }
             }
             #expect((0...LumaPicture.count).contains(ExclusionMask(polygons).excludedCount))
         }

@@ -72,13 +72,16 @@ private let walkers = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
         try ffmpeg(
             ["-i", walkers, "-i", walkers] + [
                 "-filter_complex", "\(still)\(crossing ? person : "[s]null"),noise=alls=\(noise):allf=t:all_seed=1,format=yuv420p", "-r", "15", "-t",
-                "\(seconds)", "-c:v", "libx264", "-preset", "veryfast", "-g", "\(keyInterval)", "-bf", "0", "-b:v", rate, "-maxrate", rate, "-bufsize", rate,
+                "\(seconds)", "-c:v", "libx264", "-preset", "veryfast", "-g", "\(keyInterval)", "-bf", "0", "-b:v", rate, "-maxrate", rate,
+                "-bufsize", rate,
                 file.path,
             ])
         return try pictures(["-i", file.path])
     }
 
-    @Test("a person who crosses a noisy scene makes one event, with true times", .enabled(if: FileManager.default.fileExists(atPath: walkers)), arguments: [6, 20])
+    @Test(
+        "a person who crosses a noisy scene makes one event, with true times", .enabled(if: FileManager.default.fileExists(atPath: walkers)),
+        arguments: [6, 20])
     func crossing(noise: Int) throws {
         let (_, events) = watched(try scene(noise: noise, seconds: 65, crossing: true, rate: "400k"))
         #expect(events.count == 2)
@@ -87,7 +90,9 @@ private let walkers = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
         #expect(abs(end - 1_049_500_000) < 1_000_000)
     }
 
-    @Test("coded noise alone makes none, key frames included", .enabled(if: FileManager.default.fileExists(atPath: walkers)), arguments: [(6, "300k", 30), (20, "150k", 15), (14, "300k", 15), (20, "300k", 60)])
+    @Test(
+        "coded noise alone makes none, key frames included", .enabled(if: FileManager.default.fileExists(atPath: walkers)),
+        arguments: [(6, "300k", 30), (20, "150k", 15), (14, "300k", 15), (20, "300k", 60)])
     func codedNoise(noise: Int, rate: String, keyInterval: Int) throws {
         let (watch, events) = watched(try scene(noise: noise, seconds: 90, crossing: false, rate: rate, keyInterval: keyInterval))
         #expect(events.isEmpty)
