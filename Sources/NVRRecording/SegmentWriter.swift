@@ -51,6 +51,10 @@ package final class SegmentWriter: @unchecked Sendable {
     private var open: OpenSegment?
     private var transcoder: AACTranscoder?
     private var transcoderRun: Int64?
+    /// The transcoded sound of the newest chunk by the number of its first packet: a chunk that is tried again is not transcoded again.
+    private var transcodedChunk: (first: UInt64, sound: [AACTranscoder.Output])?
+    /// Begin of the newest transcoded frame that is in a file, ticks since the origin of the run.
+    private var lastTranscoded: Int64?
     private var needsKeyframe = false
 
     private struct OpenSegment {
@@ -190,6 +194,7 @@ package final class SegmentWriter: @unchecked Sendable {
                 queue.withLock { $0.droppedFrames += chunk.video.count }
                 return
             }
+            try appendHeldBackSound(of: chunk)
             close()
             try begin(chunk)
             needsKeyframe = false
@@ -261,6 +266,8 @@ package final class SegmentWriter: @unchecked Sendable {
             if transcoderRun != chunk.description.run {
                 transcoder = try AACTranscoder(audio)
                 transcoderRun = chunk.description.run
+                transcodedChunk = nil
+                lastTranscoded = nil
             }
             if let transcoder {
                 audioTimescale = transcoder.timescale
@@ -338,10 +345,10 @@ package final class SegmentWriter: @unchecked Sendable {
         if let timescale = segment.audioTimescale {
             let base = segment.baseTime * Int64(timescale) / Int64(StreamDescription.videoTimescale)
             var sound: [(time: Int64, duration: Int64, size: Int)]
-            if let transcoder {
-                for packet in chunk.audio { transcoded += try transcoder.push(packet) }
-                // The encoder's look-ahead before the first sound of the run holds nothing.
-                transcoded.removeAll { $0.time + $0.duration <= base }
+            if transcoder != nil {
+                let (all, written) = (try transcode(chunk), lastTranscoded ?? .min)
+                // What came out late is in the segment before; the encoder's look-ahead before the first sound of the run holds nothing.
+                transcoded = all.filter { $0.time > written && $0.time + $0.duration > base }
                 sound = transcoded.map { ($0.time - base, $0.duration, $0.bytes.count) }
             } else {
                 copied = chunk.audio
@@ -369,6 +376,7 @@ package final class SegmentWriter: @unchecked Sendable {
                 }
             }
         }
+        lastTranscoded = transcoded.last?.time ?? lastTranscoded
         segment.sequence += 1
         segment.entries.append(
             FragmentIndexEntry(
@@ -377,6 +385,37 @@ package final class SegmentWriter: @unchecked Sendable {
         segment.end = segment.start.advanced(
             byMicroseconds: (start + duration) * 1_000_000 / Int64(StreamDescription.videoTimescale))
         return size
+    }
+
+    private func transcode(_ chunk: Chunk) throws -> [AACTranscoder.Output] {
+        guard let transcoder, let first = chunk.audio.first?.sequence else { return [] }
+        if let known = transcodedChunk, known.first == first { return known.sound }
+        var sound: [AACTranscoder.Output] = []
+        for packet in chunk.audio { sound += try transcoder.push(packet) }
+        transcodedChunk = (first, sound)
+        return sound
+    }
+
+    /// The encoder holds sound back: what belongs before the new segment that `chunk` begins comes out with its first sound, and goes
+    /// behind the last pictures of the open one.
+    private func appendHeldBackSound(of chunk: Chunk) throws {
+        guard var segment = open, segment.hasRow, let timescale = segment.audioTimescale, transcoderRun == chunk.description.run,
+            let border = chunk.video.first?.dts, let last = segment.entries.last
+        else { return }
+        let scale = Int64(StreamDescription.videoTimescale)
+        let (written, stop) = (lastTranscoded ?? .min, border * Int64(timescale) / scale)
+        let held = try transcode(chunk).filter { $0.time > written && $0.time < stop }
+        let base = segment.baseTime * Int64(timescale) / scale
+        guard let track = Self.place(held.map { ($0.time - base, $0.duration, $0.bytes.count) }, from: &segment.audioEnd) else { return }
+        let bytes = Fragment.header(sequence: segment.sequence + 1, tracks: [track]) + held.flatMap(\.bytes)
+        try bytes.withUnsafeBytes { try segment.file.write([$0], at: segment.length) }
+        lastTranscoded = held.last?.time
+        segment.sequence += 1
+        segment.entries.append(
+            FragmentIndexEntry(offset: segment.length, size: Int64(bytes.count), start: last.endTime, duration: 0, startsWithKeyframe: false))
+        segment.length += Int64(bytes.count)
+        open = segment
+        disk.count(fragmentBytes: Int64(bytes.count))
     }
 
     /// Lays sound where its own times say, but never before `end`, which moves behind it: sound that came late shortens itself and

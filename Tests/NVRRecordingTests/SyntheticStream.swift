@@ -20,6 +20,7 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 let wallZero = WallTime(microseconds: 1_700_000_000_000_000)
+let pcmu = StreamDescription.AudioTrack(codec: .pcmu, timescale: 8_000, channels: 1)
 let aac = StreamDescription.AudioTrack(codec: .aac(audioSpecificConfig: [0x14, 0x08]), timescale: 16_000, channels: 1)
 
 /// 640×360, H.264 baseline.
@@ -78,15 +79,16 @@ struct SyntheticStream {
     mutating func audio(lag: Double = 0) -> [MediaPacket] {
         guard let track = description.audio else { return [] }
         var packets: [MediaPacket] = []
+        let isCoded = track.codec != .pcmu
         let due = (dts - Int64(lag * 90_000)) * Int64(track.timescale) / 90_000
         while audioTime <= due {
             number += 1
             soundTimes[number] = audioTime
             packets.append(
                 MediaPacket(
-                    kind: .audio, bytes: MediaBytes(Self.payload(number, key: true, count: 32)), dts: audioTime, pts: audioTime, isKeyframe: true,
+                    kind: .audio, bytes: MediaBytes(Self.payload(number, key: true, count: isCoded ? 32 : 160)), dts: audioTime, pts: audioTime, isKeyframe: true,
                     isDamaged: false, wall: wall(audioTime, track.timescale), arrival: dts * 1_000_000 / 90_000, sequence: number))
-            audioTime += 1024
+            audioTime += isCoded ? 1024 : 160
         }
         return packets
     }

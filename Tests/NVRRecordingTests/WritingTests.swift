@@ -264,6 +264,31 @@ struct WritingTests {
         #expect(Set(frames.flatMap { $0.map(\.number) }).count == frames.reduce(0) { $0 + $1.count })
     }
 
+    @Test("G.711 becomes AAC without a gap over all rotations", arguments: [0, 0.2])
+    func transcodedSound(lag: Double) async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream(audio: pcmu)
+        let recorder = rig.recorder(rig.writer(), seconds: 4)
+        recorder.begin(stream.description)
+        for packet in stream.packets(600, audioLag: lag) { recorder.receive(packet) }
+        await recorder.finish()
+        let (segments, frames) = try await Self.stored(rig)
+        #expect(segments.count == 10 && frames.flatMap { $0 }.filter(\.isVideo).count == 600)
+        var times: [Double] = []
+        for (segment, frames) in zip(segments, frames) {
+            let file = try storedFrames(rig.absolute(segment.path)).file
+            let scale = Double(try #require(file.tracks.first { !$0.isVideo }).timescale)
+            times += frames.filter { !$0.isVideo }.map { segment.start.seconds + Double($0.dts) / scale }
+            let sound = frames.filter { !$0.isVideo }.count
+            #expect(try probedPackets(rig.absolute(segment.path), "a:0") == sound && sound > 0)
+            #expect(try probedPackets(rig.absolute(segment.path)) == 60)
+        }
+        let steps = zip(times, times.dropFirst()).map { $1 - $0 }
+        let usual = try #require(steps.sorted().dropFirst(steps.count / 2).first)
+        #expect(steps.allSatisfy { abs($0 - usual) < 0.002 }, "\(usual): \(steps.filter { abs($0 - usual) >= 0.002 })")
+        #expect(try #require(times.last) - segments[0].start.seconds > 39)
+    }
+
     @Test("bytes of the last minute are told")
     func recentBytes() async throws {
         let rig = try Rig()
