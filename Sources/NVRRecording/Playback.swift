@@ -212,6 +212,7 @@ package final class Playback: Sendable {
         var audio: MovieTrack?
         var origin: WallTime?
         var first: Segment?
+        var run: Int64?
         for segment in segments {
             do {
                 let file = try openFile(segment.path)
@@ -248,6 +249,13 @@ package final class Playback: Sendable {
                         audio = track
                     }
                 }
+                // The pre-roll of a motion recording may hold frames that the recording before it has, too: they are taken once.
+                func isRepeated(_ sample: MovieSample, in track: MovieTrack?) -> Bool {
+                    guard run == segment.run, let last = track?.samples.last, last.file != fileNumber || last.decodeTime >= sample.decodeTime else {
+                        return false
+                    }
+                    return sample.decodeTime + sample.duration / 2 < last.decodeTime + last.duration
+                }
                 for entry in entries {
                     for sample in try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader) {
                         func moved(_ scale: Int64, _ description: Int) -> MovieSample {
@@ -257,14 +265,16 @@ package final class Playback: Sendable {
                                 description: description)
                         }
                         if sample.trackID == videoTrack.id {
-                            video.samples.append(moved(timescale, videoDescription))
+                            let placed = moved(timescale, videoDescription)
+                            if !isRepeated(placed, in: video) { video.samples.append(placed) }
                         } else if let audioTrack, sample.trackID == audioTrack.id, audio?.timescale == audioTrack.timescale {
                             let placed = moved(Int64(audioTrack.timescale), audioDescription)
                             // Sound before the first picture would make the movie begin with darkness.
-                            if placed.decodeTime >= 0 { audio?.samples.append(placed) }
+                            if placed.decodeTime >= 0, !isRepeated(placed, in: audio) { audio?.samples.append(placed) }
                         }
                     }
                 }
+                run = segment.run
             } catch let error as ISOBMFFError {
                 note(segment, "cannot be read: \(error)")
             } catch let error as NVRError where error.kind == .notFound {

@@ -98,6 +98,30 @@ struct PlaybackTests {
         #expect(try probedPackets(path) == 7 * 15)
     }
 
+    @Test("frames that two motion recordings hold, since the second one's pre-roll reaches into the first, are in the movie once")
+    func overlappingRecordings() async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream(audio: aac)
+        let packets = stream.packets(300)
+        let cut = try #require(packets.firstIndex { $0.kind == .video && $0.dts == 105 * 6000 })
+        let end = try #require(packets.firstIndex { $0.kind == .video && $0.dts == 157 * 6000 })
+        for (part, pattern) in [(packets[..<end], "a"), (packets[cut...], "b")] {
+            let recorder = rig.recorder(rig.writer(pattern: pattern, listsSegments: false), seconds: 60)
+            recorder.begin(stream.description)
+            for packet in part { recorder.receive(packet) }
+            await recorder.finish()
+        }
+        #expect(try await rig.segments().count == 2)
+        let path = rig.folder.appendingPathComponent("movie.mp4").path
+        let media = try await rig.playback().video(of: try await Self.motion(rig, 5, 15))
+        try Data(try Self.all(media)).write(to: URL(fileURLWithPath: path))
+        #expect(try probedPackets(path) == 300)
+        #expect(try probedPackets(path, "a:0") == packets.filter { $0.kind == .audio }.count)
+        let text = try run("ffprobe", ["-v", "quiet", "-show_entries", "packet=dts_time", "-select_streams", "v:0", "-of", "csv=p=0", path])
+        let times = text.split(whereSeparator: { $0 == "\n" || $0 == "," }).compactMap { Double($0) }
+        #expect(times.count == 300 && zip(times, times.dropFirst()).allSatisfy { abs($1 - $0 - 1.0 / 15) < 0.001 })
+    }
+
     @Test("a growing segment is given as far as it is whole, and its event's video begins the same")
     func growing() async throws {
         let rig = try Rig()
