@@ -22,7 +22,9 @@ package struct LoginThrottle: Sendable {
     /// Counts an attempt. Nil = go on; else seconds after which the next may come, for `Retry-After`.
     package mutating func attempt(address: String, account: String, at time: Int64) -> Int? {
         let address = Self.network(of: address)
-        let keys = [(Key(address: address, account: String(account.lowercased().prefix(64))), Self.perAccount), (Key(address: address), Self.perAddress)]
+        let keys = [
+            (Key(address: address, account: String(account.lowercased().prefix(64))), Self.perAccount), (Key(address: address), Self.perAddress),
+        ]
         var wait: Int64 = 0
         for (key, most) in keys {
             let recent = (attempts[key] ?? []).filter { time - $0 < Self.window }

@@ -177,8 +177,8 @@ final class CameraRuntime: Sendable {
 
     /// What is due by time alone; called by the supervisor, one timer for all cameras: each timer of a task's own costs more CPU a
     /// minute than reading the stream.
-    func tick() async {
-        await state.withLock { $0.recording }?.tick()
+    func tick() {
+        state.withLock { $0.recording }?.tick()
         mainPicture.releaseIfIdle()
         subPicture?.releaseIfIdle()
     }
@@ -222,7 +222,7 @@ final class CameraRuntime: Sendable {
                         state.motion = nil
                         state.openEvent = nil
                     }
-                    await state.withLock { $0.recording }?.motionEnded(at: time, now: now)
+                    state.withLock { $0.recording }?.motionEnded(at: time, now: now)
                     if let ended = open {
                         open = nil
                         try await finish(ended, at: time)

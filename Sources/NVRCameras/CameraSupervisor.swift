@@ -67,7 +67,7 @@ package final class CameraSupervisor: Service {
                     ticks += 1
                     // Of many changes at once the oldest may be lost; what runs becomes right all the same.
                     if ticks % 30 == 0 { wish.yield() }
-                    for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { await runtime.tick() }
+                    for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { runtime.tick() }
                 }
             }
             await group.next()
@@ -94,7 +94,8 @@ package final class CameraSupervisor: Service {
         var ending: [Running] = []
         state.withLock { state in
             guard !state.isStopping else { return }
-            for (id, running) in state.running where desired[id] == nil || running.runtime.plan.change(to: desired[id] ?? running.runtime.plan) == .restart {
+            for (id, running) in state.running
+            where desired[id] == nil || running.runtime.plan.change(to: desired[id] ?? running.runtime.plan) == .restart {
                 running.task.cancel()
                 ending.append(running)
                 state.running[id] = nil
@@ -147,7 +148,9 @@ package final class CameraSupervisor: Service {
     }
 
     package func counters() -> [CameraCounters] {
-        state.withLock { $0.running.values.map(\.runtime) }.flatMap(\.counters).sorted { ($0.camera, $0.role.rawValue) < ($1.camera, $1.role.rawValue) }
+        state.withLock { $0.running.values.map(\.runtime) }.flatMap(\.counters).sorted {
+            ($0.camera, $0.role.rawValue) < ($1.camera, $1.role.rawValue)
+        }
     }
 
     /// The newest picture of a camera. Throws `unavailable` when there is none.

@@ -10,6 +10,9 @@ final class StreamRecording: Sendable {
     private struct State {
         var policy: MotionRecordingPolicy
         var active: (recorder: Recorder, key: Int)?
+        /// Wall time of the first keyframe after the last recording: a new one begins there at the earliest, so that footage is
+        /// stored once.
+        var joint: WallTime?
         var isEnded = false
     }
 
@@ -41,16 +44,15 @@ final class StreamRecording: Sendable {
         }
     }
 
-    private func stop() async {
-        let active = state.withLock { state in
-            defer { state.active = nil }
-            // Its last frames are queued before those of a recording that may begin now.
-            state.active?.recorder.end()
-            return state.active
+    /// Lets go of a recording that has ended at its keyframe.
+    private func clearEnded() {
+        let key = state.withLock { state -> Int? in
+            guard let active = state.active, let end = active.recorder.end else { return nil }
+            state.active = nil
+            state.joint = end
+            return active.key
         }
-        guard let active else { return }
-        hub.detach(active.key)
-        await active.recorder.finish()
+        if let key { hub.detach(key) }
     }
 
     var isRecording: Bool { state.withLock { $0.active != nil } && hub.description != nil }
@@ -59,24 +61,40 @@ final class StreamRecording: Sendable {
 
     func motionBegan(at time: WallTime) {
         guard plan.mode == .motionTriggered else { return }
-        if case .start(let from) = state.withLock({ $0.policy.motionBegan(at: time) }) { start(from: .time(from)) }
+        guard case .start(let from) = state.withLock({ $0.policy.motionBegan(at: time) }) else { return }
+        if state.withLock({ $0.active?.recorder.goOn() }) == true { return }
+        clearEnded()
+        start(from: .time(state.withLock { max(from, $0.joint ?? from) }))
     }
 
-    func motionEnded(at time: WallTime, now: WallTime) async {
+    func motionEnded(at time: WallTime, now: WallTime) {
         guard plan.mode == .motionTriggered else { return }
-        let action = state.withLock { $0.policy.motionEnded(now: clock.monotonic(), sinceMotion: now.microseconds(since: time)) }
-        if action == .stop { await stop() }
+        state.withLock { state in
+            let action = state.policy.motionEnded(now: clock.monotonic(), sinceMotion: now.microseconds(since: time))
+            if action == .stop { state.active?.recorder.endAtKeyframe() }
+        }
     }
 
     /// Called once a second or so.
-    func tick() async {
+    func tick() {
         guard plan.mode == .motionTriggered else { return }
-        if state.withLock({ $0.policy.tick(now: clock.monotonic()) }) == .stop { await stop() }
+        state.withLock { state in
+            if state.policy.tick(now: clock.monotonic()) == .stop { state.active?.recorder.endAtKeyframe() }
+        }
+        clearEnded()
     }
 
     /// Ends for good: what was received is written and its segment finished.
     func end() async {
-        state.withLock { $0.isEnded = true }
-        await stop()
+        let active = state.withLock { state in
+            state.isEnded = true
+            defer { state.active = nil }
+            // Its last frames are queued before those of a recording that may begin now.
+            state.active?.recorder.endNow()
+            return state.active
+        }
+        guard let active else { return }
+        hub.detach(active.key)
+        await active.recorder.finish()
     }
 }

@@ -126,7 +126,9 @@ package final class LibavSource: PacketSource {
                             entry: pictureEntry, wall: clock.wall(), emit: publish)
                     }
                 } else if let audioStream, packet.streamIndex == audioStream.index {
-                    let ticks = packet.pts.flatMap { audioStream.timeBase.rescale($0, to: Rational(1, Int32(clamping: max(1, audioStream.sampleRate)))) }
+                    let ticks = packet.pts.flatMap {
+                        audioStream.timeBase.rescale($0, to: Rational(1, Int32(clamping: max(1, audioStream.sampleRate))))
+                    }
                     assembler.audio(
                         packet.withBytes { MediaBytes(copying: $0) },
                         stamp: ticks.map { .wrapping(UInt64(bitPattern: $0) & (1 << 62 - 1), bits: 62) } ?? .missing, arrival: arrival,

@@ -145,11 +145,13 @@ private final class RTSPFeed: RTSPReceiver, @unchecked Sendable {
         }
         guard assembler != nil, unit.bytes.count > 0 else { return }
         lastVideoStamp = unit.rtpTimestamp
+        // The wall time of the arrival, not of now: the two would differ by what this thread had to do meanwhile.
+        let wall = clock.wall() &- (clock.monotonic() &- unit.arrival)
         assembler?.video(
             PacketAssembler.VideoFrame(
                 bytes: unit.bytes, stamp: .wrapping(UInt64(unit.rtpTimestamp), bits: 32), arrival: unit.arrival,
                 isKeyframe: unit.isKeyframe || videoTrack?.codec == .mjpeg, isDamaged: unit.isDamaged, isReordered: unit.isReordered),
-            entry: entry, wall: clock.wall(), emit: publish)
+            entry: entry, wall: wall, emit: publish)
     }
 
     private func audio(_ unit: AccessUnit) {

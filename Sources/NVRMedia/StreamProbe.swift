@@ -14,7 +14,8 @@ package struct StreamProbe: Sendable {
     /// Why there is nothing to tell; free of credentials.
     package var error: String?
 
-    package init(width: Int? = nil, height: Int? = nil, codec: String? = nil, audioCodec: String? = nil, source: String? = nil, error: String? = nil) {
+    package init(width: Int? = nil, height: Int? = nil, codec: String? = nil, audioCodec: String? = nil, source: String? = nil, error: String? = nil)
+    {
         self.width = width
         self.height = height
         self.codec = codec

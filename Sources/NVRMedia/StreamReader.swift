@@ -202,7 +202,9 @@ package final class StreamReader: Sendable {
             if cause == .unauthorized { gate.refused(role) }
             logger.notice(
                 "stream ended",
-                metadata: ["stream": "\(role.rawValue)", "reason": "\(failure.reason)", "source": "\(source)", "retry_s": "\((wait * 10).rounded() / 10)"])
+                metadata: [
+                    "stream": "\(role.rawValue)", "reason": "\(failure.reason)", "source": "\(source)", "retry_s": "\((wait * 10).rounded() / 10)",
+                ])
             guard await sleep(wait) else { return }
         }
     }

@@ -147,7 +147,7 @@ package struct TimestampRepair: Sendable {
 /// Notices that the wall clock was set: monotonic and wall time then no longer differ by the same amount.
 package struct WallAnchor: Sendable {
     /// A difference beyond this is a step, microseconds. NTP slews both clocks alike and never shows up here.
-    package static let stepThreshold: Int64 = 250_000
+    package static let stepThreshold: Int64 = 100_000
 
     private var offset: Int64?
 

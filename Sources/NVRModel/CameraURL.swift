@@ -209,7 +209,8 @@ package enum CameraURL {
                 if group.contains(".") {
                     let labels = group.split(separator: ".", omittingEmptySubsequences: false)
                     guard allowsTail, index == groups.count - 1, labels.count == 4,
-                        labels.allSatisfy({ $0.utf8.allSatisfy(isDigit) && (UInt16($0) ?? 256) <= 255 }), let address = ipv4(labels.map { $0.drop { $0 == "0" }.isEmpty ? "0" : $0.drop { $0 == "0" } })
+                        labels.allSatisfy({ $0.utf8.allSatisfy(isDigit) && (UInt16($0) ?? 256) <= 255 }),
+                        let address = ipv4(labels.map { $0.drop { $0 == "0" }.isEmpty ? "0" : $0.drop { $0 == "0" } })
                     else { return nil }
                     out.append(UInt16(truncatingIfNeeded: address >> 16))
                     out.append(UInt16(truncatingIfNeeded: address))

@@ -38,7 +38,9 @@ package enum FieldCheck {
             guard double == double.rounded() else {
                 return problem("int_from_float", "Input should be a valid integer, got a number with a fractional part", value, loc)
             }
-            guard abs(double) < 9e18 else { return problem("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", value, loc) }
+            guard abs(double) < 9e18 else {
+                return problem("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", value, loc)
+            }
             number = Int(double)
         case .string(let text):
             guard let parsed = parseInteger(text) else {

@@ -143,9 +143,6 @@ package struct FragmentAssembler: Sendable {
         emit(chunk)
     }
 
-    /// The next keyframe begins a new segment, because chunks were lost in between.
-    package mutating func forceNewSegment() { wantsNewSegment = true }
-
     /// The stream broke off or the recording stops: gives out everything held, the last chunk marked as the end of its segment.
     package mutating func end(emit: (Chunk) -> Void) {
         if let held = closing {
@@ -153,7 +150,8 @@ package struct FragmentAssembler: Sendable {
             emit(held)
         }
         if var chunk = current, let last = chunk.video.last {
-            chunk.videoEnd = last.dts + lastStep
+            // A step that spans a stall says nothing about how long a frame is shown.
+            chunk.videoEnd = last.dts + min(lastStep, chunkLength)
             chunk.endsSegment = true
             emit(chunk)
         }

@@ -183,7 +183,9 @@ package final class Playback: Sendable {
     private func movie(key: String, segments: [Segment], range: TimeRange, isFinal: Bool) async throws -> StoredMedia {
         guard !segments.isEmpty else { throw NVRError(.notFound, "there is no footage of this time") }
         guard segments.count <= Self.mostSegments else { throw NVRError(.exhausted, "the range is too long for one file") }
-        let signature = segments.map { "\($0.id):\($0.bytes):\($0.state.rawValue)" }.joined(separator: ",") + "|\(range.start.microseconds)-\(isFinal ? range.end.microseconds : 0)"
+        let signature =
+            segments.map { "\($0.id):\($0.bytes):\($0.state.rawValue)" }.joined(separator: ",")
+            + "|\(range.start.microseconds)-\(isFinal ? range.end.microseconds : 0)"
         let now = clock.monotonic()
         let ready = built.withLock { built -> StoredMedia? in
             guard var hit = built[key] else { return nil }

@@ -1,5 +1,5 @@
 package import NVRMedia
-import NVRModel
+package import NVRModel
 import Synchronization
 
 /// Takes one stream's packets from its hub and gives them, cut into chunks, to a `SegmentWriter`. Attached for as long as the
@@ -7,7 +7,16 @@ import Synchronization
 package final class Recorder: PacketSink {
     private let assembler: Mutex<FragmentAssembler>
     private let writer: SegmentWriter
-    private let isEnded = Mutex(false)
+    private let ending = Mutex(Ending.no)
+
+    /// How far the end of the recording is.
+    private enum Ending: Equatable {
+        case no
+        /// With the GOP that is coming in: the next keyframe is not taken.
+        case atKeyframe
+        /// `next`: wall time of the keyframe that was not taken; nil when the stream or the recording broke off.
+        case done(next: WallTime?)
+    }
 
     /// `segmentSeconds`: after how many seconds the next keyframe begins a new file.
     package init(writer: SegmentWriter, segmentSeconds: Int, recordsAudio: Bool) {
@@ -26,28 +35,52 @@ package final class Recorder: PacketSink {
     }
 
     package func receive(_ packet: MediaPacket) {
-        guard !isEnded.withLock({ $0 }) else { return }
-        withAssembler { $0.add(packet, emit: $1) }
+        let (takes, ends) = ending.withLock { ending in
+            switch ending {
+            case .no: return (true, false)
+            case .done: return (false, false)
+            case .atKeyframe:
+                guard packet.kind == .video, packet.isKeyframe else { return (true, false) }
+                ending = .done(next: packet.wall)
+                return (false, true)
+            }
+        }
+        if takes { withAssembler { $0.add(packet, emit: $1) } }
+        if ends { withAssembler { $0.end(emit: $1) } }
     }
 
     package func interrupted() {
+        ending.withLock { if $0 == .atKeyframe { $0 = .done(next: nil) } }
         withAssembler { $0.end(emit: $1) }
     }
 
-    /// Changes the length of the next segments, seconds; the running one ends at the first keyframe after it.
-    package func setSegmentSeconds(_ seconds: Int) {
-        assembler.withLock { $0.segmentLength = Int64(max(1, seconds)) * Int64(StreamDescription.videoTimescale) }
+    /// Ends the recording with the GOP that is coming in, so that one that begins soon can join it without a gap or a frame twice.
+    package func endAtKeyframe() {
+        ending.withLock { if $0 == .no { $0 = .atKeyframe } }
+    }
+
+    /// Takes `endAtKeyframe` back. False when the recording has ended.
+    package func goOn() -> Bool {
+        ending.withLock { ending in
+            if ending == .atKeyframe { ending = .no }
+            return ending == .no
+        }
+    }
+
+    /// Once the recording has ended: the wall time of the keyframe after its last frame, nil in it when the stream broke off.
+    package var end: WallTime?? {
+        ending.withLock { if case .done(let next) = $0 { .some(next) } else { .none } }
     }
 
     /// Ends the recording: everything received is queued, and nothing is taken afterwards.
-    package func end() {
-        isEnded.withLock { $0 = true }
+    package func endNow() {
+        ending.withLock { if case .done = $0 {} else { $0 = .done(next: nil) } }
         withAssembler { $0.end(emit: $1) }
     }
 
     /// Ends the recording and waits until everything received is written and the segment finished.
     package func finish() async {
-        end()
+        endNow()
         await writer.finish()
     }
 }

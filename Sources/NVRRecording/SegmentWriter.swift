@@ -271,7 +271,9 @@ package final class SegmentWriter: @unchecked Sendable {
             }
             if let transcoder {
                 audioTimescale = transcoder.timescale
-                tracks.append(TrackDescription(id: 2, timescale: UInt32(transcoder.timescale), kind: .audio(.aac(audioSpecificConfig: transcoder.audioSpecificConfig))))
+                tracks.append(
+                    TrackDescription(
+                        id: 2, timescale: UInt32(transcoder.timescale), kind: .audio(.aac(audioSpecificConfig: transcoder.audioSpecificConfig))))
             } else {
                 audioTimescale = audio.timescale
                 let entry: AudioSampleEntry

@@ -9,7 +9,8 @@ extension EventStore {
                 """
                 SELECT id FROM events WHERE picture_path = ?1
                 UNION ALL SELECT id FROM events WHERE thumbnail_path = ?1 AND thumbnail_path IS NOT NULL LIMIT 1
-                """, [path]) { ID<Event>($0["id"]) }
+                """, [path]
+            ) { ID<Event>($0["id"]) }
             guard let id else { return nil }
             return try Self.fetch(db, id)
         }

@@ -124,7 +124,8 @@ package struct EventStore: Sendable {
                             """
                             SELECT end_us FROM segments WHERE camera_id = ? AND role = 0 AND state IN (1, 2) AND start_us <= ?
                             ORDER BY start_us DESC LIMIT 1
-                            """, [event.camera, time.microseconds]) { $0["end_us"] }
+                            """, [event.camera, time.microseconds]
+                        ) { $0["end_us"] }
                     }
                 try db.run(
                     "UPDATE events SET end_us = ?, bytes = coalesce(bytes, (SELECT bytes FROM segments WHERE id = ?)) WHERE id = ?",
@@ -237,7 +238,8 @@ package struct EventStore: Sendable {
             let (deleted, next) = try await rows.write("deleting all events") { db in
                 let ids = try db.rows(
                     "SELECT id FROM events WHERE id > ? AND (end_us IS NOT NULL OR medium = 1) ORDER BY id LIMIT ?",
-                    [last, CameraStore.step]) { $0["id"] as Int64 }
+                    [last, CameraStore.step]
+                ) { $0["id"] as Int64 }
                 try Self.delete(db, ids)
                 return (ids.count, ids.count == CameraStore.step ? ids.last : nil)
             }

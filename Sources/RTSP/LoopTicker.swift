@@ -28,7 +28,7 @@ enum MonotonicClock {
 final class LoopTicker: NIOScheduledCallbackHandler, @unchecked Sendable {
     /// Microseconds between reads.
     static let liveInterval: Int64 = 5_000
-    static let idleInterval: Int64 = 45_000
+    static let idleInterval: Int64 = 50_000
 
     private static let registry = Mutex<[ObjectIdentifier: LoopTicker]>([:])
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How often the sessions that share it read their sockets: every 5 ms while somebody watches, else every 45 ms. The
+/// How often the sessions that share it read their sockets: every 5 ms while somebody watches, else every 50 ms. The
 /// price of a stream is the number of system calls, so reading seldom and much is what makes it cheap.
 /// May be used from any thread; one pace may serve any number of sessions on any event loops.
 package final class ReadPace: Sendable {

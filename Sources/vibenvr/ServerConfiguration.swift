@@ -44,7 +44,9 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Port to listen on; 0 takes a free one. Env VIBENVR_PORT. (default: 8080)")
     var port: Int?
 
-    @Option(name: .long, help: "Key that signs sessions, at least 32 bytes. Better set as env SECRET_KEY. (default: a random key kept in the data folder)")
+    @Option(
+        name: .long, help: "Key that signs sessions, at least 32 bytes. Better set as env SECRET_KEY. (default: a random key kept in the data folder)"
+    )
     var secretKey: String?
 
     @Option(name: .long, help: "Time zone of file names, dates and schedules. Env TZ. (default: the system's)")
@@ -112,9 +114,10 @@ struct ServerOptions: ParsableArguments {
     }
 
     private static func list(_ text: String?) -> Set<String> {
-        Set((text ?? "").split(separator: ",").map { part in
-            String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-        }.filter { !$0.isEmpty })
+        Set(
+            (text ?? "").split(separator: ",").map { part in
+                String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+            }.filter { !$0.isEmpty })
     }
 }
 

@@ -136,7 +136,9 @@ struct HouseTests {
         var wrong: [String] = []
         for file in house.files {
             for (module, line) in House.imports(file) {
-                if let owners = Self.owners[module], !owners.contains(file.target) { wrong.append("\(file.target)/\(file.name):\(line) imports \(module)") }
+                if let owners = Self.owners[module], !owners.contains(file.target) {
+                    wrong.append("\(file.target)/\(file.name):\(line) imports \(module)")
+                }
             }
         }
         #expect(wrong.isEmpty, "\(wrong.joined(separator: "\n"))")
@@ -195,9 +197,12 @@ struct HouseTests {
         for file in house.files {
             for (number, line) in file.code.enumerated() {
                 let words = line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" }).map(String.init)
-                for (word, name) in zip(words, words.dropFirst()) where ["struct", "class", "enum", "actor", "protocol", "typealias", "extension"].contains(word) {
+                for (word, name) in zip(words, words.dropFirst())
+                where ["struct", "class", "enum", "actor", "protocol", "typealias", "extension"].contains(word) {
                     let isForeign = word == "extension"
-                    let isBad = name.contains("Manager") || name.contains("Helper") || name.contains("Util") || name.hasSuffix("Info") || name.hasSuffix("Data")
+                    let isBad =
+                        name.contains("Manager") || name.contains("Helper") || name.contains("Util") || name.hasSuffix("Info")
+                        || name.hasSuffix("Data")
                     if isBad, !isForeign { wrong.append("\(file.target)/\(file.name):\(number + 1) \(name)") }
                 }
             }
@@ -251,11 +256,14 @@ struct HouseTests {
 
     @Test("the reader of this suite tells code from comments and texts")
     func reader() {
-        let lines = ["let a = \"try! // no\" // try!", "call(\"\\\"\") // x", "let b = \"\"\"", "fatalError(", "\"\"\"", "/// as! b", "import struct Foo.Bar"]
+        let lines = [
+            "let a = \"try! // no\" // try!", "call(\"\\\"\") // x", "let b = \"\"\"", "fatalError(", "\"\"\"", "/// as! b", "import struct Foo.Bar",
+        ]
         let code = House.code(lines)
         #expect(code[0].trimmingCharacters(in: .whitespaces) == "let a =")
         #expect(!code[1].contains("x") && code[3].isEmpty && code[5].isEmpty)
-        let file = House.File(name: "a", target: "b", lines: lines, code: ["package import A", "@preconcurrency import B", "import struct C.D", "importX", "import"])
+        let file = House.File(
+            name: "a", target: "b", lines: lines, code: ["package import A", "@preconcurrency import B", "import struct C.D", "importX", "import"])
         #expect(House.imports(file).map(\.module) == ["A", "B", "C"])
     }
 }

@@ -42,7 +42,9 @@ enum Judge {
         var position: Int64
         var hash: String
 
-        var description: String { "#\(stream) pts \(pts) dts \(dts) +\(duration) \(isKeyframe ? "K" : "_")\(isDiscarded ? "D" : "_") \(size) \(hash)" }
+        var description: String {
+            "#\(stream) pts \(pts) dts \(dts) +\(duration) \(isKeyframe ? "K" : "_")\(isDiscarded ? "D" : "_") \(size) \(hash)"
+        }
     }
 
     private struct Answer: Decodable {
@@ -85,7 +87,10 @@ enum Judge {
     static func probe(_ file: URL, in folder: URL) throws -> Probe {
         let outcome = try run(
             "ffprobe",
-            ["-v", "warning", "-count_packets", "-show_packets", "-show_streams", "-show_format", "-show_data_hash", "md5", "-of", "json", file.path],
+            [
+                "-v", "warning", "-count_packets", "-show_packets", "-show_streams", "-show_format", "-show_data_hash", "md5", "-of", "json",
+                file.path,
+            ],
             in: folder)
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
@@ -111,7 +116,8 @@ enum Judge {
 
     /// Decodes every frame with ffmpeg, which must not complain; answers a checksum of each picture.
     static func pictures(of file: URL, in folder: URL) throws -> [String] {
-        let outcome = try run("ffmpeg", ["-nostdin", "-v", "warning", "-i", file.path, "-map", "0:v:0", "-f", "framehash", "-hash", "adler32", "-"], in: folder)
+        let outcome = try run(
+            "ffmpeg", ["-nostdin", "-v", "warning", "-i", file.path, "-map", "0:v:0", "-f", "framehash", "-hash", "adler32", "-"], in: folder)
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
         let lines = String(decoding: outcome.output, as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
@@ -171,18 +177,23 @@ struct Clip {
     static func h265(frames: Int = 100) -> [String] {
         [
             "-f", "lavfi", "-i", "testsrc=s=160x120:r=15", "-frames:v", "\(frames)", "-pix_fmt", "yuv420p", "-c:v", "libx265", "-g", "30", "-tag:v",
-            "hvc1", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=none:frame-threads=1:bframes=3:keyint=30:min-keyint=30:scenecut=0:open-gop=0",
+            "hvc1", "-preset", "ultrafast", "-x265-params",
+            "log-level=error:pools=none:frame-threads=1:bframes=3:keyint=30:min-keyint=30:scenecut=0:open-gop=0",
             "-video_track_timescale", "90000",
         ]
     }
 
     static func mjpeg(frames: Int = 40) -> [String] {
-        ["-f", "lavfi", "-i", "testsrc=s=160x120:r=15", "-frames:v", "\(frames)", "-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-video_track_timescale", "90000"]
+        [
+            "-f", "lavfi", "-i", "testsrc=s=160x120:r=15", "-frames:v", "\(frames)", "-pix_fmt", "yuvj420p", "-c:v", "mjpeg",
+            "-video_track_timescale", "90000",
+        ]
     }
 
     static func opus(frames: Int = 60) -> [String] {
         [
-            "-f", "lavfi", "-i", "testsrc=s=160x120:r=15", "-f", "lavfi", "-i", "sine=r=48000", "-frames:v", "\(frames)", "-t", "4", "-pix_fmt", "yuv420p",
+            "-f", "lavfi", "-i", "testsrc=s=160x120:r=15", "-f", "lavfi", "-i", "sine=r=48000", "-frames:v", "\(frames)", "-t", "4", "-pix_fmt",
+            "yuv420p",
             "-c:v", "libx264", "-bf", "0", "-g", "30", "-c:a", "libopus", "-video_track_timescale", "90000",
         ]
     }
@@ -195,7 +206,8 @@ struct Clip {
         let first = packets[track].first?.packet.dts ?? 0
         return packets[track].map { packet, bytes in
             let sample = FragmentSample(
-                size: bytes.count, duration: UInt32(packet.duration), isKeyframe: packet.isKeyframe, compositionOffset: Int32(packet.pts - packet.dts))
+                size: bytes.count, duration: UInt32(packet.duration), isKeyframe: packet.isKeyframe, compositionOffset: Int32(packet.pts - packet.dts)
+            )
             return (packet.dts - first, sample, bytes)
         }
     }
@@ -218,7 +230,8 @@ struct Clip {
                 let stop = audio[nextAudio...].firstIndex { $0.time >= until } ?? audio.count
                 if stop > nextAudio {
                     parts.append(
-                        FragmentTrack(trackID: tracks[1].id, baseDecodeTime: UInt64(audio[nextAudio].time), samples: audio[nextAudio..<stop].map(\.sample)))
+                        FragmentTrack(
+                            trackID: tracks[1].id, baseDecodeTime: UInt64(audio[nextAudio].time), samples: audio[nextAudio..<stop].map(\.sample)))
                     payload += audio[nextAudio..<stop].flatMap(\.bytes)
                 }
                 nextAudio = stop

@@ -63,9 +63,10 @@ struct JudgeTests {
             let probe = try Judge.probe(file, in: folder)
             #expect(probe.streams == test.streams)
             // The presentation begins with the earliest sample of all tracks.
-            let earliest = clip.tracks.indices.map { track in
-                (clip.expected(track, from: 0).map(\.pts).min() ?? 0) * 90000 / Int64(clip.tracks[track].timescale)
-            }.min() ?? 0
+            let earliest =
+                clip.tracks.indices.map { track in
+                    (clip.expected(track, from: 0).map(\.pts).min() ?? 0) * 90000 / Int64(clip.tracks[track].timescale)
+                }.min() ?? 0
             for track in clip.tracks.indices {
                 let start = -earliest * Int64(clip.tracks[track].timescale) / 90000
                 #expect(probe.packets(of: track).timesAndContent == clip.expected(track, from: start).timesAndContent)

@@ -54,7 +54,8 @@ struct SecretTests {
         var random = SeededGenerator(state: 7)
         let odd = Array("ab:@/?#%[]!$&'()*+,;= é\"\\")
         for _ in 0..<2000 {
-            let password = "se" + String((0..<Int.random(in: 0...12, using: &random)).map { _ in odd[Int.random(in: 0..<odd.count, using: &random)] }) + "cret"
+            let password =
+                "se" + String((0..<Int.random(in: 0...12, using: &random)).map { _ in odd[Int.random(in: 0..<odd.count, using: &random)] }) + "cret"
             let text = redactedURL("rtsp://admin:\(password)@10.0.0.5:554/stream?channel=1")
             #expect(text == "rtsp://•••@10.0.0.5:554/stream?channel=1")
         }

@@ -33,7 +33,11 @@ struct ThreadTests {
                 group.addTask {
                     for job in 0..<50 {
                         try await thread.run {
-                            if log.running.withLock({ $0 += 1; return $0 }) > 1 { log.overlaps.withLock { $0 += 1 } }
+                            if log.running.withLock({
+                                $0 += 1; return $0
+                            }) > 1 {
+                                log.overlaps.withLock { $0 += 1 }
+                            }
                             log.values.withLock { $0.append(task * 50 + job) }
                             log.running.withLock { $0 -= 1 }
                         }

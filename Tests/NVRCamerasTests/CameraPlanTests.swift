@@ -79,7 +79,12 @@ struct CameraPlanTests {
         let plan = try Self.plan()
         #expect(plan.change(to: plan) == .none)
         let expected: [(CameraPlan.Change, (inout Camera) -> Void)] = [
-            (.none, { $0.general.name = "other"; $0.sortOrder = 9; $0.overlay.left = "x"; $0.recording.preserve = "Forever" }),
+            (
+                .none,
+                {
+                    $0.general.name = "other"; $0.sortOrder = 9; $0.overlay.left = "x"; $0.recording.preserve = "Forever"
+                }
+            ),
             (.restart, { $0.streams.url = "rtsp://10.0.0.6/main" }),
             (.restart, { $0.streams.url = "rtsp://u:other@10.0.0.5/main" }),
             (.restart, { $0.streams.transport = .udp }),
@@ -96,7 +101,12 @@ struct CameraPlanTests {
             (.adjust(recording: false, detection: true), { $0.detection.threshold = 9 }),
             (.adjust(recording: false, detection: true), { $0.detection.motionGap = 99 }),
             (.adjust(recording: false, detection: true), { $0.pictures.quality = 9 }),
-            (.adjust(recording: true, detection: true), { $0.recording.capturedBefore = 0; $0.detection.minMotionFrames = 9 }),
+            (
+                .adjust(recording: true, detection: true),
+                {
+                    $0.recording.capturedBefore = 0; $0.detection.minMotionFrames = 9
+                }
+            ),
         ]
         for (number, (change, edit)) in expected.enumerated() {
             let other = try Self.plan(edit)
@@ -105,7 +115,11 @@ struct CameraPlanTests {
         }
         // Without detection the sub-stream's absence is no reason, but its settings still are.
         let quiet = try Self.plan { $0.detection.mode = "Off" }
-        #expect(quiet.change(to: try Self.plan { $0.detection.mode = "Off"; $0.recording.mode = .off }) == .adjust(recording: true, detection: false))
+        #expect(
+            quiet.change(
+                to: try Self.plan {
+                    $0.detection.mode = "Off"; $0.recording.mode = .off
+                }) == .adjust(recording: true, detection: false))
     }
 }
 
@@ -128,7 +142,8 @@ struct ScheduleTests {
         var schedule = defaultSchedule
         for day in 0..<7 where day != 6 { schedule[day].isEnabled = false }
         schedule[6] = Camera.Schedule.Day(isEnabled: true, start: TimeOfDay(minutes: 22 * 60), end: TimeOfDay(minutes: 6 * 60))
-        #expect(!schedule.contains(weekday: 6, minute: 360) && schedule.contains(weekday: 6, minute: 1320) && schedule.contains(weekday: 6, minute: 1439))
+        #expect(
+            !schedule.contains(weekday: 6, minute: 360) && schedule.contains(weekday: 6, minute: 1320) && schedule.contains(weekday: 6, minute: 1439))
         #expect(schedule.contains(weekday: 0, minute: 0) && schedule.contains(weekday: 0, minute: 360) && !schedule.contains(weekday: 0, minute: 361))
         #expect(!schedule.contains(weekday: 1, minute: 10))
     }

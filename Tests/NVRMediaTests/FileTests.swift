@@ -12,7 +12,9 @@ import Testing
 @Suite("Files through the libav source", .serialized)
 struct FileTests {
     /// Reads a file to its end; gives the hub with everything that was published, and why reading ended.
-    private static func read(_ path: String, audio: Bool = false, sink: (any PacketSink)? = nil) async throws -> (hub: StreamHub, heard: Collector, failure: SourceFailure) {
+    private static func read(_ path: String, audio: Bool = false, sink: (any PacketSink)? = nil) async throws -> (
+        hub: StreamHub, heard: Collector, failure: SourceFailure
+    ) {
         let hub = StreamHub(role: .main, preRollSpan: 60_000_000)
         let collector = Collector()
         _ = hub.attach(collector, from: .next)
@@ -31,8 +33,16 @@ struct FileTests {
             ("clip.mkv", h264, "h264"),
             ("b.mp4", ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-threads", "1"], "h264"),
             ("b.ts", ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-threads", "1"], "h264"),
-            ("clip265.mp4", ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=none:keyint=10:bframes=0"], "hevc"),
-            ("clip265.ts", ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=none:keyint=10:bframes=0"], "hevc"),
+            (
+                "clip265.mp4",
+                ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=none:keyint=10:bframes=0"],
+                "hevc"
+            ),
+            (
+                "clip265.ts",
+                ["-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=none:keyint=10:bframes=0"],
+                "hevc"
+            ),
             ("clip.avi", ["-pix_fmt", "yuvj420p", "-c:v", "mjpeg"], "mjpeg"),
         ])
     func packetCounts(name: String, codec: [String], expected: String) async throws {
@@ -140,7 +150,10 @@ struct FileTests {
                 // The test fails by its count when a picture cannot be made.
                 let jpeg = (try? frame.jpeg(quality: 70))?.jpeg.count ?? 0
                 seen.frames.withLock {
-                    $0.append(.init(time: frame.time, mean: sum / max(1, frame.luma.count), count: frame.luma.count, width: frame.width, height: frame.height, jpeg: jpeg))
+                    $0.append(
+                        .init(
+                            time: frame.time, mean: sum / max(1, frame.luma.count), count: frame.luma.count, width: frame.width, height: frame.height,
+                            jpeg: jpeg))
                 }
             },
             onEnd: { seen.ends.withLock { $0 += 1 } }, onError: { _ in seen.errors.withLock { $0 += 1 } })

@@ -151,7 +151,8 @@ struct PacketAssemblerTests {
         guard let last = source.packets.last(where: { $0.kind == .audio }) else { Issue.record("no sound"); return }
         let late = last.arrival + source.offset - last.wall.microseconds
         #expect(abs(late - 200_000) < 80_000, "\(late)")
-        #expect(zip(source.packets.filter { $0.kind == .audio }, source.packets.filter { $0.kind == .audio }.dropFirst()).allSatisfy { $0.dts < $1.dts })
+        #expect(
+            zip(source.packets.filter { $0.kind == .audio }, source.packets.filter { $0.kind == .audio }.dropFirst()).allSatisfy { $0.dts < $1.dts })
     }
 
     @Test("sound is dropped where the stream has no audio track that is taken")

@@ -30,7 +30,11 @@ final class SteppingClock: NVRClock {
 
     init(step: Int64 = 50_000) { self.step = step }
 
-    func monotonic() -> Int64 { now.withLock { $0 += step; return $0 } }
+    func monotonic() -> Int64 {
+        now.withLock {
+            $0 += step; return $0
+        }
+    }
     func wall() -> Int64 { 1_700_000_000_000_000 + now.withLock { $0 } }
 }
 

@@ -13,7 +13,9 @@ struct TimestampRepairTests {
             let time = repair.next(frame.stamp, arrival: frame.arrival, isReordered: sender.isReordered)
             if let last, time.dts <= last { return "frame \(index): decode time \(time.dts) after \(last)" }
             if abs(time.dts - frame.arrival) > limit { return "frame \(index): \(time.dts - frame.arrival) ticks from its arrival" }
-            if sender.isReordered ? time.pts < time.dts : time.pts != time.dts { return "frame \(index): shown at \(time.pts), decoded at \(time.dts)" }
+            if sender.isReordered ? time.pts < time.dts : time.pts != time.dts {
+                return "frame \(index): shown at \(time.pts), decoded at \(time.dts)"
+            }
             // A picture is never shown later than a player buffers: the promise of dts and what reordering may add.
             if time.pts - frame.arrival > 3 * limit { return "frame \(index): shown \(time.pts - frame.arrival) ticks after its arrival" }
             if index > 0, time.isRepaired { counted += 1 }
@@ -59,7 +61,8 @@ struct TimestampRepairTests {
             for _ in 0..<400 {
                 arrival += Int64.random(in: 0...20_000, using: &random)
                 let stamp: TimestampRepair.Stamp =
-                    random.chance(0.1) ? .missing : .wrapping(random.next(), bits: [-3, 0, 1, 2, 32, 33, 62, 63, 64, 99].randomElement(using: &random) ?? 32)
+                    random.chance(0.1)
+                    ? .missing : .wrapping(random.next(), bits: [-3, 0, 1, 2, 32, 33, 62, 63, 64, 99].randomElement(using: &random) ?? 32)
                 let time = repair.next(stamp, arrival: arrival, isReordered: random.chance(0.3))
                 #expect(time.dts > last)
                 worst = max(worst, abs(time.dts - arrival))
@@ -219,7 +222,9 @@ struct WallAnchorTests {
         var anchor = WallAnchor()
         #expect(anchor.hasStepped(monotonic: 1, wall: 1_700_000_000_000_000) == false)
         for second in Int64(1)..<100_000 {
-            #expect(anchor.hasStepped(monotonic: 1 + second * 1_000_000, wall: 1_700_000_000_000_000 + second * 1_000_000 + (second % 3) * 100_000) == false)
+            #expect(
+                anchor.hasStepped(monotonic: 1 + second * 1_000_000, wall: 1_700_000_000_000_000 + second * 1_000_000 + (second % 3) * 100_000)
+                    == false)
         }
     }
 

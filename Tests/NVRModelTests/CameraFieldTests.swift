@@ -128,22 +128,26 @@ struct CameraFieldTests {
         #expect(
             try detail(["location": "x"])
                 == JSONValue(
-                    parsing: #"{"detail":[{"type":"missing","loc":["body","name"],"msg":"Field required","input":{"location":"x"}},{"type":"missing","loc":["body","rtsp_url"],"msg":"Field required","input":{"location":"x"}}]}"#
+                    parsing:
+                        #"{"detail":[{"type":"missing","loc":["body","name"],"msg":"Field required","input":{"location":"x"}},{"type":"missing","loc":["body","rtsp_url"],"msg":"Field required","input":{"location":"x"}}]}"#
                 ))
         #expect(
             try detail(["name": "x", "rtsp_url": "file:///etc/passwd"])
                 == JSONValue(
-                    parsing: #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, URL must start with rtsp://, rtsps://, http://, or https://","input":"file:///etc/passwd","ctx":{"error":{}}}]}"#
+                    parsing:
+                        #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, URL must start with rtsp://, rtsps://, http://, or https://","input":"file:///etc/passwd","ctx":{"error":{}}}]}"#
                 ))
         #expect(
             try detail(["name": "x", "rtsp_url": "rtsp://localhost:554/a"])
                 == JSONValue(
-                    parsing: #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, Localhost access is not allowed","input":"rtsp://localhost:554/a","ctx":{"error":{}}}]}"#
+                    parsing:
+                        #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, Localhost access is not allowed","input":"rtsp://localhost:554/a","ctx":{"error":{}}}]}"#
                 ))
         #expect(
             try detail(["name": 5, "rtsp_url": "rtsp://10.0.0.9/cam0", "framerate": "abc"])
                 == JSONValue(
-                    parsing: #"{"detail":[{"type":"string_type","loc":["body","name"],"msg":"Input should be a valid string","input":5},{"type":"int_parsing","loc":["body","framerate"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"abc"}]}"#
+                    parsing:
+                        #"{"detail":[{"type":"string_type","loc":["body","name"],"msg":"Input should be a valid string","input":5},{"type":"int_parsing","loc":["body","framerate"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"abc"}]}"#
                 ))
         let error = #expect(throws: JSONSyntaxError.self) { try JSONValue(parsing: #"{"name":"#) }
         #expect(

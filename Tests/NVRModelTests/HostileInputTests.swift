@@ -88,7 +88,8 @@ struct HostileInputTests {
         #expect(problems(["notify_webhook_url": "https://example.org/x"]).isEmpty)
     }
 
-    @Test("File name patterns that stay in their folder are accepted", arguments: ["%Y-%m-%d/%H-%M-%S", "a", "%Y/%m/%d/%H%M%S-%q-%v", "ü 1", "100%%"])
+    @Test(
+        "File name patterns that stay in their folder are accepted", arguments: ["%Y-%m-%d/%H-%M-%S", "a", "%Y/%m/%d/%H%M%S-%q-%v", "ü 1", "100%%"])
     func goodPatterns(pattern: String) {
         #expect(FilePattern.refusal(of: pattern) == nil)
         #expect(problems(["movie_file_name": .string(pattern), "picture_file_name": .string(pattern)]).isEmpty)
@@ -97,7 +98,8 @@ struct HostileInputTests {
     @Test(
         "File name patterns that climb, hide or confuse are refused",
         arguments: [
-            "", "/etc/x", "../x", "a/../b", "a..b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\u{0}b", "a\nb", "%", "a%", "%!", "%é", "%/", " a", "a /b",
+            "", "/etc/x", "../x", "a/../b", "a..b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\u{0}b", "a\nb", "%", "a%", "%!", "%é", "%/", " a",
+            "a /b",
             String(repeating: "x", count: 201),
         ])
     func badPatterns(pattern: String) {
@@ -149,7 +151,8 @@ struct HostileInputTests {
             ("", 0, "Expecting value"), ("{", 1, "Expecting property name enclosed in double quotes"), (#"{"a""#, 4, "Expecting ':' delimiter"),
             (#"{"a":1"#, 6, "Expecting ',' delimiter"), (#"{"a":1,}"#, 7, "Expecting property name enclosed in double quotes"),
             ("[1 2]", 3, "Expecting ',' delimiter"), ("1 2", 2, "Extra data"), (#""abc"#, 0, "Unterminated string starting at"),
-            ("\"a\nb\"", 2, "Invalid control character at"), (#""\x""#, 1, "Invalid \\escape"), ("nul", 0, "Expecting value"), ("-", 0, "Expecting value"),
+            ("\"a\nb\"", 2, "Invalid control character at"), (#""\x""#, 1, "Invalid \\escape"), ("nul", 0, "Expecting value"),
+            ("-", 0, "Expecting value"),
             ("1.", 0, "Expecting value"), ("NaN", 0, "Expecting value"), ("1e999", 0, "Number out of range"),
         ])
     func badJSON(text: String, offset: Int, message: String) {
@@ -193,7 +196,10 @@ struct HostileInputTests {
         #expect(WallTime(iso8601: "2026-11-22 22:16:49.38", offset: 3600)?.microseconds == 1_795_382_209_380_000)
         #expect(WallTime(iso8601: "2024-02-29T00:00")?.iso8601 == "2024-02-29T00:00:00Z")
         #expect(WallTime(microseconds: -1).iso8601 == "1969-12-31T23:59:59.999999Z")
-        for text in ["", "2026-11-22", "2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T21:16:49.Z", "2026-11-22T21:16:49X", "2026-11-22T21:16:49+99:00"] {
+        for text in [
+            "", "2026-11-22", "2023-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T21:16:49.Z", "2026-11-22T21:16:49X",
+            "2026-11-22T21:16:49+99:00",
+        ] {
             #expect(WallTime(iso8601: text) == nil, "\(text)")
         }
         for extreme in [Int64.min, .max, 0] { #expect(WallTime(microseconds: extreme).iso8601.hasSuffix("Z")) }

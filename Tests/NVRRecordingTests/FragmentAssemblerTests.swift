@@ -45,8 +45,12 @@ struct FragmentAssemblerTests {
             if chunk.startsSegment, !first.isKeyframe { return "a segment that begins without a keyframe" }
             if index + 1 < trial.chunks.count {
                 let next = trial.chunks[index + 1]
-                if next.description.run == chunk.description.run, next.video[0].dts != chunk.videoEnd { return "a chunk that ends at \(chunk.videoEnd), before \(next.video[0].dts)" }
-                if next.description.run != chunk.description.run, !chunk.endsSegment || !next.startsSegment { return "a run that goes on in a segment of another" }
+                if next.description.run == chunk.description.run, next.video[0].dts != chunk.videoEnd {
+                    return "a chunk that ends at \(chunk.videoEnd), before \(next.video[0].dts)"
+                }
+                if next.description.run != chunk.description.run, !chunk.endsSegment || !next.startsSegment {
+                    return "a run that goes on in a segment of another"
+                }
                 if next.description.video != chunk.description.video, !next.startsSegment { return "new parameters within a segment" }
                 if chunk.endsSegment, !next.startsSegment { return "a chunk after the end of its segment" }
             } else if !chunk.endsSegment {

@@ -233,7 +233,9 @@ struct PlaybackTests {
         try Data("secret".utf8).write(to: rig.folder.appendingPathComponent("secret.mp4"))
         try Data("secret".utf8).write(to: URL(fileURLWithPath: rig.absolute("1/unlisted.mp4")))
         let playback = rig.playback()
-        for path in ["../secret.mp4", "1/unlisted.mp4", "1/unlisted.jpg", "", "/", ".mp4", ".jpg", "1/../../secret.mp4", "../nvr.db", "1", "\0", "a.jpg"] {
+        for path in [
+            "../secret.mp4", "1/unlisted.mp4", "1/unlisted.jpg", "", "/", ".mp4", ".jpg", "1/../../secret.mp4", "../nvr.db", "1", "\0", "a.jpg",
+        ] {
             await Self.expectNotFound({ try await playback.media(path: path) }, path)
         }
     }

@@ -22,9 +22,12 @@ struct RecordingLayoutTests {
     @Test(
         "letters become parts of the local time",
         arguments: [
-            ("%Y-%m-%d/%H-%M-%S", "7/2026-11-22/21-16-53.mp4"), ("%y%m%d-%I%p", "7/261122-09PM.mp4"), ("%j", "7/326.mp4"), ("%F/%T", "7/2026-11-22/21:16:53.mp4"),
-            ("%R", "7/21:16.mp4"), ("%a %b %A %B", "7/Sun Nov Sunday November.mp4"), ("%f", "7/000042.mp4"), ("camera-%t", "7/camera-7.mp4"), ("%q", "7/00.mp4"),
-            ("100%%", "7/100%.mp4"), ("%C%u%w", "7/2070.mp4"), ("%J", "7/%J.mp4"), ("a%", "7/a%.mp4"), ("plain", "7/plain.mp4"), ("", "7/recording.mp4"),
+            ("%Y-%m-%d/%H-%M-%S", "7/2026-11-22/21-16-53.mp4"), ("%y%m%d-%I%p", "7/261122-09PM.mp4"), ("%j", "7/326.mp4"),
+            ("%F/%T", "7/2026-11-22/21:16:53.mp4"),
+            ("%R", "7/21:16.mp4"), ("%a %b %A %B", "7/Sun Nov Sunday November.mp4"), ("%f", "7/000042.mp4"), ("camera-%t", "7/camera-7.mp4"),
+            ("%q", "7/00.mp4"),
+            ("100%%", "7/100%.mp4"), ("%C%u%w", "7/2070.mp4"), ("%J", "7/%J.mp4"), ("a%", "7/a%.mp4"), ("plain", "7/plain.mp4"),
+            ("", "7/recording.mp4"),
         ])
     func letters(pattern: String, expected: String) { #expect(path(pattern) == expected) }
 
@@ -51,13 +54,16 @@ struct RecordingLayoutTests {
     @Test("no pattern leaves the camera's folder, makes hidden traversal or names a file systems refuse")
     func hostile() {
         let patterns = [
-            "../../etc/passwd", "/etc/passwd", "..", ".", "../..", "a/../../b", "a/./b", "//", "a//b", "%Y/../..", ".%%./x", "%./%.", "a\\..\\b", "a\0b",
+            "../../etc/passwd", "/etc/passwd", "..", ".", "../..", "a/../../b", "a/./b", "//", "a//b", "%Y/../..", ".%%./x", "%./%.", "a\\..\\b",
+            "a\0b",
             "..%/..", "%", "%%", "....//....//x", "\u{202E}x", "~/x", "$(rm)", "a/", "/", " ", "\n", String(repeating: "../", count: 100),
             String(repeating: "%s", count: 100), String(repeating: "ü", count: 5000), String(repeating: "a/", count: 50) + "b",
         ]
         var random = SeededGenerator(state: 1)
         let letters = Array("../\\%aY~\0 -dsq")
-        let generated = (0..<5000).map { _ in String((0..<Int.random(in: 0...20, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] }) }
+        let generated = (0..<5000).map { _ in
+            String((0..<Int.random(in: 0...20, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] })
+        }
         for pattern in patterns + generated {
             for attempt in [0, 5, 50] {
                 let name = path(pattern, attempt: attempt)
@@ -95,7 +101,10 @@ struct RecordingLayoutTests {
             _ = SegmentIdentity(payload: (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
         }
         #expect(SegmentIdentity.boxType.count == 16)
-        for text in ["", "camera=1", "camera=1;stream=main;run=1;start_us=", "camera=x;stream=main;run=1;start_us=1", "camera=1;stream=third;run=1;start_us=1", ";;;===;;"] {
+        for text in [
+            "", "camera=1", "camera=1;stream=main;run=1;start_us=", "camera=x;stream=main;run=1;start_us=1", "camera=1;stream=third;run=1;start_us=1",
+            ";;;===;;",
+        ] {
             #expect(SegmentIdentity(payload: Array(text.utf8)) == nil)
         }
         #expect(SegmentIdentity(payload: Array("camera=1;stream=main;run=1;start_us=1;more=2".utf8))?.cameraID == ID(1))

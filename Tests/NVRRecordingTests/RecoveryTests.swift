@@ -20,7 +20,8 @@ struct RecoveryTests {
 
     private static func draft(_ path: String) -> Segment {
         Segment(
-            id: ID(0), cameraID: ID(1), role: .main, run: 1, path: path, start: wallZero, end: wallZero, bytes: 0, state: .intended, width: 640, height: 360,
+            id: ID(0), cameraID: ID(1), role: .main, run: 1, path: path, start: wallZero, end: wallZero, bytes: 0, state: .intended, width: 640,
+            height: 360,
             codecs: "avc1", initLength: 0, timescale: 90_000, index: [])
     }
 
@@ -79,7 +80,8 @@ struct RecoveryTests {
         let path = try #require(rig.files().first)
         let whole = try storedFrames(rig.absolute(path)).file
         var random = SeededGenerator(state: 21)
-        var cuts = whole.index.entries.flatMap { [Int($0.offset), Int($0.offset) + 1, Int($0.end) - 1] } + [0, 1, 7, Int(whole.initRange.upperBound) - 1]
+        var cuts =
+            whole.index.entries.flatMap { [Int($0.offset), Int($0.offset) + 1, Int($0.end) - 1] } + [0, 1, 7, Int(whole.initRange.upperBound) - 1]
         cuts = (cuts + (0..<10).map { _ in Int.random(in: 0...Int(whole.completeLength), using: &random) }).shuffled(using: &random)
         for cut in cuts.prefix(24) + [0] {
             let after = try rig.crashed()

@@ -69,7 +69,8 @@ final class Rig {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
         store = try Store.open(at: folder.appendingPathComponent("nvr.db").path)
-        disk = DiskWriter(layout: RecordingLayout(root: folder.appendingPathComponent(root).path), store: store.segments, clock: clock, logger: log.logger)
+        disk = DiskWriter(
+            layout: RecordingLayout(root: folder.appendingPathComponent(root).path), store: store.segments, clock: clock, logger: log.logger)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }  // A leftover in /tmp harms nobody.
@@ -89,7 +90,9 @@ final class Rig {
 
     /// Records packets of one run to their end.
     @discardableResult
-    func record(_ stream: inout SyntheticStream, frames: Int, camera: Int64 = 1, seconds: Int = 10, pattern: String = "%Y-%m-%d/%H-%M-%S") async throws -> SegmentWriter {
+    func record(_ stream: inout SyntheticStream, frames: Int, camera: Int64 = 1, seconds: Int = 10, pattern: String = "%Y-%m-%d/%H-%M-%S")
+        async throws -> SegmentWriter
+    {
         let writer = writer(camera: camera, pattern: pattern)
         let recorder = recorder(writer, seconds: seconds)
         recorder.begin(stream.description)

@@ -86,7 +86,8 @@ struct SyntheticStream {
             soundTimes[number] = audioTime
             packets.append(
                 MediaPacket(
-                    kind: .audio, bytes: MediaBytes(Self.payload(number, key: true, count: isCoded ? 32 : 160)), dts: audioTime, pts: audioTime, isKeyframe: true,
+                    kind: .audio, bytes: MediaBytes(Self.payload(number, key: true, count: isCoded ? 32 : 160)), dts: audioTime, pts: audioTime,
+                    isKeyframe: true,
                     isDamaged: false, wall: wall(audioTime, track.timescale), arrival: dts * 1_000_000 / 90_000, sequence: number))
             audioTime += isCoded ? 1024 : 160
         }

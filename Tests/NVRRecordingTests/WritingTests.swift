@@ -179,7 +179,11 @@ struct WritingTests {
         let looks = Looks()
         // The thread looks at the clock after it wrote the first fragment: then the folder is gone, so that it cannot be synced.
         rig.clock.setLook {
-            if looks.count.withLock({ $0 += 1; return $0 }) == 1 { rename(root, moved) }
+            if looks.count.withLock({
+                $0 += 1; return $0
+            }) == 1 {
+                rename(root, moved)
+            }
         }
         var stream = SyntheticStream()
         let recorder = rig.recorder(rig.writer(), seconds: 60)
@@ -221,7 +225,7 @@ struct WritingTests {
         first.begin(stream.description)
         for packet in stream.packets(40) { first.receive(packet) }
         let second = rig.recorder(writer, seconds: 60)
-        first.end()
+        first.endNow()
         async let ending: Void = first.finish()
         second.begin(stream.description)
         var numbers: [UInt64] = []
