@@ -364,6 +364,16 @@ def begins_in_the_middle_of_a_gop(nvr):
 
 
 @scenario
+def frames_before_the_answer_to_play(nvr):
+    sloppy(nvr, "early frames", answer_late=0.5)
+
+
+@scenario
+def frames_before_the_answer_to_play_udp(nvr):
+    sloppy(nvr, "early frames, udp", answer_late=0.3, transport="udp")
+
+
+@scenario
 def comes_in_bursts(nvr):
     sloppy(nvr, "bursts", burst=1.5)
 

@@ -104,7 +104,7 @@ class NVR:
         self._reader.start()
         if not listening.wait(deadline) or not address:
             self.kill()
-            raise AssertionError(f"the server did not start:\n{self.log()[-3000:]}")
+            raise AssertionError(f"the server did not start:\n{self.last_words()}")
         self.ready_seconds = time.monotonic() - begun
         self.api.base = address[0].replace("//0.0.0.0:", "//127.0.0.1:").rstrip("/")
         if self.api.token:
@@ -135,10 +135,10 @@ class NVR:
             status = self.process.wait(deadline)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the server did not end within {deadline} s of SIGTERM:\n{self.log()[-2000:]}") from None
+            raise AssertionError(f"the server did not end within {deadline} s of SIGTERM:\n{self.last_words()}") from None
         took = time.monotonic() - begun
         self._reader.join(5)
-        assert status == 0, f"the server ended with {status}:\n{self.log()[-3000:]}"
+        assert status == 0, f"the server ended with {status}:\n{self.last_words()}"
         return took
 
     def kill(self) -> None:
@@ -167,6 +167,12 @@ class NVR:
         self.close()
 
     # What it says and weighs.
+
+    def last_words(self) -> str:
+        """What the log says of an unexpected end: the first fatal line with what follows, else the tail."""
+        lines = self.log().splitlines()
+        first = next((number for number, line in enumerate(lines) if re.search(r"(?i)fatal|crashed|simultaneous access", line)), None)
+        return "\n".join(line[:200] for line in (lines[first : first + 12] if first is not None else lines[-12:]))
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

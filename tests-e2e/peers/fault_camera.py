@@ -72,6 +72,7 @@ class Behaviour:
     reports: bool = True  # RTCP sender reports
     burst: float = 0  # seconds of frames held back and sent at once
     udp: bool = True  # false: 461 to UDP
+    answer_late: float = 0  # seconds by which the answer to PLAY comes after the first frames
 
 
 class FaultCamera(Peer):
@@ -364,13 +365,17 @@ class _Connection:
                     return self._reply(headers, 454)
                 if behaviour.max_sessions and camera.playing[self.path] >= behaviour.max_sessions:
                     return self._reply(headers, 453)
-                status = self._reply(headers, 200, {**session, "Range": "npt=0.000-"})
+                if not behaviour.answer_late:
+                    self._reply(headers, 200, {**session, "Range": "npt=0.000-"})
                 if not self.player:
                     camera.playing[self.path] += 1
                     camera.counts["plays"] += 1
                     camera.most[self.path] = max(camera.most[self.path], camera.playing[self.path])
                     self.player = asyncio.get_running_loop().create_task(self._play())
-                return status
+                if behaviour.answer_late:
+                    await asyncio.sleep(behaviour.answer_late)
+                    self._reply(headers, 200, {**session, "Range": "npt=0.000-"})
+                return 200
             case "TEARDOWN":
                 self._stop()
                 return self._reply(headers, 200, session)

@@ -141,9 +141,10 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                         continue
                     heapq.heappop(self.queue)
                 if track.start is None:
-                    # Running time of the pipeline now: the first frame's timestamp.
+                    # Running time of the pipeline now: the first frame's timestamp. Before it plays it has no base time, and a
+                    # timestamp without one lies years ahead: the frame would never be shown.
                     clock = track.source.get_clock()
-                    if track.source.current_state < Gst.State.PAUSED or clock is None:
+                    if track.source.current_state != Gst.State.PLAYING or clock is None or not track.source.get_base_time():
                         self._again(time.monotonic() + 0.002, order, track, begun)
                         continue
                     track.start = (clock.get_time() - track.source.get_base_time()) / Gst.SECOND
