@@ -156,9 +156,11 @@ private final class RTSPFeed: RTSPReceiver, @unchecked Sendable {
 
     private func audio(_ unit: AccessUnit) {
         guard assembler != nil, unit.bytes.count > 0 else { return }
+        // Found before the assembler is changed: it is asked where the video stands.
+        let reference = audioReference(unit.rtpTimestamp)
         assembler?.audio(
             unit.bytes, stamp: .wrapping(UInt64(unit.rtpTimestamp), bits: 32), arrival: unit.arrival,
-            referenceArrival: audioReference(unit.rtpTimestamp), emit: publish)
+            referenceArrival: reference, emit: publish)
     }
 
     private func publish(_ output: PacketAssembler.Output) {
