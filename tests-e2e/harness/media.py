@@ -90,7 +90,9 @@ def probe(path: Path) -> Movie:
 def decode_errors(path: Path) -> str:
     """What ffmpeg says while it decodes the whole file to nothing; empty when all is well."""
     run = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-i", str(path), "-f", "null", "-"], capture_output=True, text=True, timeout=300
+        # Times go on in the file's own ticks: rounded to a nominal frame rate, frames of a burst would fall on one.
+        ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-i", str(path), "-vsync", "passthrough", "-enc_time_base", "-1",
+         "-f", "null", "-"], capture_output=True, text=True, timeout=300
     )
     return run.stderr.strip()
 
