@@ -59,6 +59,10 @@ class SmallDisk(NVR):
         return sorted((self.disk / "recordings").rglob("*.mp4"))
 
 
+def open_events(nvr: NVR) -> list[dict]:
+    return [event for event in nvr.api.events() if not event["timestamp_end"]]
+
+
 @pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
 def test_a_full_disk_is_outlived(tmp_path):
     film = footage.full_hd()
@@ -91,7 +95,7 @@ def test_a_full_disk_is_outlived(tmp_path):
         copies = []
         # The file system vanishes with the server's namespace: the evidence is copied first.
         nvr.api.put(f"/cameras/{key}", json={"is_active": False})
-        wait_for("the last file is closed", lambda: all(event["timestamp_end"] for event in nvr.api.events()), 20)
+        wait_for("the last file is closed", lambda: not open_events(nvr), 30)
         for number, path in enumerate(nvr.movies()):
             copies.append(tmp_path / f"{number}.mp4")
             copies[-1].write_bytes(path.read_bytes())

@@ -69,7 +69,7 @@ def probe(path: Path) -> Movie:
     run = subprocess.run(
         ["ffprobe", "-v", "warning", "-show_entries", entries, "-of", "json", str(path)], capture_output=True, text=True, timeout=60
     )
-    assert run.returncode == 0 and not run.stderr.strip(), f"ffprobe on {path.name}: {run.stderr.strip()[:600]}"
+    assert run.returncode == 0 and not run.stderr.strip(), f"ffprobe on {path} ended with {run.returncode}: {run.stderr.strip()[:600]}"
     found = json.loads(run.stdout)
     tracks = []
     for stream in found["streams"]:
