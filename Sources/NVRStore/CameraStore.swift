@@ -17,8 +17,12 @@ package struct CameraStore: Sendable {
     /// All cameras by `sortOrder`, then id.
     package func all() async throws -> [Camera] {
         try await rows.read("reading the cameras") { db in
-            try db.rows("SELECT id, sort_order, created_us, settings FROM cameras ORDER BY sort_order, id") { try Self.camera($0) }
+            try Self.fetchAll(db)
         }
+    }
+
+    static func fetchAll(_ db: Database) throws -> [Camera] {
+        try db.rows("SELECT id, sort_order, created_us, settings FROM cameras ORDER BY sort_order, id") { try camera($0) }
     }
 
     package func get(_ id: ID<Camera>) async throws -> Camera? {
@@ -26,8 +30,10 @@ package struct CameraStore: Sendable {
     }
 
     /// Stores a new camera; its `id` is given here and its place is behind the others unless it has one.
+    /// Throws `invalid` when it names a storage profile that does not exist; so does `update`.
     package func insert(_ camera: Camera) async throws -> Camera {
         let stored = try await rows.write("storing a camera") { db in
+            try StorageProfileStore.demandProfiles(db, of: camera)
             var camera = camera
             try db.run(
                 "INSERT INTO cameras (name, sort_order, created_us, settings) VALUES (?, ?, ?, ?)",
@@ -49,6 +55,7 @@ package struct CameraStore: Sendable {
             new.id = old.id
             new.createdAt = old.createdAt
             guard new != old else { return (old, false) }
+            try StorageProfileStore.demandProfiles(db, of: new, old: old)
             try Self.write(db, new)
             return (new, true)
         }
@@ -141,17 +148,17 @@ package struct CameraStore: Sendable {
         try db.run("UPDATE segments SET state = 3 WHERE camera_id = ? AND state <> 3", [id.rawValue])
     }
 
-    private static func write(_ db: Database, _ camera: Camera) throws {
+    static func write(_ db: Database, _ camera: Camera) throws {
         try db.run(
             "UPDATE cameras SET name = ?, sort_order = ?, settings = ? WHERE id = ?",
             [camera.general.name, camera.sortOrder, camera.settingsText, camera.id.rawValue])
     }
 
-    private static func fetch(_ db: Database, _ id: ID<Camera>) throws -> Camera? {
+    static func fetch(_ db: Database, _ id: ID<Camera>) throws -> Camera? {
         try db.row("SELECT id, sort_order, created_us, settings FROM cameras WHERE id = ?", [id.rawValue], camera)
     }
 
-    private static func camera(_ row: Row) throws -> Camera {
+    static func camera(_ row: Row) throws -> Camera {
         let id = ID<Camera>(row["id"])
         do {
             var camera = try Camera(id: id, createdAt: WallTime(microseconds: row["created_us"]), settingsText: row["settings"])

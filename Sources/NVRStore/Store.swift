@@ -10,6 +10,8 @@ package import NVRModel
 /// writes go through one connection, one transaction at a time, each durable when its call returns (docs/STORAGE.md).
 package struct Store: Sendable {
     package let cameras: CameraStore
+    package let groups: GroupStore
+    package let storageProfiles: StorageProfileStore
     package let segments: SegmentStore
     package let events: EventStore
     package let users: UserStore
@@ -25,6 +27,8 @@ package struct Store: Sendable {
         self.rows = rows
         changes = rows.changes
         cameras = CameraStore(rows: rows)
+        groups = GroupStore(rows: rows)
+        storageProfiles = StorageProfileStore(rows: rows)
         segments = SegmentStore(rows: rows)
         events = EventStore(rows: rows)
         users = UserStore(rows: rows)
@@ -69,7 +73,7 @@ package struct Store: Sendable {
     private init(opening writer: any DatabaseWriter, name: String) throws {
         try writer.writeWithoutTransaction { db in
             // Small tables without which nothing works; footage rows can be made again from the files.
-            for table in ["cameras", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
+            for table in ["cameras", "groups", "storage_profiles", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
                 let verdict = try String.fetchAll(db, sql: "PRAGMA quick_check('\(table)')")
                 guard verdict == ["ok"] else {
                     throw NVRError(.dataLoss, "the database \(name) is damaged (\(table): \(verdict.first ?? "no answer")); restore a copy of it")
@@ -127,7 +131,14 @@ package struct Store: Sendable {
 package enum StoreChange: Sendable, Hashable {
     /// Made or changed.
     case camera(ID<Camera>)
+    /// Its places in groups went with it.
     case cameraDeleted(ID<Camera>)
+    /// Made, or given other cameras.
+    case group(ID<CameraGroup>)
+    case groupDeleted(ID<CameraGroup>)
+    /// Made or changed. Cameras that are moved by a deletion are announced as changed.
+    case storageProfile(ID<StorageProfile>)
+    case storageProfileDeleted(ID<StorageProfile>)
     /// Made, changed or ended.
     case event(ID<Event>)
     case eventDeleted(ID<Event>)

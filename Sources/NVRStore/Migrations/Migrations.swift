@@ -5,6 +5,7 @@ enum Migrations {
     static func migrator() -> DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("M0001_Create") { try M0001_Create.run($0) }
+        migrator.registerMigration("M0002_Groups") { try M0002_Groups.run($0) }
         return migrator
     }
 }
