@@ -23,6 +23,8 @@ package struct Route: Sendable {
     /// `/cameras/{camera_id}/frame`; a last element `{path...}` takes the rest.
     package let pattern: String
     package let access: RouteAccess
+    /// Bytes a body may have; nil leaves it to what `APIResponder` allows everywhere.
+    package let largestBody: Int?
     let elements: [Element]
     let respond: Responder
 
@@ -32,10 +34,13 @@ package struct Route: Sendable {
         case rest(String)
     }
 
-    package init(_ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, _ respond: @escaping Responder) {
+    package init(
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
+    ) {
         self.method = method
         self.pattern = pattern
         self.access = access
+        self.largestBody = largestBody
         self.respond = respond
         elements = pattern.split(separator: "/").map { piece in
             guard piece.first == "{", piece.last == "}" else { return .literal(String(piece)) }
