@@ -104,7 +104,7 @@ package final class WebServer: Service {
     package func run() async throws {
         let settings = dependencies.settings
         let port = onRunning
-        var http1 = HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)
+        var http1 = HTTP1Channel.Configuration(additionalChannelHandlers: [MalformedRequests()], idleTimeout: Self.idleTimeout)
         http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
         let application = Application(
             responder: responder, server: .http1(configuration: http1),
