@@ -18,12 +18,12 @@ package final class Accounts: Sendable {
     /// `parameters` is the cost of new password hashes; tests pass a small one.
     package init(
         store: Store, key: SigningKey, clock: any NVRClock = SystemClock(), parameters: PasswordHash.Parameters = .standard
-    ) async {
+    ) {
         self.store = store
         self.clock = clock
         hasher = PasswordHasher(parameters: parameters)
         cache = IdentityCache()
-        let tokens = await SessionTokens(key: key)
+        let tokens = SessionTokens(key: key)
         sessions = Sessions(store: store, tokens: tokens, hasher: hasher, cache: cache, clock: clock)
         apiKeys = APIKeys(store: store, cache: cache, clock: clock)
         authenticator = Authenticator(store: store, tokens: tokens, cache: cache, clock: clock)

@@ -59,7 +59,7 @@ package struct Authenticator: Sendable {
         let key = IdentityCache.key(via.rawValue + ":" + token)
         let (known, generation) = cache.find(key, monotonic: clock.monotonic(), wall: wall)
         if let known { return known.via == .mediaCookie && !isMediaRoute ? nil : known }
-        guard let payload = await tokens.verified(token, at: wall), payload.reach == .full || isMediaRoute,
+        guard let payload = tokens.verified(token, at: wall), payload.reach == .full || isMediaRoute,
             let (session, user) = try await store.sessions.active(payload.sid, at: wall), String(user.id.rawValue) == payload.sub
         else { return nil }
         let identity = Identity(user: user, via: payload.reach == .media ? .mediaCookie : via, sessionID: session.id)

@@ -43,7 +43,7 @@ func buildServer(
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
     let store = try Store.open(at: dataPath + "/vibenvr.db", logger: logger)
-    let accounts = await Accounts(store: store, key: key)
+    let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
 
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger)

@@ -39,7 +39,7 @@ struct UserCommand: AsyncParsableCommand {
         let store = try Store.open(at: data.databasePath)
         let key = try SigningKey.load(environment: environment("SECRET_KEY"), dataDirectory: data.path)
         do {
-            let result = try await body(await Accounts(store: store, key: key), store)
+            let result = try await body(Accounts(store: store, key: key), store)
             try store.close()
             return result
         } catch let error as NVRError {

@@ -33,7 +33,7 @@ struct Bench {
     init(key: SigningKey = SigningKey(bytes: Array(0..<64)), store: Store? = nil, parameters: PasswordHash.Parameters = cheap) async throws {
         self.store = try store ?? Store.inMemory()
         clock = TestClock()
-        accounts = await Accounts(store: self.store, key: key, clock: clock, parameters: parameters)
+        accounts = Accounts(store: self.store, key: key, clock: clock, parameters: parameters)
     }
 
     /// The first administrator, signed in.
