@@ -8,7 +8,8 @@ enum APIRouter {
     ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
         let responder = MediaResponder(threads: threads)
-        return RouteTable(
+        return documented(
+            web.settings.version,
             AuthRoutes(
                 accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, throttle: .init(),
                 clock: web.clock
@@ -22,5 +23,10 @@ enum APIRouter {
                     threads: threads,
                     clock: web.clock
                 ).routes)
+    }
+
+    /// The table of these routes and of those that tell what they are.
+    private static func documented(_ version: String, _ routes: [Route]) -> RouteTable {
+        RouteTable(routes + DocumentationRoutes(others: routes, ui: StaticUI(), version: version).routes)
     }
 }

@@ -10,7 +10,7 @@ import Testing
     /// Routes that anybody may call; a route that is neither here nor refuses strangers fails the test below.
     private static let open: Set<String> = [
         "GET /auth/status", "POST /auth/setup", "POST /auth/login", "POST /auth/logout", "GET /auth/me-from-cookie", "GET /", "GET /ui",
-        "GET /ui/{file}", "GET /health", "GET /metrics",
+        "GET /ui/{file}", "GET /health", "GET /metrics", "GET /openapi.json", "GET /docs",
     ]
 
     private static func path(of route: Route) -> String {
