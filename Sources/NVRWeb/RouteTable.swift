@@ -88,13 +88,17 @@ package struct RouteTable: Sendable {
         self.routes = routes.sorted { $0.specificity > $1.specificity }
     }
 
-    /// HEAD goes wherever GET does.
+    /// HEAD goes wherever GET does. The most specific pattern that fits a path decides which methods it has: `PUT /cameras/reorder`
+    /// is no change of a camera called "reorder".
     package func match(_ method: HTTPRequest.Method, _ segments: [String]) -> Match {
         let wanted: HTTPRequest.Method = method == .head ? .get : method
         var allowed: [HTTPRequest.Method] = []
+        var specificity = 0
         for route in routes {
+            if !allowed.isEmpty, route.specificity < specificity { break }
             guard let parameters = route.parameters(in: segments) else { continue }
             if route.method == wanted { return .route(route, parameters: parameters) }
+            specificity = route.specificity
             allowed.append(route.method)
             if route.method == .get { allowed.append(.head) }
         }
