@@ -20,7 +20,6 @@ package struct Sessions: Sendable {
     let store: Store
     let tokens: SessionTokens
     let hasher: PasswordHasher
-    let cache: IdentityCache
     let clock: any NVRClock
 
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
@@ -64,13 +63,11 @@ package struct Sessions: Sendable {
     /// Ends the session of an identity at once.
     package func signOut(_ identity: Identity) async throws {
         guard let id = identity.sessionID else { return }
-        defer { cache.forget(session: id) }
         try await store.sessions.end(id)
     }
 
     /// Ends all sessions of a user at once, but for one that is named.
     package func endAll(of user: ID<User>, except session: String? = nil) async throws {
-        defer { cache.forget(user: user) }
         try await store.sessions.endAll(of: user, except: session)
     }
 

@@ -20,11 +20,14 @@ package struct Store: Sendable {
     package let settings: SettingsStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
+    /// When it may have changed what somebody may do.
+    package let access: AccessChanges
 
     let rows: Rows
 
-    private init(rows: Rows) {
+    private init(rows: Rows, access: AccessChanges) {
         self.rows = rows
+        self.access = access
         changes = rows.changes
         cameras = CameraStore(rows: rows)
         groups = GroupStore(rows: rows)
@@ -85,7 +88,9 @@ package struct Store: Sendable {
             throw NVRError(.conflict, "the database \(name) was made by a newer version of this program; use that one")
         }
         try migrator.migrate(writer)
-        self.init(rows: Rows(writer: writer, changes: Broadcast()))
+        let access = AccessChanges()
+        writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
+        self.init(rows: Rows(writer: writer, changes: Broadcast()), access: access)
     }
 
     private static func configuration() -> Configuration {
@@ -123,6 +128,7 @@ package struct Store: Sendable {
     /// Ends the subscriptions and closes the file. Calls that come later throw.
     package func close() throws {
         changes.finish()
+        access.broadcast.finish()
         do { try rows.writer.close() } catch { throw Rows.translated(error, doing: "closing the database") }
     }
 }

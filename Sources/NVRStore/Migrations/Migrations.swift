@@ -6,6 +6,7 @@ enum Migrations {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("M0001_Create") { try M0001_Create.run($0) }
         migrator.registerMigration("M0002_Groups") { try M0002_Groups.run($0) }
+        migrator.registerMigration("M0003_Accounts") { try M0003_Accounts.run($0) }
         return migrator
     }
 }
