@@ -108,7 +108,7 @@ let package = Package(
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
-        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "NVRModel", "NVRBase", .logging]),
+        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .logging]),
         tests(
             "NVRWebTests",
             [
