@@ -67,7 +67,7 @@ let package = Package(
 
         // Layer 1: packets and rows.
         room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .logging, .collections]),
-        room("NVRStore", ["NVRModel", "NVRBase", .grdb, .logging]),
+        room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
 
         // Layer 2.
         room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", .logging, .lifecycle]),

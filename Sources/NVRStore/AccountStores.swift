@@ -125,33 +125,3 @@ package struct TokenStore: Sendable {
             lastUsedAt: (row["last_used_us"] as Int64?).map(WallTime.init(microseconds:)), isActive: row["is_active"])
     }
 }
-
-/// Server-wide settings as text by key; only those that differ from their defaults are here.
-package struct SettingsStore: Sendable {
-    let rows: Rows
-
-    package func get(_ key: String) async throws -> String? {
-        try await rows.read("reading a setting") { try $0.row("SELECT value FROM settings WHERE key = ?", [key]) { $0["value"] as String } }
-    }
-
-    package func all() async throws -> [String: String] {
-        try await rows.read("reading the settings") { db in
-            let pairs = try db.rows("SELECT key, value FROM settings") { ($0["key"] as String, $0["value"] as String) }
-            return Dictionary(pairs) { $1 }
-        }
-    }
-
-    /// Stores values in one transaction; nil removes a key.
-    package func set(_ values: [String: String?]) async throws {
-        try await rows.write("storing settings") { db in
-            for (key, value) in values {
-                if let value {
-                    try db.run("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", [key, value])
-                } else {
-                    try db.run("DELETE FROM settings WHERE key = ?", [key])
-                }
-            }
-        }
-        for key in values.keys { rows.changes.send(.setting(key)) }
-    }
-}

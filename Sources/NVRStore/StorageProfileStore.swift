@@ -54,10 +54,11 @@ package struct StorageProfileStore: Sendable {
     /// Deletes a profile; false when there was none. Cameras that named it go back to the default in the same transaction.
     package func delete(_ id: ID<StorageProfile>) async throws -> Bool {
         let (isDeleted, moved) = try await rows.write("deleting a storage profile") { db in
+            let cameras = CameraStore(rows: rows)
             var moved: [ID<Camera>] = []
-            for var camera in try CameraStore.fetchAll(db) where camera.storage.profiles.contains(id) {
+            for var camera in try cameras.fetchAll(db) where camera.storage.profiles.contains(id) {
                 camera.storage.forget(id)
-                try CameraStore.write(db, camera)
+                try cameras.write(db, camera)
                 moved.append(camera.id)
             }
             try db.run("DELETE FROM storage_profiles WHERE id = ?", [id.rawValue])

@@ -22,6 +22,8 @@ package struct Store: Sendable {
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
     package let access: AccessChanges
+    /// Encrypts what a copied database must not give away.
+    package let secrets: SecretBox
 
     let rows: Rows
 
@@ -29,6 +31,7 @@ package struct Store: Sendable {
         self.rows = rows
         self.access = access
         changes = rows.changes
+        secrets = rows.secrets
         cameras = CameraStore(rows: rows)
         groups = GroupStore(rows: rows)
         storageProfiles = StorageProfileStore(rows: rows)
@@ -41,9 +44,9 @@ package struct Store: Sendable {
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
-    /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged and
-    /// `conflict` when a newer version of the product made it.
-    package static func open(at path: String, logger: Logger? = nil) throws -> Store {
+    /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged,
+    /// `conflict` when a newer version of the product made it and `invalid` when none of `keys` is the one it is encrypted with.
+    package static func open(at path: String, keys: SecretKeys = SecretKeys(), logger: Logger? = nil) throws -> Store {
         if let type = StoreLocation.networkType(of: path) {
             throw NVRError(
                 .unavailable,
@@ -60,7 +63,7 @@ package struct Store: Sendable {
             let pool = try DatabasePool(path: path, configuration: configuration())
             // The pool sets NORMAL, with which the last commits before a power cut are lost.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            let store = try Store(opening: pool, name: path)
+            let store = try Store(opening: pool, name: path, logger: logger) { try keys.choose(for: path, check: $0) }
             logger?.debug("database opened", metadata: ["path": "\(path)"])
             return store
         } catch {
@@ -70,10 +73,14 @@ package struct Store: Sendable {
 
     /// An empty database in memory, for tests.
     package static func inMemory() throws -> Store {
-        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory")
+        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory", logger: nil) { _ in
+            SecretKeys.Choice(current: .random())
+        }
     }
 
-    private init(opening writer: any DatabaseWriter, name: String) throws {
+    private init(
+        opening writer: any DatabaseWriter, name: String, logger: Logger?, choosingKey choose: (_ check: String?) throws -> SecretKeys.Choice
+    ) throws {
         try writer.writeWithoutTransaction { db in
             // Small tables without which nothing works; footage rows can be made again from the files.
             for table in ["cameras", "groups", "storage_profiles", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
@@ -83,14 +90,24 @@ package struct Store: Sendable {
                 }
             }
         }
-        let migrator = Migrations.migrator()
+        let keys = try choose(try writer.read(Sealing.check))
+        let migrator = Migrations.migrator(keys.current)
         guard try !writer.read(migrator.hasBeenSuperseded) else {
             throw NVRError(.conflict, "the database \(name) was made by a newer version of this program; use that one")
         }
         try migrator.migrate(writer)
+        if let next = keys.next {
+            try writer.write { try Sealing.changeKey($0, from: keys.current, to: next) }
+            logger?.notice("the secrets of the database are encrypted with another key now")
+        }
+        do { try Sealing.scrub(writer) } catch {
+            logger?.warning(
+                "what earlier versions stored in plain text could not be removed from the file; tried again at the next start",
+                metadata: ["error": "\(Rows.translated(error, doing: "rewriting the database"))"])
+        }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
-        self.init(rows: Rows(writer: writer, changes: Broadcast()), access: access)
+        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current), access: access)
     }
 
     private static func configuration() -> Configuration {

@@ -42,7 +42,9 @@ func buildServer(
     try POSIXFile.makeDirectories(recordingRoot)
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
-    let store = try Store.open(at: dataPath + "/vibenvr.db", logger: logger)
+    let store = try Store.open(
+        at: dataPath + "/vibenvr.db",
+        keys: SecretKeys(explicit: configuration.secretKey, previous: configuration.oldSecretKey, mayChangeKey: true), logger: logger)
     let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
 
