@@ -45,10 +45,12 @@ package struct CameraPlan: Sendable, Equatable {
         sub = camera.streams.subURL.flatMap { url in
             url.isEmpty ? nil : StreamSettings(url: Secret(url), transport: camera.streams.subTransport, wantAudio: false)
         }
+        // What a mode does not use cannot change it: a running recording is not interrupted for it.
+        let isTriggered = camera.recording.mode == .motionTriggered
         recording = Recording(
             mode: camera.recording.mode, fileName: camera.recording.fileName,
             segmentSeconds: min(camera.recording.maxLength, maxSegmentSeconds ?? .max), audio: camera.recording.audio,
-            before: camera.recording.capturedBefore, after: camera.recording.capturedAfter)
+            before: isTriggered ? camera.recording.capturedBefore : 0, after: isTriggered ? camera.recording.capturedAfter : 0)
         pictures = Pictures(
             fileName: camera.pictures.fileName, quality: camera.pictures.quality,
             onMotion: camera.pictures.mode.lowercased().contains("motion"))
@@ -69,6 +71,7 @@ package struct CameraPlan: Sendable, Equatable {
 
     /// What it takes to go from one plan of a camera to another.
     package enum Change: Sendable, Equatable {
+        /// Nothing that runs is touched. Settings of pictures are read when one is taken.
         case none
         /// Connections stay; recorder, detector or both are set up anew.
         case adjust(recording: Bool, detection: Bool)
@@ -79,7 +82,7 @@ package struct CameraPlan: Sendable, Equatable {
     package func change(to other: CameraPlan) -> Change {
         if main != other.main || sub != other.sub || needsSub != other.needsSub { return .restart }
         let recordingChanged = recording != other.recording
-        let detectionChanged = detection != other.detection || detectionHours != other.detectionHours || pictures != other.pictures
+        let detectionChanged = detection != other.detection || detectionHours != other.detectionHours
         return recordingChanged || detectionChanged ? .adjust(recording: recordingChanged, detection: detectionChanged) : .none
     }
 }

@@ -35,7 +35,7 @@ package struct CameraEnvironment: Sendable {
 /// Motion that goes on now.
 package struct LiveMotion: Sendable {
     package var since: WallTime
-    /// What saw it: "standard" is this server's own detector.
+    /// What saw it first, a `MotionSource`.
     package var source: String
     package var metadata: String?
     package var updatedAt: WallTime
@@ -48,6 +48,7 @@ final class CameraRuntime: Sendable {
         var recording: StreamRecording?
         var motion: LiveMotion?
         var openEvent: ID<Event>?
+        var external = ExternalMotion()
         var droppedBefore = 0
         var isEnded = false
     }
@@ -65,6 +66,10 @@ final class CameraRuntime: Sendable {
     private let state: Mutex<State>
     private let plans: AsyncStream<CameraPlan>
     private let planContinuation: AsyncStream<CameraPlan>.Continuation
+    private typealias SourcedNews = (source: MotionSource, item: MotionNews)
+    /// What all sources tell of motion, one after another.
+    private let motionNews: AsyncStream<SourcedNews>
+    private let motionContinuation: AsyncStream<SourcedNews>.Continuation
 
     init(plan: CameraPlan, environment: CameraEnvironment, eventLoop: any EventLoop, analysis: BlockingThread, pictures: BlockingThread) {
         cameraID = plan.cameraID
@@ -92,6 +97,7 @@ final class CameraRuntime: Sendable {
         }
         state = Mutex(State(plan: plan))
         (plans, planContinuation) = AsyncStream.makeStream(of: CameraPlan.self, bufferingPolicy: .bufferingNewest(1))
+        (motionNews, motionContinuation) = AsyncStream.makeStream(of: SourcedNews.self, bufferingPolicy: .bufferingOldest(512))
         planContinuation.yield(plan)
     }
 
@@ -114,6 +120,7 @@ final class CameraRuntime: Sendable {
                 }
             }
             group.addTask { await self.follow() }
+            group.addTask { await self.takeNews() }
             await group.waitForAll()
         }
         state.withLock { $0.isEnded = true }
@@ -146,7 +153,7 @@ final class CameraRuntime: Sendable {
                 if let configuration = plan.detection {
                     let new = MotionWatch(
                         configuration: configuration, hours: plan.detectionHours, hub: subHub ?? mainHub, thread: analysis, logger: logger)
-                    watch = (new, Task { await self.take(new.news) })
+                    watch = (new, Task { for await item in new.news { self.motionContinuation.yield((.standard, item)) } })
                 }
             }
         }
@@ -154,9 +161,12 @@ final class CameraRuntime: Sendable {
             old.watch.end(on: analysis)
             await old.news.value
         }
+        reportMotion(false, at: nil)
+        motionContinuation.finish()
     }
 
     private func replaceRecording(_ plan: CameraPlan) async {
+        if state.withLock({ $0.recording })?.adopt(plan.recording) == true { return }
         let old = state.withLock { state in
             defer { state.recording = nil }
             return state.recording
@@ -179,30 +189,39 @@ final class CameraRuntime: Sendable {
     /// minute than reading the stream.
     func tick() {
         state.withLock { $0.recording }?.tick()
+        if state.withLock({ $0.external.tick(now: environment.clock.monotonic()) }) { externalMotionEnded() }
         mainPicture.releaseIfIdle()
         subPicture?.releaseIfIdle()
     }
 
     // MARK: Motion
 
-    private func take(_ news: AsyncStream<MotionNews>) async {
+    /// Takes over what somebody else tells of motion; `time` is when they saw it, if they say so.
+    func reportMotion(_ isOn: Bool, at time: WallTime?) {
+        guard isOn else {
+            if state.withLock({ $0.external.ended() }) { externalMotionEnded() }
+            return
+        }
+        let now = WallTime(microseconds: environment.clock.wall())
+        let monotonic = environment.clock.monotonic()
+        let (isFirst, before) = state.withLock { state in
+            state.motion?.updatedAt = now
+            return (state.external.reported(now: monotonic), state.plan.recording.before)
+        }
+        if isFirst { motionContinuation.yield((.webhook, .began(at: ExternalMotion.start(named: time, now: now, before: before)))) }
+    }
+
+    private func externalMotionEnded() {
+        motionContinuation.yield((.webhook, .ended(at: WallTime(microseconds: environment.clock.wall()))))
+    }
+
+    private func takeNews() async {
+        var sources = MotionSources()
         var open: OpenEvent?
-        for await item in news {
+        for await (source, item) in motionNews {
             do {
                 switch item {
-                case .began(let time):
-                    state.withLock { state in
-                        state.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time)
-                    }
-                    state.withLock { $0.recording }?.motionBegan(at: time)
-                    let size = mainHub.description
-                    let event = try await environment.store.events.insert(
-                        Event(
-                            id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width,
-                            height: size?.height))
-                    state.withLock { $0.openEvent = event.id }
-                    open = OpenEvent(event: event)
-                    if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
+                case .began(let time): if sources.began(source) { open = try await begin(at: time, source) }
                 case .best(let picture, let score, let boxes):
                     let now = WallTime(microseconds: environment.clock.wall())
                     state.withLock { state in
@@ -210,22 +229,23 @@ final class CameraRuntime: Sendable {
                         state.motion?.updatedAt = now
                     }
                     guard var current = open else { continue }
-                    let isFirst = current.picture == nil
+                    let isFirst = current.score == nil
                     current.picture = picture
                     current.score = score
                     current.boxes = boxes
                     open = current
                     if isFirst { try await storeThumbnail(of: current) }
                 case .ended(let time):
+                    guard let end = sources.ended(source, at: time) else { continue }
                     let now = WallTime(microseconds: environment.clock.wall())
                     state.withLock { state in
                         state.motion = nil
                         state.openEvent = nil
                     }
-                    state.withLock { $0.recording }?.motionEnded(at: time, now: now)
+                    state.withLock { $0.recording }?.motionEnded(at: end, now: now)
                     if let ended = open {
                         open = nil
-                        try await finish(ended, at: time)
+                        try await finish(ended, at: end)
                     }
                 }
             } catch {
@@ -234,10 +254,35 @@ final class CameraRuntime: Sendable {
         }
     }
 
+    private func begin(at time: WallTime, _ source: MotionSource) async throws -> OpenEvent {
+        state.withLock { state in
+            state.motion = LiveMotion(since: time, source: source.rawValue, metadata: nil, updatedAt: time)
+        }
+        state.withLock { $0.recording }?.motionBegan(at: time)
+        let size = mainHub.description
+        let event = try await environment.store.events.insert(
+            Event(id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height))
+        state.withLock { $0.openEvent = event.id }
+        var open = OpenEvent(event: event)
+        do {
+            if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
+            // The detector sends its own picture; others have none.
+            if source != .standard {
+                open.picture = try await frame(width: 1280)
+                try await storeThumbnail(of: open)
+            }
+        } catch let error as NVRError {
+            // The event is worth more than its picture; a camera that is just being reconnected has none.
+            logger.info("motion has no picture", metadata: ["reason": "\(error)"])
+        }
+        return open
+    }
+
     private struct OpenEvent {
         var event: Event
         var picture: Picture?
-        var score = 0.0
+        /// Nil while no detector has measured it.
+        var score: Double?
         var boxes: String?
     }
 

@@ -19,6 +19,8 @@ package final class CameraSupervisor: Service {
 
     private struct State {
         var running: [ID<Camera>: Running] = [:]
+        /// Cameras that write their last frames.
+        var ending: Set<ID<Camera>> = []
         var isStopping = false
     }
 
@@ -99,12 +101,16 @@ package final class CameraSupervisor: Service {
                 running.task.cancel()
                 ending.append(running)
                 state.running[id] = nil
+                state.ending.insert(id)
             }
             for (id, plan) in desired {
                 if let running = state.running[id] { running.runtime.adjust(to: plan) }
             }
         }
-        for running in ending { await running.task.value }
+        for running in ending {
+            await running.task.value
+            state.withLock { _ = $0.ending.remove(running.runtime.cameraID) }
+        }
         state.withLock { state in
             guard !state.isStopping else { return }
             for (id, plan) in desired where state.running[id] == nil {
@@ -161,6 +167,21 @@ package final class CameraSupervisor: Service {
     /// Stores the newest picture as a snapshot event.
     package func takeSnapshot(of id: ID<Camera>) async throws -> Event {
         try await runtime(id).takeSnapshot(kind: .manual)
+    }
+
+    /// Takes over what somebody else tells of a camera's motion; `time` is when they saw it, if they say so. Throws `unavailable` for
+    /// a camera that is switched off.
+    package func reportMotion(_ isOn: Bool, of id: ID<Camera>, at time: WallTime?) throws {
+        try runtime(id).reportMotion(isOn, at: time)
+    }
+
+    /// Waits until nothing is written for a camera any more, after it was deleted or switched off; at most ten seconds.
+    package func waitUntilEnded(_ id: ID<Camera>) async {
+        let limit = environment.clock.monotonic() + 10_000_000
+        while state.withLock({ $0.running[id] != nil || $0.ending.contains(id) }), environment.clock.monotonic() < limit {
+            // A task that is cancelled waits no longer.
+            guard (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
+        }
     }
 
     /// Looks at a stream once, without storing anything.

@@ -10,8 +10,8 @@ package struct MotionRecordingPolicy: Sendable {
         case stop
     }
 
-    private let before: Int64
-    private let after: Int64
+    private var before: Int64
+    private var after: Int64
     private var isRecording = false
     private var inEvent = false
     /// Monotonic microseconds.
@@ -19,8 +19,14 @@ package struct MotionRecordingPolicy: Sendable {
 
     /// Seconds.
     package init(before: Int, after: Int) {
-        self.before = Int64(max(0, before)) * 1_000_000
-        self.after = Int64(max(0, after)) * 1_000_000
+        (self.before, self.after) = Self.micros(before, after)
+    }
+
+    /// Takes over other times, seconds; what follows the motion of now ends by the old ones.
+    package mutating func adopt(before: Int, after: Int) { (self.before, self.after) = Self.micros(before, after) }
+
+    private static func micros(_ before: Int, _ after: Int) -> (Int64, Int64) {
+        (Int64(max(0, before)) * 1_000_000, Int64(max(0, after)) * 1_000_000)
     }
 
     package mutating func motionBegan(at time: WallTime) -> Action {

@@ -8,6 +8,7 @@ import Synchronization
 /// Records one stream by a plan: always, or around motion. Owns the recorder and its place at the hub.
 final class StreamRecording: Sendable {
     private struct State {
+        var plan: CameraPlan.Recording
         var policy: MotionRecordingPolicy
         var active: (recorder: Recorder, key: Int)?
         /// Wall time of the first keyframe after the last recording: a new one begins there at the earliest, so that footage is
@@ -16,30 +17,50 @@ final class StreamRecording: Sendable {
         var isEnded = false
     }
 
-    private let plan: CameraPlan.Recording
     private let hub: StreamHub
     private let writer: SegmentWriter
     private let clock: any NVRClock
     private let state: Mutex<State>
 
     init(plan: CameraPlan.Recording, cameraID: ID<Camera>, hub: StreamHub, disk: DiskWriter, clock: any NVRClock, logger: Logger) {
-        self.plan = plan
         self.hub = hub
         self.clock = clock
         writer = SegmentWriter(
             configuration: .init(
                 cameraID: cameraID, role: hub.role, fileName: plan.fileName, listsSegments: plan.mode == .continuous),
             disk: disk, logger: logger)
-        state = Mutex(State(policy: MotionRecordingPolicy(before: plan.before, after: plan.after)))
-        // A second more than asked for: the keyframe may lie before it.
-        hub.setPreRoll(span: plan.mode == .motionTriggered ? Int64(plan.before + 2) * 1_000_000 : 0)
+        state = Mutex(State(plan: plan, policy: MotionRecordingPolicy(before: plan.before, after: plan.after)))
+        setPreRoll(plan)
         if plan.mode == .continuous { start(from: .lastKeyframe) }
     }
 
+    private func setPreRoll(_ plan: CameraPlan.Recording) {
+        // A second more than asked for: the keyframe may lie before it.
+        hub.setPreRoll(span: plan.mode == .motionTriggered ? Int64(plan.before + 2) * 1_000_000 : 0)
+    }
+
+    /// Takes over a changed plan without touching the segment that is being written: names and lengths count from the next one on,
+    /// times before and after motion at once. False when the change is of a kind that needs another recording.
+    func adopt(_ plan: CameraPlan.Recording) -> Bool {
+        let recorder = state.withLock { state -> Recorder?? in
+            guard state.plan.mode == plan.mode, state.plan.audio == plan.audio, !state.isEnded else { return .none }
+            state.plan = plan
+            state.policy.adopt(before: plan.before, after: plan.after)
+            return .some(state.active?.recorder)
+        }
+        guard let recorder else { return false }
+        writer.setFileName(plan.fileName)
+        recorder?.setSegmentSeconds(plan.segmentSeconds)
+        setPreRoll(plan)
+        return true
+    }
+
+    private var mode: RecordingMode { state.withLock { $0.plan.mode } }
+
     private func start(from start: StreamHub.Start) {
-        let recorder = Recorder(writer: writer, segmentSeconds: plan.segmentSeconds, recordsAudio: plan.audio)
         state.withLock { state in
             guard state.active == nil, !state.isEnded else { return }
+            let recorder = Recorder(writer: writer, segmentSeconds: state.plan.segmentSeconds, recordsAudio: state.plan.audio)
             state.active = (recorder, hub.attach(recorder, from: start))
         }
     }
@@ -60,7 +81,7 @@ final class StreamRecording: Sendable {
     var droppedFrames: Int { writer.droppedFrames }
 
     func motionBegan(at time: WallTime) {
-        guard plan.mode == .motionTriggered else { return }
+        guard mode == .motionTriggered else { return }
         guard case .start(let from) = state.withLock({ $0.policy.motionBegan(at: time) }) else { return }
         if state.withLock({ $0.active?.recorder.goOn() }) == true { return }
         clearEnded()
@@ -68,7 +89,7 @@ final class StreamRecording: Sendable {
     }
 
     func motionEnded(at time: WallTime, now: WallTime) {
-        guard plan.mode == .motionTriggered else { return }
+        guard mode == .motionTriggered else { return }
         state.withLock { state in
             let action = state.policy.motionEnded(now: clock.monotonic(), sinceMotion: now.microseconds(since: time))
             if action == .stop { state.active?.recorder.endAtKeyframe() }
@@ -77,7 +98,7 @@ final class StreamRecording: Sendable {
 
     /// Called once a second or so.
     func tick() {
-        guard plan.mode == .motionTriggered else { return }
+        guard mode == .motionTriggered else { return }
         state.withLock { state in
             if state.policy.tick(now: clock.monotonic()) == .stop { state.active?.recorder.endAtKeyframe() }
         }

@@ -51,9 +51,14 @@ package struct FragmentAssembler: Sendable {
     /// Frames left out because no keyframe had come yet.
     package private(set) var skipped = 0
 
+    /// From now on, the next keyframe after so many seconds begins a new segment.
+    package mutating func setSegmentSeconds(_ seconds: Int) { segmentLength = Self.length(seconds) }
+
+    private static func length(_ seconds: Int) -> Int64 { Int64(max(1, seconds)) * Int64(StreamDescription.videoTimescale) }
+
     /// `segmentSeconds`: after how many seconds the next keyframe begins a new segment. `takesAudio`: false leaves audio out.
     package init(segmentSeconds: Int, takesAudio: Bool) {
-        segmentLength = Int64(max(1, segmentSeconds)) * Int64(StreamDescription.videoTimescale)
+        segmentLength = Self.length(segmentSeconds)
         self.takesAudio = takesAudio
         lastStep = Int64(StreamDescription.videoTimescale) / 15
     }

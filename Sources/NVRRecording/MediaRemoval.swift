@@ -7,7 +7,7 @@ package import NVRStore
 /// next start.
 package final class MediaRemoval: Sendable {
     private let layout: RecordingLayout
-    private let store: Store
+    let store: Store
     private let thread = BlockingThread(name: "removal")
     private let playback: Playback
 
@@ -30,31 +30,57 @@ package final class MediaRemoval: Sendable {
         try await sweep()
     }
 
-    /// Unlinks what the rows have given up.
-    package func sweep() async throws {
+    /// What a deletion took.
+    package struct Removed: Sendable, Equatable {
+        package var events: Int
+        /// Bytes of the files that are gone.
+        package var bytes: Int64
+
+        package init(events: Int, bytes: Int64) {
+            self.events = events
+            self.bytes = bytes
+        }
+    }
+
+    /// Deletes the events of a medium and kind that have ended, with what only they stood for; nil means any.
+    package func deleteAll(medium: Event.Medium?, kind: Event.Kind?) async throws -> Removed {
+        let events = try await store.events.deleteAll(medium: medium, kind: kind)
+        return Removed(events: events, bytes: try await sweep())
+    }
+
+    /// Unlinks what the rows have given up; gives the bytes of the files.
+    @discardableResult
+    package func sweep() async throws -> Int64 {
+        var bytes: Int64 = 0
         while true {
             let garbage = try await store.segments.garbage(limit: 500)
             guard !garbage.isEmpty else { break }
             playback.forget()
-            try await unlink(garbage.map(\.path))
+            bytes += try await unlink(garbage.map(\.path))
             try await store.segments.removeGarbage(garbage.map(\.id))
         }
         while true {
             let files = try await store.segments.garbageFiles(limit: 500)
             guard !files.isEmpty else { break }
-            try await unlink(files)
+            bytes += try await unlink(files)
             try await store.segments.removeGarbageFiles(files)
         }
+        return bytes
     }
 
-    private func unlink(_ paths: [String]) async throws {
+    private func unlink(_ paths: [String]) async throws -> Int64 {
         try await thread.run { [layout] in
-            for path in paths { try POSIXFile.remove(layout.absolute(path)) }
+            var bytes: Int64 = 0
+            for path in paths {
+                let length = POSIXFile.length(at: layout.absolute(path)) ?? 0
+                if try POSIXFile.remove(layout.absolute(path)) { bytes += length }
+            }
             let folders = Set(paths.compactMap { POSIXFile.parent(of: layout.absolute($0)) })
             for folder in folders where POSIXFile.exists(folder) {
                 try POSIXFile.syncDirectory(folder)
                 POSIXFile.removeEmptyDirectories(from: folder, below: layout.root)
             }
+            return bytes
         }
     }
 }

@@ -154,6 +154,12 @@ package final class POSIXFile: Sendable {
 extension POSIXFile {
     /// Whether anything is at `path`.
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// Bytes of the file at `path`, which may be open elsewhere; nil when there is none.
+    package static func length(at path: String) -> Int64? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
 }
 
 extension POSIXFile {

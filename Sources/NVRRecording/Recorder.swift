@@ -30,6 +30,9 @@ package final class Recorder: PacketSink {
         assembler.withLock { assembler in body(&assembler) { writer.append($0) } }
     }
 
+    /// From now on, the next keyframe after so many seconds begins a new file.
+    package func setSegmentSeconds(_ seconds: Int) { assembler.withLock { $0.setSegmentSeconds(seconds) } }
+
     package func begin(_ description: StreamDescription) {
         withAssembler { $0.begin(description, emit: $1) }
     }

@@ -42,6 +42,7 @@ package final class SegmentWriter: @unchecked Sendable {
     }
 
     private let configuration: Configuration
+    private let fileName: Mutex<String>
     private let disk: DiskWriter
     private let logger: Logger
     private let queue = Mutex(Queue())
@@ -75,9 +76,13 @@ package final class SegmentWriter: @unchecked Sendable {
 
     package init(configuration: Configuration, disk: DiskWriter, logger: Logger) {
         self.configuration = configuration
+        fileName = Mutex(configuration.fileName)
         self.disk = disk
         self.logger = logger
     }
+
+    /// The pattern of the names of files that are made from now on.
+    package func setFileName(_ pattern: String) { fileName.withLock { $0 = pattern } }
 
     /// Frames lost because the disk did not keep up.
     package var droppedFrames: Int { queue.withLock { $0.droppedFrames } }
@@ -289,9 +294,10 @@ package final class SegmentWriter: @unchecked Sendable {
         let header = InitSegment.bytes(
             tracks: tracks, creationTime: start.microseconds / 1_000_000,
             identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
+        let pattern = fileName.withLock { $0 }
         for attempt in 0..<100 {
             let path = disk.layout.path(
-                camera: configuration.cameraID, pattern: configuration.fileName, time: start, fileExtension: "mp4", attempt: attempt)
+                camera: configuration.cameraID, pattern: pattern, time: start, fileExtension: "mp4", attempt: attempt)
             let absolute = disk.layout.absolute(path)
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
             if POSIXFile.exists(absolute) { continue }
@@ -325,7 +331,7 @@ package final class SegmentWriter: @unchecked Sendable {
                 throw error
             }
         }
-        throw NVRError(.conflict, "100 files named like \(configuration.fileName) are there already for one second")
+        throw NVRError(.conflict, "100 files named like \(pattern) are there already for one second")
     }
 
     /// Writes a fragment behind the last; gives its bytes.

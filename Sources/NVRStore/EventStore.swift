@@ -204,66 +204,31 @@ package struct EventStore: Sendable {
 
     /// Deletes events; their pictures go to `SegmentStore.garbageFiles`.
     package func delete(_ ids: [ID<Event>], footage: Footage = .deleteUnreferenced) async throws -> EventDeletion {
-        let (deletion, gone) = try await rows.write("deleting events") { db in
-            var deletion = EventDeletion()
-            var gone: [ID<Event>] = []
-            for id in ids {
-                guard let event = try Self.fetch(db, id) else {
-                    if !gone.contains(id) { deletion.missing.append(id) }
-                    continue
-                }
-                deletion.deleted.append(event)
-                gone.append(id)
-                try Self.forgetPictures(db, where: "id = ?", [id.rawValue])
-                try db.run("DELETE FROM events WHERE id = ?", [id.rawValue])
-                guard footage == .deleteUnreferenced else { continue }
-                for segment in try Self.unreferenced(db, by: event) {
-                    let (garbage, events) = try SegmentStore.markGarbage(db, segment)
-                    if let garbage { deletion.garbage.append(garbage) }
-                    gone += events
-                }
-            }
-            return (deletion, gone)
-        }
+        let (deletion, gone) = try await rows.write("deleting events") { try Self.delete($0, ids, footage) }
         for id in gone { rows.changes.send(.eventDeleted(id)) }
         return deletion
     }
 
-    /// Deletes every event that has ended and all finished footage that is left without one, in transactions that keep the
-    /// recorder from waiting. Gives the number of events.
-    package func deleteAll() async throws -> Int {
-        var count = 0
-        var cursor: Int64? = 0
-        while let last = cursor {
-            let (deleted, next) = try await rows.write("deleting all events") { db in
-                let ids = try db.rows(
-                    "SELECT id FROM events WHERE id > ? AND (end_us IS NOT NULL OR medium = 1) ORDER BY id LIMIT ?",
-                    [last, CameraStore.step]
-                ) { $0["id"] as Int64 }
-                try Self.delete(db, ids)
-                return (ids.count, ids.count == CameraStore.step ? ids.last : nil)
+    static func delete(_ db: Database, _ ids: [ID<Event>], _ footage: Footage) throws -> (EventDeletion, gone: [ID<Event>]) {
+        var deletion = EventDeletion()
+        var gone: [ID<Event>] = []
+        for id in ids {
+            guard let event = try fetch(db, id) else {
+                if !gone.contains(id) { deletion.missing.append(id) }
+                continue
             }
-            count += deleted
-            cursor = next
-        }
-        cursor = 0
-        while let last = cursor {
-            cursor = try await rows.write("deleting all footage") { db in
-                let ids = try db.rows("SELECT id FROM segments WHERE id > ? AND state = 2 ORDER BY id LIMIT ?", [last, CameraStore.step]) {
-                    $0["id"] as Int64
-                }
-                for id in ids {
-                    try db.run(
-                        """
-                        UPDATE segments SET state = 3 WHERE id = ? AND NOT EXISTS (
-                            SELECT 1 FROM events WHERE events.medium = 0 AND events.end_us IS NULL
-                                AND events.camera_id = segments.camera_id AND events.start_us < segments.end_us)
-                        """, [id])
-                }
-                return ids.count == CameraStore.step ? ids.last : nil
+            deletion.deleted.append(event)
+            gone.append(id)
+            try forgetPictures(db, where: "id = ?", [id.rawValue])
+            try db.run("DELETE FROM events WHERE id = ?", [id.rawValue])
+            guard footage == .deleteUnreferenced else { continue }
+            for segment in try unreferenced(db, by: event) {
+                let (garbage, events) = try SegmentStore.markGarbage(db, segment)
+                if let garbage { deletion.garbage.append(garbage) }
+                gone += events
             }
         }
-        return count
+        return (deletion, gone)
     }
 
     /// Deletes rows; their pictures go on the list of files to unlink.
@@ -331,9 +296,9 @@ package struct EventStore: Sendable {
         }
     }
 
-    private static func medium(_ code: Int) -> Event.Medium { code == 0 ? .video : .snapshot }
+    static func medium(_ code: Int) -> Event.Medium { code == 0 ? .video : .snapshot }
 
-    private static func kind(_ code: Int) -> Event.Kind {
+    static func kind(_ code: Int) -> Event.Kind {
         switch code {
         case 0: .motion
         case 1: .continuous
@@ -348,7 +313,7 @@ package struct EventStore: Sendable {
         ]
     }
 
-    private static func totals(_ db: Database) throws -> [EventTotal] {
+    static func totals(_ db: Database) throws -> [EventTotal] {
         try db.rows("SELECT camera_id, medium, kind, count, bytes FROM event_totals WHERE count > 0 ORDER BY camera_id, medium, kind") {
             EventTotal(
                 cameraID: ID($0["camera_id"]), medium: medium($0["medium"]), kind: kind($0["kind"]), count: $0["count"], bytes: $0["bytes"])

@@ -16,6 +16,15 @@ package struct GroupStore: Sendable {
         }
     }
 
+    /// The groups of each camera that has any, by id.
+    package func byCamera() async throws -> [ID<Camera>: [CameraGroup]] {
+        var groups: [ID<Camera>: [CameraGroup]] = [:]
+        for group in try await all() {
+            for camera in group.cameras { groups[camera, default: []].append(group) }
+        }
+        return groups
+    }
+
     package func get(_ id: ID<CameraGroup>) async throws -> CameraGroup? {
         try await rows.read("reading a group") { try Self.fetch($0, id) }
     }
@@ -64,6 +73,13 @@ package struct GroupStore: Sendable {
         }
         for id in deleted.sorted() { rows.changes.send(.groupDeleted(id)) }
         return deleted
+    }
+
+    /// The group of a name, made when there is none.
+    static func named(_ db: Database, _ name: String, at time: WallTime) throws -> ID<CameraGroup> {
+        if let id = try db.row("SELECT id FROM groups WHERE name = ?", [name], { ID<CameraGroup>($0["id"]) }) { return id }
+        try db.run("INSERT INTO groups (name, created_us) VALUES (?, ?)", [name, time.microseconds])
+        return ID(db.lastInsertedRowID)
     }
 
     private static func write(_ db: Database, _ id: ID<CameraGroup>, _ cameras: Set<ID<Camera>>) throws {

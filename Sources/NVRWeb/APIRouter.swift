@@ -1,5 +1,6 @@
 import NIOPosix
 import NVRModel
+import NVRRecording
 
 /// The list of routes. Every one is served at `/` and under `/api/`.
 enum APIRouter {
@@ -15,9 +16,15 @@ enum APIRouter {
                 clock: web.clock
             ).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
+                + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
+                + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes
+                + StorageRoutes(
+                    store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), threads: threads, clock: web.clock
+                ).routes
                 + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
+                + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
                     store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,

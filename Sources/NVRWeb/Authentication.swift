@@ -10,10 +10,15 @@ package struct Authentication: Sendable {
 
     let authenticator: Authenticator
     let isTokenInQueryAllowed: Bool
+    let webhook: WebhookSecret
 
-    /// The identity behind a request; nil only on anonymous routes. Throws the answers of wire/*_401*.txt and wire/*_403*.txt.
+    /// The identity behind a request; nil only on anonymous routes and for the webhook. Throws the answers of wire/*_401*.txt and wire/*_403*.txt.
     func identity(for access: RouteAccess, _ request: Request) async throws -> Identity? {
         if access == .anonymous { return nil }
+        if access == .webhook {
+            try webhook.demand(request.headers[.xWebhookSecret])
+            return nil
+        }
         var sent = Self.credentials(in: request)
         if access == .media, isTokenInQueryAllowed, sent.bearer == nil { sent.bearer = QueryItems(query: request.uri.query)["token"] }
         // Where keys are not taken, one that is sent counts for nothing.

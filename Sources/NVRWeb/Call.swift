@@ -104,6 +104,42 @@ package struct FieldReader {
         return value(FieldCheck.integer(.string(text), limits: limits, loc: [.key("query"), .key(name)])) ?? fallback
     }
 
+    /// A list of ids of a body; nil when it is absent or null.
+    package mutating func ids<Subject>(_ body: JSONObject, _ name: String, of: Subject.Type = Subject.self) -> [ID<Subject>]? {
+        guard let sent = body[name], sent != .null else { return nil }
+        let loc: [FieldProblem.Step] = [.key("body"), .key(name)]
+        guard let elements = sent.array else {
+            note(FieldProblem(type: "list_type", loc: loc, msg: "Input should be a valid list", input: sent))
+            return nil
+        }
+        guard elements.count <= Call.mostIDs else {
+            note(.value(loc, "a list may hold at most \(Call.mostIDs) ids", input: .null))
+            return nil
+        }
+        return elements.enumerated().compactMap { index, element in
+            value(FieldCheck.integer(element, limits: .min ... .max, loc: loc + [.index(index)])).map { ID<Subject>(Int64($0)) }
+        }
+    }
+
+    /// A text of a body; nil when it is absent, null or wrong. A required one that is absent is noted.
+    package mutating func text(_ body: JSONObject, _ name: String, length: ClosedRange<Int>, required: Bool = false) -> String? {
+        let loc: [FieldProblem.Step] = [.key("body"), .key(name)]
+        guard let sent = body[name] else {
+            if required { note(.missing(loc, body: .object(body))) }
+            return nil
+        }
+        if sent == .null, !required { return nil }
+        return value(FieldCheck.text(sent, length: length, loc: loc))
+    }
+
+    /// A name of a body: 1…100 characters after trimming.
+    package mutating func name(_ body: JSONObject, required: Bool) -> String? {
+        var body = body
+        // Trimming what is far too long would only cost time.
+        if let text = body["name"]?.string, text.utf8.count <= 10_000 { body["name"] = .string(trimmed(text)) }
+        return text(body, "name", length: 1...100, required: required)
+    }
+
     package mutating func note(_ problem: FieldProblem) { problems.append(problem) }
 
     /// Throws all that was noted.

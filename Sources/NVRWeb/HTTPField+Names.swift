@@ -3,6 +3,7 @@ package import HTTPTypes
 extension HTTPField.Name {
     package static let xAPIKey = named("X-API-Key")
     package static let xSetupCode = named("X-Setup-Code")
+    package static let xWebhookSecret = named("X-Webhook-Secret")
     package static let xTotalCount = named("X-Total-Count")
     package static let xForwardedFor = named("X-Forwarded-For")
     package static let xForwardedProto = named("X-Forwarded-Proto")

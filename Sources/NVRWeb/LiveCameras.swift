@@ -13,6 +13,10 @@ package struct LiveCameras: Sendable {
     package var probe: @Sendable (_ url: String, StreamTransport) async -> StreamProbe
     package var liveMotion: @Sendable () -> [ID<Camera>: LiveMotion]
     package var counters: @Sendable () -> [CameraCounters]
+    /// Takes over motion that somebody else saw, at the time they name. Throws `unavailable` for a camera that is switched off.
+    package var reportMotion: @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void
+    /// Waits until nothing is written for a camera any more.
+    package var waitUntilEnded: @Sendable (ID<Camera>) async -> Void
 
     package init(
         health: @escaping @Sendable () -> [ID<Camera>: CameraHealth],
@@ -20,7 +24,9 @@ package struct LiveCameras: Sendable {
         takeSnapshot: @escaping @Sendable (ID<Camera>) async throws -> Event,
         probe: @escaping @Sendable (_ url: String, StreamTransport) async -> StreamProbe,
         liveMotion: @escaping @Sendable () -> [ID<Camera>: LiveMotion],
-        counters: @escaping @Sendable () -> [CameraCounters]
+        counters: @escaping @Sendable () -> [CameraCounters],
+        reportMotion: @escaping @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void,
+        waitUntilEnded: @escaping @Sendable (ID<Camera>) async -> Void
     ) {
         self.health = health
         self.frame = frame
@@ -28,12 +34,15 @@ package struct LiveCameras: Sendable {
         self.probe = probe
         self.liveMotion = liveMotion
         self.counters = counters
+        self.reportMotion = reportMotion
+        self.waitUntilEnded = waitUntilEnded
     }
 
     package init(_ supervisor: CameraSupervisor) {
         self.init(
             health: { supervisor.allHealth() }, frame: { try await supervisor.frame(of: $0, width: $1) },
             takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1) },
-            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() })
+            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
+            reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) })
     }
 }

@@ -21,6 +21,26 @@ package enum LocalDay {
         Int(fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_hour)
     }
 
+    /// `20261122_211700`: a time as file names tell it.
+    package static func stamp(at time: WallTime) -> String {
+        let fields = fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient)
+        func two(_ value: Int32) -> String { padded(Int64(value), 2) }
+        return padded(Int64(fields.tm_year) + 1900, 4) + two(fields.tm_mon + 1) + two(fields.tm_mday) + "_" + two(fields.tm_hour)
+            + two(fields.tm_min) + two(fields.tm_sec)
+    }
+
+    /// Reads an ISO 8601 time; one without a zone is what the wall shows. Where clocks go back, it is the second of the two.
+    package static func time(iso8601 text: String) -> WallTime? {
+        guard let asUTC = WallTime(iso8601: text) else { return nil }
+        // The zone that is named, or none: an offset changes only times that name no zone.
+        guard WallTime(iso8601: text, offset: 3600) != asUTC else { return asUTC }
+        func east(of time: WallTime) -> Int64 {
+            Int64(fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_gmtoff) * 1_000_000
+        }
+        let guess = asUTC.advanced(byMicroseconds: -east(of: asUTC))
+        return asUTC.advanced(byMicroseconds: -east(of: guess))
+    }
+
     /// The last full hour that the wall showed; zones need not be whole hours from UTC.
     package static func startOfHour(at time: WallTime) -> WallTime {
         let (second, micros) = time.microseconds.flooredDivision(by: 1_000_000)

@@ -13,6 +13,14 @@ package enum MediaPath {
         segment.hasSuffix(".mp4") ? segment.dropLast(4) + ".jpg" : segment + ".jpg"
     }
 
+    /// The path below the recording root that an answer's `file_path` means, if it is one of this camera's; nil otherwise.
+    package static func file(_ url: String, of camera: ID<Camera>) -> String? {
+        let path = url.hasPrefix("/media/") ? String(url.dropFirst(7)) : url
+        let request = RequestPath("/" + path)
+        guard request.isSafe, request.segments.count > 1, request.segments.first == camera.description else { return nil }
+        return request.segments.joined(separator: "/")
+    }
+
     /// The URL path of the movie of an event, which is no file: it is cut from whatever segments cover the range.
     package static func url(of event: Event) -> String {
         "/media/\(event.cameraID)/\(day(event.start))/event-\(event.id).mp4"

@@ -11,8 +11,13 @@ package enum RouteAccess: String, Sendable, CaseIterable {
     case userOrKey
     /// Administrators, signed in with a password.
     case admin
+    /// Programs that know the webhook's secret; nobody else, whoever is signed in.
+    case webhook
     /// Pictures and footage: a token in a header or in either cookie, or an API key.
     case media
+
+    /// Whether a call has an `Identity` behind it.
+    package var knowsCaller: Bool { self != .anonymous && self != .webhook }
 }
 
 /// One line of the API: a method, a pattern, who may call it, and what answers.

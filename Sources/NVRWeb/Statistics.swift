@@ -92,22 +92,8 @@ package struct Statistics: Sendable {
 
     /// The longest that any camera keeps its recordings, in days; nil when one keeps them for ever or there is none.
     var retentionDays: Int? {
-        let days = cameras.map { Self.days(keptAs: $0.recording.preserve) }
+        let days = cameras.map { KeepingTime.days(of: $0.recording.preserve) }
         return days.contains(nil) ? nil : days.compactMap { $0 }.max()
-    }
-
-    /// Days of the API's wordings, such as "For One Week"; nil for "Forever" and for words that are none of them.
-    package static func days(keptAs text: String) -> Int? {
-        switch text {
-        case "For One Day": 1
-        case "For One Week": 7
-        case "For Two Weeks": 14
-        case "For One Month": 30
-        case "For Three Months": 90
-        case "For Six Months": 180
-        case "For One Year": 365
-        default: nil
-        }
     }
 
     // MARK: JSON

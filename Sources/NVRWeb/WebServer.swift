@@ -32,6 +32,8 @@ package struct WebSettings: Sendable {
     package var allowedOrigins: Set<String> = []
     /// Addresses of proxies whose forwarding headers are believed.
     package var trustedProxies: Set<String> = []
+    /// What requests to the webhook must carry; nil closes it.
+    package var webhookSecret: Secret?
     /// Connections served at a time; more wait in the kernel's queue. Before that, those that have been quiet for longest end.
     package var mostConnections = 512
 
@@ -90,7 +92,8 @@ package final class WebServer: Service {
         threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
         let authentication = Authentication(
-            authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed)
+            authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed,
+            webhook: WebhookSecret(dependencies.settings.webhookSecret))
         responder = APIResponder(
             table: APIRouter.table(dependencies, authentication, threads, load, history), authentication: authentication,
             settings: dependencies.settings, shutdown: shutdown)

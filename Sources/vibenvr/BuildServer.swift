@@ -84,11 +84,12 @@ func buildServer(
     settings.cookieSecure = configuration.cookieSecure
     settings.allowedOrigins = configuration.allowedOrigins
     settings.trustedProxies = configuration.trustedProxies
+    settings.webhookSecret = configuration.webhookSecret
     let setupCode = SetupCode()
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal), settings: settings, clock: clock, logger: logger),
+            media: RecordedMedia(playback: playback, removal: removal, clock: clock), settings: settings, clock: clock, logger: logger),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)

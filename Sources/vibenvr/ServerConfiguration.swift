@@ -2,6 +2,7 @@ import ArgumentParser
 #if canImport(Glibc)
     import Glibc
 #endif
+import NVRBase
 
 /// Reads an environment variable; empty counts as unset.
 func environment(_ name: String) -> String? {
@@ -63,6 +64,11 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Comma-separated addresses of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES.")
     var trustedProxies: String?
 
+    @Option(
+        name: .long,
+        help: "What POST /events/webhook must carry as X-Webhook-Secret; without it the route is closed. Better set as env WEBHOOK_SECRET.")
+    var webhookSecret: String?
+
     @Flag(name: .long, help: "Serve Prometheus counters at /metrics. Env VIBENVR_METRICS.")
     var metrics = false
 
@@ -96,6 +102,7 @@ struct ServerOptions: ParsableArguments {
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
+        configuration.webhookSecret = (webhookSecret ?? environment("WEBHOOK_SECRET")).flatMap { $0.isEmpty ? nil : Secret($0) }
         configuration.metrics = try metrics || environmentFlag("VIBENVR_METRICS")
         configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")
@@ -138,6 +145,7 @@ struct ServerConfiguration: Sendable {
     var cookieSecure = false
     var allowedOrigins: Set<String> = []
     var trustedProxies: Set<String> = []
+    var webhookSecret: Secret?
     var metrics = false
     var allowLoopbackCameras = false
     var allowTokenQuery = false

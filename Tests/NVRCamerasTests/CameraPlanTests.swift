@@ -100,7 +100,7 @@ struct CameraPlanTests {
             (.adjust(recording: true, detection: false), { $0.recording.capturedAfter = 99 }),
             (.adjust(recording: false, detection: true), { $0.detection.threshold = 9 }),
             (.adjust(recording: false, detection: true), { $0.detection.motionGap = 99 }),
-            (.adjust(recording: false, detection: true), { $0.pictures.quality = 9 }),
+            (.none, { $0.pictures.quality = 9 }),
             (
                 .adjust(recording: true, detection: true),
                 {
@@ -113,6 +113,13 @@ struct CameraPlanTests {
             #expect(plan.change(to: other) == change, "change \(number)")
             #expect(other.change(to: plan) == change, "change \(number) back")
         }
+        // Times around motion are nothing to a recording that never ends.
+        let continuous = try Self.plan { $0.recording.mode = .continuous }
+        #expect(
+            continuous.change(
+                to: try Self.plan {
+                    $0.recording.mode = .continuous; $0.recording.capturedBefore = 1; $0.recording.capturedAfter = 1
+                }) == .none)
         // Without detection the sub-stream's absence is no reason, but its settings still are.
         let quiet = try Self.plan { $0.detection.mode = "Off" }
         #expect(

@@ -28,7 +28,8 @@ import Testing
             let answer = try await web.send(route.method, prefix + Self.path(of: route))
             #expect(answer.status == 401, "\(name)")
             #expect(answer[.wwwAuthenticate] == "Bearer", "\(name)")
-            #expect(try answer.json == ["detail": route.access == .media ? "Missing media authentication" : "Not authenticated"], "\(name)")
+            let details: [RouteAccess: JSONValue] = [.media: "Missing media authentication", .webhook: "Unauthorized"]
+            #expect(try answer.json == ["detail": details[route.access] ?? "Not authenticated"], "\(name)")
         }
     }
 

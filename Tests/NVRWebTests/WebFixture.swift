@@ -8,6 +8,7 @@ import NVRBase
 import NVRCameras
 import NVRMedia
 import NVRModel
+import NVRRecording
 import NVRStore
 import NVRWeb
 import Synchronization
@@ -23,6 +24,7 @@ final class WebFixture: Sendable {
         var video: [UInt8]?
         var motion: [ID<Camera>: LiveMotion] = [:]
         var deletedMedia: [ID<Camera>] = []
+        var reports: [String] = []
         var probe = StreamProbe(error: "nothing there")
         var failure: (any Error)?
         var wall: Int64 = 1_795_000_000_000_000
@@ -85,7 +87,12 @@ final class WebFixture: Sendable {
                         id: ID(0), cameraID: camera, medium: .snapshot, kind: .manual, start: WallTime(microseconds: 1),
                         picturePath: "1/s.jpg"))
             },
-            probe: { _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] })
+            probe: { _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] },
+            reportMotion: { camera, isOn, time in
+                guard world.value.failure == nil else { throw NVRError(.unavailable, "the camera is switched off") }
+                world.change { $0.reports.append("\(camera) \(isOn) \(time?.iso8601 ?? "now")") }
+            },
+            waitUntilEnded: { camera in world.change { $0.reports.append("\(camera) ended") } })
         @Sendable func content(_ bytes: [UInt8], _ name: String) -> MediaContent {
             MediaContent(
                 contentType: name.hasSuffix(".jpg") ? "image/jpeg" : "video/mp4", length: Int64(bytes.count), etag: "\"tag\"",
@@ -107,7 +114,13 @@ final class WebFixture: Sendable {
                 return content(bytes, "t.jpg")
             },
             deleteEvents: { try await store.events.delete($0).deleted },
-            deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } })
+            deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } },
+            deleteAll: { MediaRemoval.Removed(events: try await store.events.deleteAll(medium: $0, kind: $1), bytes: 1 << 20) },
+            enforceLimits: { camera, medium in
+                world.change { $0.reports.append("\(camera.id) limits \(medium?.rawValue ?? "all")") }
+                return MediaRemoval.Removed(events: 2, bytes: 77)
+            },
+            bytes: { _, range in range.end.microseconds(since: range.start) / 1_000_000 * 1000 })
         server = WebServer(
             WebDependencies(
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,

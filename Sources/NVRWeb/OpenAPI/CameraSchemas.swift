@@ -54,7 +54,9 @@ extension OpenAPIDocument {
         }
         members += ownMembers
         members.append(("notify_attach_image_telegram", .boolean))
-        for key in ["motion_storage_profile", "continuous_storage_profile", "snapshot_storage_profile"] { members.append((key, .null)) }
+        for key in ["motion_storage_profile", "continuous_storage_profile", "snapshot_storage_profile"] {
+            members.append((key, Schema.any(of: [storageProfile, .null]).described("For administrators.")))
+        }
         return camera(members)
     }()
 
@@ -91,7 +93,7 @@ extension OpenAPIDocument {
         case "created_at": .dateTime
         case "last_seen": Schema.dateTime.orNull.described("The newest picture.")
         case "groups": .array(of: .object(["name": .text, "description": Schema.text.orNull]))
-        case "storage_profile": .any(of: [.map(of: .anything), .null])
+        case "storage_profile": Schema.any(of: [storageProfile, .null]).described("For administrators.")
         default: .anything
         }
     }

@@ -24,7 +24,8 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + liveOperations + eventOperations + mediaOperations + systemOperations
+        authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
+        + eventIntakeOperations + mediaOperations + systemOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -70,12 +71,16 @@ package enum OpenAPIDocument {
             "type": "apiKey", "in": "cookie", "name": "media_token", "description": "Set by a sign-in; opens pictures and footage alone.",
         ],
         "apiKey": ["type": "apiKey", "in": "header", "name": "X-API-Key", "description": "Read-only, with the rights of the user who made it."],
+        "webhookSecret": [
+            "type": "apiKey", "in": "header", "name": "X-Webhook-Secret", "description": "What the server was started with; opens the webhook alone.",
+        ],
     ]
 
     private static func security(_ access: RouteAccess) -> JSONValue {
         let schemes: [String]
         switch access {
         case .anonymous: schemes = []
+        case .webhook: schemes = ["webhookSecret"]
         case .user, .admin: schemes = ["bearer", "authCookie"]
         case .userOrKey: schemes = ["bearer", "authCookie", "apiKey"]
         case .media: schemes = ["bearer", "authCookie", "mediaCookie", "apiKey"]
@@ -87,6 +92,7 @@ package enum OpenAPIDocument {
     private static func audience(_ access: RouteAccess) -> String {
         switch access {
         case .anonymous: "Open to everybody."
+        case .webhook: "For programs that know the webhook's secret."
         case .user: "For every signed-in user."
         case .userOrKey: "For every signed-in user and for API keys."
         case .admin: "For administrators."
@@ -223,5 +229,5 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+        ] + accountSchemas + cameraSchemas + groupSchemas + eventSchemas + statisticsSchemas
 }

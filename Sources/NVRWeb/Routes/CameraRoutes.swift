@@ -3,6 +3,7 @@ import Hummingbird
 import NVRAccounts
 import NVRBase
 import NVRModel
+import NVRRecording
 import NVRStore
 
 /// Cameras: what they are, made, changed, ordered, deleted. A change is a row; the supervisor makes it true.
@@ -23,6 +24,9 @@ struct CameraRoutes: Sendable {
             Route(.put, "/cameras/{camera_id}", .admin, update),
             Route(.delete, "/cameras/{camera_id}", .admin, delete),
             Route(.post, "/cameras/{camera_id}/recording", .admin, toggleRecording),
+            Route(.post, "/cameras/{camera_id}/clone", .admin, clone),
+            Route(.post, "/cameras/{camera_id}/copy-settings", .admin, copySettings),
+            Route(.post, "/cameras/{camera_id}/cleanup", .admin, cleanUp),
         ]
     }
 
@@ -34,39 +38,67 @@ struct CameraRoutes: Sendable {
         let skip = fields.integer(call.query, "skip", default: 0, limits: 0...1_000_000)
         let limit = fields.integer(call.query, "limit", default: 100, limits: 1...1000)
         try fields.finish()
-        let health = live.health()
+        let answers = try await answers(call)
         let visible = try await store.cameras.all().filter { Access.allows(caller, .view, camera: $0.id) }
-        let page = visible.dropFirst(skip).prefix(limit).map { json($0, for: caller, health[$0.id]) }
-        return Response(json: .array(page), fields: [.xTotalCount: String(visible.count)])
+        return Response(json: answers.json(visible.dropFirst(skip).prefix(limit)), fields: [.xTotalCount: String(visible.count)])
     }
 
     private func one(_ call: Call) async throws -> Response {
-        let caller = try call.requireCaller()
-        let camera = try await store.camera(try call.id("camera_id"), visibleTo: caller)
-        return Response(json: json(camera, for: caller, live.health()[camera.id]))
+        let camera = try await store.camera(try call.id("camera_id"), visibleTo: try call.requireCaller())
+        return Response(json: try await answers(call).json(camera))
     }
 
     private func create(_ call: Call) async throws -> Response {
-        let caller = try call.requireCaller()
         let patch = try CameraPatch(body: try call.json(), creating: true, rules: rules)
         let camera = try await store.cameras.insert(patch.newCamera(at: now))
-        return Response(json: json(camera, for: caller, nil))
+        return Response(json: try await answers(call).json(camera))
     }
 
     private func update(_ call: Call) async throws -> Response {
-        let caller = try call.requireCaller()
         let id = try call.id("camera_id", of: Camera.self)
         let patch = try CameraPatch(body: try call.json(), creating: false, rules: rules)
         let camera = try await store.cameras.update(id) { patch.apply(to: &$0) }
-        return Response(json: json(camera, for: caller, live.health()[id]))
+        return Response(json: try await answers(call).json(camera))
+    }
+
+    /// Another camera of the same settings. It is switched off, since most cameras serve few readers, unless the body, which may
+    /// change any field, says otherwise.
+    private func clone(_ call: Call) async throws -> Response {
+        let source = try await store.camera(try call.id("camera_id"), visibleTo: try call.requireCaller())
+        let patch = call.body.readableBytes == 0 ? CameraPatch() : try CameraPatch(body: try call.json(), creating: false, rules: rules)
+        var copy = source
+        copy.id = ID(0)
+        copy.createdAt = now
+        copy.general.name = String(source.general.name.prefix(93)) + " (copy)"
+        copy.general.isActive = false
+        patch.apply(to: &copy)
+        let camera = try await store.cameras.insert(copy)
+        return Response(json: try await answers(call).json(camera))
+    }
+
+    /// Copies settings of some categories to other cameras and to those of groups, all or none.
+    private func copySettings(_ call: Call) async throws -> Response {
+        let source = try call.id("camera_id", of: Camera.self)
+        let body = try call.object()
+        var fields = FieldReader()
+        let categories = CopiedCategories.read(body["categories"], &fields)
+        var targets = Set(fields.ids(body, "camera_ids", of: Camera.self) ?? [])
+        let groups = fields.ids(body, "group_ids", of: CameraGroup.self)
+        if body["camera_ids"] == nil, body["group_ids"] == nil { fields.note(.missing([.key("body"), .key("camera_ids")], body: .object(body))) }
+        try fields.finish()
+        for id in groups ?? [] {
+            guard let group = try await store.groups.get(id) else { throw HTTPFailure(.notFound, "Group \(id) not found") }
+            targets.formUnion(group.cameras)
+        }
+        let changed = try await store.cameras.copySettings(from: source, to: Array(targets), categories: categories)
+        return Response(json: ["status": "success", "modified_count": JSONValue(changed.count)])
     }
 
     private func delete(_ call: Call) async throws -> Response {
-        let caller = try call.requireCaller()
         let id = try call.id("camera_id", of: Camera.self)
-        let health = live.health()[id]
+        let answers = try await answers(call)
         guard let camera = try await remove(id, withMedia: try call.flag("delete_media")) else { throw HTTPFailure.cameraNotFound }
-        return Response(json: json(camera, for: caller, health))
+        return Response(json: answers.json(camera))
     }
 
     private func bulkDelete(_ call: Call) async throws -> Response {
@@ -84,9 +116,26 @@ struct CameraRoutes: Sendable {
     }
 
     private func remove(_ id: ID<Camera>, withMedia: Bool) async throws -> Camera? {
-        guard let camera = try await store.cameras.delete(id, footage: withMedia ? .delete : .keep, at: now) else { return nil }
-        if withMedia { try await media.deleteMedia(id) }
+        guard let camera = try await store.cameras.delete(id, at: now) else { return nil }
+        if withMedia {
+            // What is being written would be left behind.
+            await live.waitUntilEnded(id)
+            try await media.deleteMedia(id)
+        }
         return camera
+    }
+
+    /// Applies the camera's limits of age and size now instead of later.
+    private func cleanUp(_ call: Call) async throws -> Response {
+        let camera = try await store.camera(try call.id("camera_id"), visibleTo: try call.requireCaller())
+        let named = call.query["type"].flatMap { $0.isEmpty ? nil : $0 }
+        let medium = named.flatMap(Event.Medium.init(rawValue:))
+        if named != nil, medium == nil { throw HTTPFailure(.badRequest, "Invalid cleanup type. Must be 'video' or 'snapshot'") }
+        let removed = try await media.enforceLimits(camera, medium)
+        return Response(json: [
+            "status": "success", "message": .string("Cleanup triggered for camera \(camera.general.name) (type=\(named ?? "all"))"),
+            "deleted_count": JSONValue(removed.events), "deleted_size_bytes": .integer(removed.bytes),
+        ])
     }
 
     private func reorder(_ call: Call) async throws -> Response {
@@ -97,42 +146,11 @@ struct CameraRoutes: Sendable {
     private func toggleRecording(_ call: Call) async throws -> Response {
         let id = try call.id("camera_id", of: Camera.self)
         let camera = try await store.cameras.update(id) { $0.recording.toggleContinuous() }
-        return Response(json: Self.toggleJSON(json(camera, for: try call.requireCaller(), live.health()[id])))
+        return Response(json: try await answers(call).toggleJSON(camera))
     }
 
-    // MARK: JSON
-
-    /// The camera as the caller may see it. The long forms also say why a camera is in its state, since when, and what reads it.
-    private func json(_ camera: Camera, for caller: Identity, _ health: CameraHealth?) -> JSONValue {
-        let form = caller.cameraForm
-        guard case .object(var object) = camera.json(form, health: health) else { return .null }
-        if health == nil { object["status"] = .string(camera.statusWhenNotRunning.rawValue) }
-        if camera.streams.autoResolution, let width = health?.width, let height = health?.height {
-            object["resolution_width"] = JSONValue(width)
-            object["resolution_height"] = JSONValue(height)
-        }
-        if form == .summary { return .object(object) }
-        object["status_reason"] = JSONValue(health?.reason)
-        object["status_since"] = JSONValue(health?.since.iso8601)
-        object["source"] = JSONValue(health?.source)
-        object["is_recording"] = .bool(health?.isRecording ?? false)
-        return .object(object)
-    }
-
-    /// The toggle answers a camera in another shape than every other route, and clients know that shape: lists as text, times with
-    /// an offset, one member per storage profile, no groups (wire/camera_recording_toggle.txt).
-    static func toggleJSON(_ camera: JSONValue) -> JSONValue {
-        guard case .object(var object) = camera else { return camera }
-        object["groups"] = nil
-        if let labels = object["ai_object_types"]?.array {
-            object["ai_object_types"] = .string("[" + labels.map { $0.serialized() }.joined(separator: ", ") + "]")
-        }
-        for key in ["created_at", "last_seen"] {
-            if let text = object[key]?.string, text.hasSuffix("Z") { object[key] = .string(text.dropLast() + "+00:00") }
-        }
-        object["notify_attach_image_telegram"] = true
-        for key in ["motion_storage_profile", "continuous_storage_profile", "snapshot_storage_profile"] { object[key] = .null }
-        return .object(object)
+    private func answers(_ call: Call) async throws -> CameraAnswers {
+        try await CameraAnswers(for: try call.requireCaller(), store: store, live: live)
     }
 }
 

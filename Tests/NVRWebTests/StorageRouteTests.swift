@@ -1,0 +1,101 @@
+import HTTPTypes
+import NVRModel
+import NVRStore
+import NVRWeb
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A folder of its own with the folders of a server in it; gone with its files when the test ends.
+private final class Disk {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/nvrweb-XXXXXX".utf8CString)
+        path = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp/none" }
+        for folder in ["/data", "/data/recordings"] { mkdir(path + folder, 0o755) }
+    }
+
+    deinit {
+        for entry in ["/link", "/file"] { unlink(path + entry) }
+        for folder in ["/data/recordings", "/data/ssd", "/data", "/ssd/deep", "/ssd", "/other", ""] { rmdir(path + folder) }
+    }
+}
+
+@Suite struct StorageRouteTests {
+    @Test("Profiles are made with their folder, changed in part, and tell how full their volume is")
+    func life() async throws {
+        let disk = try Disk()
+        let web = try await WebFixture { $0.recordingRoot = disk.path + "/data/recordings" }
+        let admin = try await web.bearer()
+        let made = try await web.send(
+            .post, "/storage/profiles", admin, body: #"{"name": "SSD", "path": "\#(disk.path)//ssd/deep/", "description": "fast", "max_size_gb": 50}"#
+        )
+        #expect(made.status == 200, "\(made.text)")
+        var json = try made.json
+        #expect(json["path"] == .string(disk.path + "/ssd/deep") && json["max_size_gb"] == 50.0 && json["id"] == 1)
+        guard case .number(let total)? = json["disk"]?["total_gb"], case .number(let free)? = json["disk"]?["free_gb"] else {
+            Issue.record("no numbers: \(made.text)")
+            return
+        }
+        #expect(total > 0 && free >= 0 && free <= total)
+        #expect(access(disk.path + "/ssd/deep", F_OK) == 0)
+        json = try await web.send(.put, "/storage/profiles/1", admin, body: #"{"name": "SSD2", "max_size_gb": 60}"#).json
+        #expect(json["name"] == "SSD2" && json["description"] == "fast" && json["max_size_gb"] == 60.0)
+        #expect(try await web.send(.put, "/storage/profiles/1", admin, body: #"{"description": null}"#).json["description"] == .null)
+        #expect(try await web.send(.get, "/storage/profiles/1", admin).json["name"] == "SSD2")
+        #expect(try await web.send(.get, "/storage/profiles", admin).json.array?.count == 1)
+        rmdir(disk.path + "/ssd/deep")
+        #expect(try await web.send(.get, "/storage/profiles/1", admin).json["disk"] == .null)
+        let gone = try await web.send(.put, "/storage/profiles/9999", admin, body: #"{"name": "SSD2", "path": "/nowhere/ssd"}"#)
+        #expect(try gone.status == 404 && gone.json == ["detail": "Storage profile not found"])
+        #expect(access("/nowhere", F_OK) != 0)
+        for _ in 0..<2 {
+            #expect(try await web.send(.delete, "/storage/profiles/1", admin).json == ["message": "Storage profile deleted successfully"])
+        }
+        #expect(try await web.send(.get, "/storage/profiles/1", admin).status == 404)
+    }
+
+    @Test("Folders of the system, of the server, of another profile, and what is no folder are refused, and nothing is made")
+    func refusals() async throws {
+        let disk = try Disk()
+        let web = try await WebFixture { $0.recordingRoot = disk.path + "/data/recordings" }
+        let admin = try await web.bearer()
+        func post(_ path: String, name: String = "X") async throws -> Int {
+            try await web.send(.post, "/storage/profiles", admin, body: #"{"name": "\#(name)", "path": "\#(path)"}"#).status
+        }
+        symlink("/etc", disk.path + "/link")
+        close(creat(disk.path + "/file", 0o644))
+        for path in ["", "ssd", "/", "/etc", "/proc/self", "/data/../etc", disk.path + "/../x"] { #expect(try await post(path) == 422, "\(path)") }
+        for path in ["/link", "/link/x", "/file", "/file/x", "/data", "", "/data/recordings", "/data/recordings/x"] {
+            #expect(try await post(disk.path + path) == 400, "\(path)")
+        }
+        #expect(access("/etc/x", F_OK) != 0)
+        #expect(try await post(disk.path + "/data/ssd") == 200)
+        #expect(try await post(disk.path + "/other", name: "x") == 409)
+        #expect(try await post(disk.path + "/data/ssd/deeper", name: "Y") == 409)
+        for body in ["{}", #"{"name": "SSD"}"#, #"{"name": "a", "path": 5}"#, #"{"name": "a", "path": "/x", "max_size_gb": -1}"#, "[]"] {
+            #expect(try await web.send(.post, "/storage/profiles", admin, body: body).status == 422)
+        }
+        rmdir(disk.path + "/data/ssd/deeper")
+    }
+
+    @Test("Cameras show the profile that they name, to administrators, and lose one that is deleted")
+    func cameras() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        let camera = try await web.camera()
+        let profile = try await web.store.storageProfiles.insert(
+            StorageProfile(id: ID(0), name: "SSD", path: "/data/ssd", maxSize: 5, createdAt: WallTime(microseconds: 0)))
+        let named = try await web.send(.put, "/cameras/1", admin, body: #"{"storage_profile_id": 1, "motion_storage_profile_id": 1}"#).json
+        #expect(named["storage_profile_id"] == 1 && named["storage_profile"] == profile.json)
+        #expect(try await web.send(.post, "/cameras/1/recording", admin).json["motion_storage_profile"] == profile.json)
+        #expect(try await web.send(.get, "/cameras/1", try await web.bearer(.viewer)).json["storage_profile"] == .null)
+        let unknown = try await web.send(.put, "/cameras/1", admin, body: #"{"storage_profile_id": 7}"#)
+        #expect(try unknown.status == 400 && unknown.json == ["detail": "Storage profile 7 does not exist"])
+        _ = try await web.send(.delete, "/storage/profiles/1", admin)
+        #expect(try await web.store.cameras.get(camera.id)?.storage.profiles.isEmpty == true)
+    }
+}
