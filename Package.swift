@@ -56,6 +56,7 @@ let package = Package(
         // C libraries of the system, each imported only by the wrapper of its name.
         .systemLibrary(name: "CFFmpeg", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libswresample-dev"])]),
         .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Layer 0: no first-party imports.
         room("NVRModel"),
@@ -64,6 +65,7 @@ let package = Package(
         room("ISOBMFF"),
         room("Libav", ["CFFmpeg"]),
         room("Argon2", ["CArgon2"]),
+        room("Zlib", ["CZlib"]),
 
         // Layer 1: packets and rows.
         room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .logging, .collections]),
@@ -81,7 +83,7 @@ let package = Package(
         room(
             "NVRWeb",
             [
-                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Zlib",
                 .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
             ],
             resources: [.embedInCode("UI")]
@@ -103,6 +105,7 @@ let package = Package(
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
         tests("LibavTests", ["Libav"]),
+        tests("ZlibTests", ["Zlib"]),
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),

@@ -5,4 +5,4 @@ cd "$(dirname "$0")"
 exec ./apt-install "build packages" \
     git make pkg-config ca-certificates \
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev \
-    libargon2-dev libsqlite3-dev
+    libargon2-dev libsqlite3-dev zlib1g-dev

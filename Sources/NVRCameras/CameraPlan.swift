@@ -15,6 +15,9 @@ package struct CameraPlan: Sendable, Equatable {
         package var before: Int
         /// Seconds recorded after an event.
         package var after: Int
+
+        /// Seconds for which footage reaches back behind now when motion is reported; a minute of what is always recorded is enough.
+        var reach: Int { mode == .continuous ? 60 : before }
     }
 
     package struct Pictures: Sendable, Equatable {

@@ -206,7 +206,7 @@ final class CameraRuntime: Sendable {
         let monotonic = environment.clock.monotonic()
         let (isFirst, before) = state.withLock { state in
             state.motion?.updatedAt = now
-            return (state.external.reported(now: monotonic), state.plan.recording.before)
+            return (state.external.reported(now: monotonic), state.plan.recording.reach)
         }
         if isFirst { motionContinuation.yield((.webhook, .began(at: ExternalMotion.start(named: time, now: now, before: before)))) }
     }

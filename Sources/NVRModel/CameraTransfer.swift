@@ -48,7 +48,8 @@ package enum CameraTransfer {
         return list.enumerated().map { candidate($1, rules: rules, place: offset + $0) }
     }
 
-    private static func candidate(_ source: JSONValue, rules: CameraURL.Rules, place: Int) -> Candidate {
+    /// One camera of a file, the `place`-th of all.
+    package static func candidate(_ source: JSONValue, rules: CameraURL.Rules, place: Int) -> Candidate {
         let loc: [FieldProblem.Step] = [.key("body"), .key("cameras"), .index(place)]
         var problems: [FieldProblem] = []
         var patch = CameraPatch()

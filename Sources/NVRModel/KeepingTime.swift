@@ -14,6 +14,12 @@ package enum KeepingTime {
         }
     }
 
+    /// The shortest wording that keeps for at least so many days; "Forever" for 0, which means no limit, and for more than a year.
+    package static func wording(ofAtLeast days: Int) -> String {
+        let wordings = ["For One Day", "For One Week", "For Two Weeks", "For One Month", "For Three Months", "For Six Months", "For One Year"]
+        return days > 0 ? wordings.first { self.days(of: $0) ?? 0 >= days } ?? "Forever" : "Forever"
+    }
+
     /// What began before this time has been kept long enough; nil when everything is kept for ever.
     package static func limit(of text: String, at now: WallTime) -> WallTime? {
         days(of: text).map { now.advanced(byMicroseconds: -Int64($0) * 86_400_000_000) }

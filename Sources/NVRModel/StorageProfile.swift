@@ -32,7 +32,8 @@ package struct StorageProfile: Sendable, Hashable {
     /// Most bytes of a path that the system takes.
     package static let maxPathLength = 4000
 
-    /// The path without doubled and trailing slashes, or why it is refused, judged by its text alone.
+    /// The path without doubled and trailing slashes, or why it is refused, judged by its text alone. Where it leads is another
+    /// question.
     package static func checkedPath(_ text: String) -> Result<String, PathRefusal> {
         func refuse(_ message: String) -> Result<String, PathRefusal> { .failure(PathRefusal(message: message)) }
         guard text.utf8.count <= maxPathLength else { return refuse("path must be at most \(maxPathLength) bytes long") }
@@ -41,9 +42,7 @@ package struct StorageProfile: Sendable, Hashable {
         let parts = text.split(separator: "/")
         if parts.contains("..") || parts.contains(".") { return refuse("path must not contain '.' or '..' as a part") }
         if parts.contains(where: { $0.utf8.count > 255 }) { return refuse("each part of the path must be at most 255 bytes long") }
-        let path = "/" + parts.joined(separator: "/")
-        if isSystemFolder(path) { return refuse("path must not lie in a folder of the operating system") }
-        return .success(path)
+        return .success("/" + parts.joined(separator: "/"))
     }
 
     /// Whether a path is the root of the system or lies where the system keeps itself.

@@ -9,24 +9,28 @@ struct ExternalMotionTests {
     @Test("it lasts until it is told to be over")
     func ordinary() {
         var motion = ExternalMotion()
-        #expect(!motion.isOn && !motion.ended())
-        #expect(motion.reported(now: 0))
-        #expect(!motion.reported(now: 5) && motion.isOn)
-        #expect(motion.ended() && !motion.isOn && !motion.ended())
-        #expect(motion.reported(now: 9))
+        #expect(motion.ended() == false)
+        #expect(motion.reported(now: 0) == true)
+        #expect(motion.reported(now: 5) == false)
+        #expect(motion.isOn)
+        #expect(motion.ended() == true)
+        #expect(!motion.isOn)
+        #expect(motion.ended() == false)
+        #expect(motion.reported(now: 9) == true)
     }
 
     @Test("it ends by itself when nothing is told of it any more, and every word prolongs it")
     func silence() {
         var motion = ExternalMotion()
         let most = ExternalMotion.longestSilence
-        #expect(!motion.tick(now: 99 * most))
-        #expect(motion.reported(now: 0))
-        #expect(!motion.tick(now: most - 1))
-        #expect(!motion.reported(now: most - 1))
-        #expect(!motion.tick(now: 2 * most - 2))
-        #expect(motion.tick(now: 2 * most - 1) && !motion.isOn)
-        #expect(!motion.tick(now: 9 * most) && !motion.ended())
+        #expect(motion.tick(now: 99 * most) == false)
+        #expect(motion.reported(now: 0) == true)
+        #expect(motion.tick(now: most - 1) == false)
+        #expect(motion.reported(now: most - 1) == false)
+        #expect(motion.tick(now: 2 * most - 2) == false)
+        #expect(motion.tick(now: 2 * most - 1) == true)
+        #expect(!motion.isOn)
+        #expect(motion.tick(now: 9 * most) == false)
     }
 
     @Test("it began when the report says, as far as the pre-roll reaches back, and never in the future")
@@ -42,14 +46,14 @@ struct ExternalMotionTests {
     @Test("one event spans what several sources see, and ends with the last of them")
     func sources() {
         var sources = MotionSources()
-        #expect(sources.began(.standard))
-        #expect(!sources.began(.webhook))
+        #expect(sources.began(.standard) == true)
+        #expect(sources.began(.webhook) == false)
         #expect(sources.ended(.webhook, at: at(9)) == nil)
         #expect(sources.ended(.webhook, at: at(10)) == nil)
         // The detector names the time at which it last saw motion, which lies before the other source's end.
         #expect(sources.ended(.standard, at: at(7)) == at(9))
         #expect(sources.ended(.standard, at: at(7)) == nil)
-        #expect(sources.began(.webhook))
+        #expect(sources.began(.webhook) == true)
         #expect(sources.ended(.webhook, at: at(5)) == at(5))
     }
 }

@@ -49,7 +49,6 @@ import Testing
         "POST /auth/2fa/enable",
         "POST /auth/2fa/recovery-codes",
         "POST /auth/2fa/setup",
-        "POST /cameras/import/motioneye",
         "POST /oauth/unlink",
         "POST /oauth/{path...}",
         "POST /onvif/deep-scan",

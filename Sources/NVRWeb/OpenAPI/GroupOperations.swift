@@ -35,8 +35,17 @@ extension OpenAPIDocument {
             Operation("POST /cameras/export/bulk", "exportSomeCameras", .cameras, "Some cameras as a file").body(ids("camera_ids"))
         ).refuses(404, noCamera),
         exported(Operation("GET /cameras/{camera_id}/export", "exportCamera", .cameras, "One camera as a file")).refuses(404, noCamera),
-        Operation("POST /cameras/import", "importCameras", .cameras, "Make cameras of a file")
-            .explained("A file as exports have it, JSON or tar. Cameras whose address is there already are passed over. All is stored, or nothing.")
+        imported(
+            Operation("POST /cameras/import", "importCameras", .cameras, "Make cameras of a file")
+                .explained(
+                    "A file as exports have it, JSON or tar. Cameras whose address is there already are passed over. All is stored, or nothing.")),
+        imported(
+            Operation("POST /cameras/import/motioneye", "importMotionEye", .cameras, "Make cameras of a backup of motionEye")
+                .explained("A `.tar.gz` as motionEye writes it, or one `camera-*.conf`. Cameras without an address are passed over.")),
+    ]
+
+    private static func imported(_ operation: Operation) -> Operation {
+        operation
             .query("analyze_only", .boolean, "Store nothing; tell what is in the file and what is wrong with it.")
             .body(.object(["file": .binary]), as: "multipart/form-data")
             .answers(
@@ -47,8 +56,8 @@ extension OpenAPIDocument {
                         "cameras": Schema.array(of: .map(of: .anything)).described("With `analyze_only`: each with `exists` and `problems`."),
                     ]), "What was made."
             )
-            .refuses(400, "The file holds no cameras, or is an archive of anything but plain files."),
-    ]
+            .refuses(400, "The file holds no cameras, or is an archive of anything but plain files.")
+    }
 
     private static let idList = Schema.array(of: .id, count: 0...Call.mostIDs).orNull
 

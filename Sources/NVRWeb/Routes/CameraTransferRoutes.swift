@@ -18,6 +18,7 @@ struct CameraTransferRoutes: Sendable {
             Route(.post, "/cameras/export/bulk", .admin, exportSome),
             Route(.get, "/cameras/{camera_id}/export", .admin, exportOne),
             Route(.post, "/cameras/import", .admin, largestBody: CameraFiles.largestUpload, importFile),
+            Route(.post, "/cameras/import/motioneye", .admin, largestBody: CameraFiles.largestUpload, importMotionEye),
         ]
     }
 
@@ -75,6 +76,14 @@ struct CameraTransferRoutes: Sendable {
     private func importFile(_ call: Call) async throws -> Response {
         let file = try MultipartForm(call).file("file")
         return try await take(try CameraFiles.candidates(in: file.body, rules: rules), call)
+    }
+
+    private func importMotionEye(_ call: Call) async throws -> Response {
+        let file = try MultipartForm(call).file("file")
+        let candidates = try CameraFiles.motionEye(in: file.body, rules: rules)
+        // Cameras that are plugged into the other machine have no address, and no place here.
+        let isAnalysis = try call.flag("analyze_only")
+        return try await take(candidates.filter { isAnalysis || $0.source["rtsp_url"] != nil }, call)
     }
 
     /// Makes the cameras that are not there yet, all or none; with `analyze_only` only tells what it would do.
