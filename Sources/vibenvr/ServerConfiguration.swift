@@ -2,6 +2,7 @@ import ArgumentParser
 #if canImport(Glibc)
     import Glibc
 #endif
+import NVRWeb
 
 /// Reads an environment variable; empty counts as unset.
 func environment(_ name: String) -> String? {
@@ -60,7 +61,9 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Comma-separated origins of other pages that may use the API. Env ALLOWED_ORIGINS.")
     var allowedOrigins: String?
 
-    @Option(name: .long, help: "Comma-separated addresses of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES.")
+    @Option(
+        name: .long, help: "Comma-separated addresses or networks (10.0.0.0/8) of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES."
+    )
     var trustedProxies: String?
 
     @Flag(name: .long, help: "Serve Prometheus counters at /metrics. Env VIBENVR_METRICS.")
@@ -96,6 +99,9 @@ struct ServerOptions: ParsableArguments {
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
+        if let refusal = configuration.trustedProxies.sorted().lazy.compactMap(TrustedProxies.refusal).first {
+            throw ValidationError("trusted proxies: \(refusal)")
+        }
         configuration.metrics = try metrics || environmentFlag("VIBENVR_METRICS")
         configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")

@@ -24,7 +24,8 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + liveOperations + eventOperations + mediaOperations + systemOperations
+        authOperations + twoFactorOperations + userOperations + apiKeyOperations + cameraOperations + liveOperations + eventOperations
+        + mediaOperations + systemOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -223,5 +224,5 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+        ] + accountSchemas + userSchemas + cameraSchemas + eventSchemas + statisticsSchemas
 }
