@@ -1,6 +1,6 @@
 import FoundationEssentials
 import GRDB
-import NVRBase
+package import NVRBase
 package import NVRModel
 
 /// What a user's second factor is made of.

@@ -66,8 +66,8 @@ struct TOTPTests {
             let code = try #require(QRCode(String(repeating: "a", count: count)))
             #expect(code.size == size)
             for (x, y) in [(0, 0), (size - 7, 0), (0, size - 7)] {
-                let ring = (0..<7).allSatisfy { code[x: x + $0, y: y] && code[x: x, y: y + $0] && code[x: x + $0, y: y + 6] }
-                #expect(ring && code[x: x + 3, y: y + 3] && !code[x: x + 1, y: y + 1])
+                let ring = (0..<7).allSatisfy { code[x + $0, y] && code[x, y + $0] && code[x + $0, y + 6] }
+                #expect(ring && code[x + 3, y + 3] && !code[x + 1, y + 1])
             }
             #expect(code.svg.hasPrefix("<svg ") && code.svg.contains("viewBox=\"0 0 \(size + 8) \(size + 8)\""))
         }

@@ -1,3 +1,4 @@
+import NVRAccounts
 import NVRModel
 
 /// Signing in and out, first set-up, and who I am.
