@@ -21,6 +21,8 @@ package struct CodecID: RawRepresentable, Hashable, Sendable, CustomStringConver
     package static let vp8 = CodecID(AV_CODEC_ID_VP8)
     package static let vp9 = CodecID(AV_CODEC_ID_VP9)
     package static let av1 = CodecID(AV_CODEC_ID_AV1)
+    package static let png = CodecID(AV_CODEC_ID_PNG)
+    package static let webp = CodecID(AV_CODEC_ID_WEBP)
     package static let aac = CodecID(AV_CODEC_ID_AAC)
     package static let opus = CodecID(AV_CODEC_ID_OPUS)
     package static let mp3 = CodecID(AV_CODEC_ID_MP3)

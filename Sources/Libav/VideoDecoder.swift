@@ -29,12 +29,17 @@ package struct VideoDecoderOptions: Hashable, Sendable {
     package var fast: Bool
     /// Halvings of width and height while decoding, 0…3; only MJPEG and MPEG-4 can.
     package var lowResolution: Int
+    /// Pixels of a picture: a hostile parameter set can claim 16384 × 16384, 400 MB a frame.
+    package var maxPixels: Int
 
-    package init(skipFrames: Skip = .none, skipLoopFilter: Skip = .none, fast: Bool = false, lowResolution: Int = 0) {
+    package init(
+        skipFrames: Skip = .none, skipLoopFilter: Skip = .none, fast: Bool = false, lowResolution: Int = 0, maxPixels: Int = 7680 * 4320
+    ) {
         self.skipFrames = skipFrames
         self.skipLoopFilter = skipLoopFilter
         self.fast = fast
         self.lowResolution = lowResolution
+        self.maxPixels = maxPixels
     }
 
     /// As cheap as possible while every frame comes and is right: good enough to see motion in. Only frames that no other
@@ -78,8 +83,7 @@ package final class VideoDecoder {
         context.pointee.skip_loop_filter = options.skipLoopFilter.discard
         if options.fast { context.pointee.flags2 |= AV_CODEC_FLAG2_FAST }
         context.pointee.lowres = min(max(0, Int32(clamping: options.lowResolution)), Int32(decoder.pointee.max_lowres))
-        // A hostile parameter set can claim 16384 × 16384 pixels, 400 MB a frame.
-        context.pointee.max_pixels = 7680 * 4320
+        context.pointee.max_pixels = Int64(options.maxPixels)
         // The decoder never looks at times; any base serves.
         context.pointee.pkt_timebase = AVRational(num: 1, den: 1_000_000)
         try Self.setExtradata(extradata, of: context)

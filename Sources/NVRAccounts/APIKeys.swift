@@ -10,7 +10,7 @@ package struct APIKeys: Sendable {
     /// Longest life that can be asked for, days.
     package static let maxDays = 3650
 
-    /// Makes a key. `days` nil = it never expires. Throws `invalid` for a bad name or number, `exhausted` for too many keys.
+    /// Makes a key. `days` nil = it never expires. Throws `invalid` for a bad name or number, `conflict` for too many keys.
     package func make(for user: ID<User>, name: String, expiresInDays days: Int?) async throws -> (token: APIToken, plain: String) {
         guard !name.isEmpty, name.count <= 100, name.utf8.count <= 400 else {
             throw NVRError(.invalid, "The name of an API key must have 1 to 100 characters")

@@ -8,6 +8,7 @@ package import NVRStore
 package final class Accounts: Sendable {
     package let sessions: Sessions
     package let apiKeys: APIKeys
+    package let twoFactor: TwoFactor
     package let authenticator: Authenticator
 
     private let store: Store
@@ -22,7 +23,8 @@ package final class Accounts: Sendable {
         self.clock = clock
         hasher = PasswordHasher(parameters: parameters)
         let tokens = SessionTokens(key: key)
-        sessions = Sessions(store: store, tokens: tokens, hasher: hasher, clock: clock)
+        sessions = Sessions(store: store, tokens: tokens, hasher: hasher, twoFactor: TwoFactor(store: store, clock: clock), clock: clock)
+        twoFactor = TwoFactor(store: store, clock: clock)
         apiKeys = APIKeys(store: store, clock: clock)
         authenticator = Authenticator(store: store, tokens: tokens, cache: IdentityCache(), clock: clock)
     }
@@ -52,21 +54,40 @@ package final class Accounts: Sendable {
     }
 
     private func create(username: String, password: String, email: String?, role: User.Role, onlyWhenEmpty: Bool) async throws -> User {
-        if let refusal = User.refusal(ofName: username) { throw NVRError(.invalid, refusal) }
-        try Self.checkEmail(email)
-        if let refusal = PasswordPolicy.refusal(of: password, username: username) { throw NVRError(.invalid, refusal) }
-        let hash = try await hasher.hash(password)
         let user = User(id: ID(0), username: username, email: email, role: role, createdAt: now)
-        return try await store.users.insert(user, passwordHash: hash, onlyWhenEmpty: onlyWhenEmpty)
+        return try await create(user, password: password, onlyWhenEmpty: onlyWhenEmpty)
     }
 
-    /// Changes a user. Throws `notFound`, `invalid`, and `conflict` for a taken name or the last administrator.
-    package func update(_ id: ID<User>, _ body: @escaping @Sendable (inout User) throws -> Void) async throws -> User {
-        try await store.users.update(id) { user in
-            try body(&user)
-            if let refusal = User.refusal(ofName: user.username) { throw NVRError(.invalid, refusal) }
-            try Self.checkEmail(user.email)
+    /// Makes a user with grants; the id is given here. Throws as above, and `invalid` for a grant to what does not exist.
+    package func create(_ user: User, password: String) async throws -> User {
+        try await create(user, password: password, onlyWhenEmpty: false)
+    }
+
+    private func create(_ user: User, password: String, onlyWhenEmpty: Bool) async throws -> User {
+        try Self.check(user)
+        if let refusal = PasswordPolicy.refusal(of: password, username: user.username) { throw NVRError(.invalid, refusal) }
+        return try await store.users.insert(user, passwordHash: try await hasher.hash(password), onlyWhenEmpty: onlyWhenEmpty)
+    }
+
+    /// Changes a user, and the password when one is given. Throws `notFound`, `invalid`, and `conflict` for a taken name or the last
+    /// administrator.
+    package func update(
+        _ id: ID<User>, password: String? = nil, _ body: @escaping @Sendable (inout User) throws -> Void
+    ) async throws -> User {
+        var hash: String?
+        if let password {
+            guard let user = try await store.users.get(id) else { throw NVRError(.notFound, "User not found") }
+            if let refusal = PasswordPolicy.refusal(of: password, username: user.username) { throw NVRError(.invalid, refusal) }
+            hash = try await hasher.hash(password)
         }
+        return try await store.users.update(id, passwordHash: hash) { user in
+            try body(&user)
+            try Self.check(user)
+        }
+    }
+
+    private static func check(_ user: User) throws {
+        if let refusal = User.refusal(ofName: user.username) ?? user.email.flatMap(User.refusal(ofEmail:)) { throw NVRError(.invalid, refusal) }
     }
 
     /// Sets a password and ends all sessions of the user. Throws `notFound` and `invalid`.
@@ -87,13 +108,5 @@ package final class Accounts: Sendable {
     /// Deletes a user with sessions and API keys; false when there was none. Throws `conflict` for the last administrator.
     package func delete(_ id: ID<User>) async throws -> Bool {
         try await store.users.delete(id)
-    }
-
-    private static func checkEmail(_ email: String?) throws {
-        guard let email else { return }
-        let parts = email.split(separator: "@", omittingEmptySubsequences: false)
-        guard email.utf8.count <= 320, parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
-            email.unicodeScalars.allSatisfy({ !$0.properties.isWhitespace && $0.properties.generalCategory != .control })
-        else { throw NVRError(.invalid, "Email address is not valid") }
     }
 }

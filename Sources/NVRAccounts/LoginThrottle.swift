@@ -1,52 +1,86 @@
-/// Slows down guessing: ten sign-ins a minute per address and account, and three times as many per address over all accounts.
-/// Pure: time is passed in, monotonic microseconds. Bounded: under a flood of addresses the oldest are forgotten.
+/// Slows down guessing: so many attempts a minute per address and account, and more per address over all accounts. Who signed in
+/// from an address before is not kept out by others who guess there. Pure: time is passed in, monotonic microseconds. Bounded:
+/// under a flood of addresses the oldest are forgotten.
 package struct LoginThrottle: Sendable {
+    /// How many attempts pass.
+    package struct Limits: Sendable {
+        /// A minute, per address and account.
+        package var perAccount: Int
+        /// A minute, per address over all accounts that never succeeded there.
+        package var perAddress: Int
+        /// An hour, per account over all addresses; nil = no bound.
+        package var everywhere: Int?
+
+        package static let signIn = Limits(perAccount: 10, perAddress: 30)
+        /// A million codes, three of them good: somebody with the password and many addresses may not try a share that counts.
+        package static let secondFactor = Limits(perAccount: 5, perAddress: 30, everywhere: 30)
+        package static let setUp = Limits(perAccount: 5, perAddress: 5)
+    }
+
     package static let window: Int64 = 60_000_000
-    package static let perAccount = 10
-    package static let perAddress = 30
+    static let longWindow: Int64 = 3_600_000_000
     static let capacity = 4096
 
     private struct Key: Hashable {
-        var address: String
+        /// Nil counts all addresses.
+        var address: String?
         /// Nil counts all accounts of the address.
         var account: String?
+
+        var window: Int64 { address == nil ? LoginThrottle.longWindow : LoginThrottle.window }
     }
 
+    package let limits: Limits
     private var attempts: [Key: [Int64]] = [:]
+    /// Pairs of address and account that succeeded, and when.
+    private var known: [Key: Int64] = [:]
 
-    package init() {}
+    package init(_ limits: Limits = .signIn) { self.limits = limits }
 
-    /// Pairs of address and account that are remembered.
-    package var remembered: Int { attempts.count }
+    /// Keys that are remembered.
+    package var remembered: Int { attempts.count + known.count }
 
     /// Counts an attempt. Nil = go on; else seconds after which the next may come, for `Retry-After`.
     package mutating func attempt(address: String, account: String, at time: Int64) -> Int? {
-        let address = Self.network(of: address)
-        let keys = [
-            (Key(address: address, account: String(account.lowercased().prefix(64))), Self.perAccount), (Key(address: address), Self.perAddress),
-        ]
+        let pair = Self.pair(address, account)
+        var rules = [(pair, limits.perAccount)]
+        if known[pair] == nil { rules.append((Key(address: pair.address), limits.perAddress)) }
+        if let most = limits.everywhere { rules.append((Key(account: pair.account), most)) }
         var wait: Int64 = 0
-        for (key, most) in keys {
-            let recent = (attempts[key] ?? []).filter { time - $0 < Self.window }
+        for (key, most) in rules {
+            let recent = (attempts[key] ?? []).filter { time - $0 < key.window }
             attempts[key] = recent.isEmpty ? nil : recent
-            if recent.count >= most, let oldest = recent.first { wait = max(wait, oldest + Self.window - time) }
+            if recent.count >= most, let oldest = recent.first { wait = max(wait, oldest + key.window - time) }
         }
         if wait > 0 { return Int((wait + 999_999) / 1_000_000) }
         if attempts.count > Self.capacity { forget(at: time) }
-        for (key, _) in keys { attempts[key, default: []].append(time) }
+        for (key, _) in rules { attempts[key, default: []].append(time) }
         return nil
     }
 
-    /// The sign-in was right: its account starts anew.
-    package mutating func succeeded(address: String, account: String) {
-        attempts[Key(address: Self.network(of: address), account: String(account.lowercased().prefix(64)))] = nil
+    /// The attempt was right: its account starts anew, and is known at its address.
+    package mutating func succeeded(address: String, account: String, at time: Int64) {
+        let pair = Self.pair(address, account)
+        attempts[pair] = nil
+        attempts[Key(account: pair.account)] = nil
+        // It was no guess.
+        if known[pair] == nil { _ = attempts[Key(address: pair.address)]?.popLast() }
+        known[pair] = time
+        if known.count > Self.capacity { known = Self.newest(known) { $0 } }
     }
 
     private mutating func forget(at time: Int64) {
-        attempts = attempts.filter { time - ($0.value.last ?? 0) < Self.window }
-        guard attempts.count > Self.capacity else { return }
-        let kept = attempts.sorted { ($0.value.last ?? 0) > ($1.value.last ?? 0) }.prefix(Self.capacity / 2)
-        attempts = Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) })
+        attempts = attempts.filter { key, times in time - (times.last ?? 0) < key.window }
+        if attempts.count > Self.capacity { attempts = Self.newest(attempts) { $0.last ?? 0 } }
+    }
+
+    private static func newest<Value>(_ all: [Key: Value], by time: (Value) -> Int64) -> [Key: Value] {
+        let kept = all.sorted { time($0.value) > time($1.value) }.prefix(capacity / 2)
+        return Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) })
+    }
+
+    private static func pair(_ address: String, _ account: String) -> Key {
+        Key(address: network(of: address), account: String(account.lowercased().prefix(64)))
     }
 
     /// A home has a whole /64 of IPv6 addresses: it counts as one.

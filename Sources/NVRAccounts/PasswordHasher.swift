@@ -53,7 +53,7 @@ final class PasswordHasher: Sendable {
             count += 1
             return true
         }
-        guard isAdmitted else { throw NVRError(.exhausted, "too many sign-ins at once; try again in a moment") }
+        guard isAdmitted else { throw NVRError(.unavailable, "Too many sign-ins at once; try again in a moment") }
         defer { waiting.withLock { $0 -= 1 } }
         do { return try await thread.run(body) } catch let error as Argon2Error {
             throw NVRError(.internalFault, "a password hash could not be computed", underlying: error)

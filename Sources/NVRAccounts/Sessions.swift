@@ -10,6 +10,8 @@ package struct SignIn: Sendable {
     package var accessToken: String
     /// JWT for media: the cookie `media_token`.
     package var mediaToken: String
+    /// Of a device that is trusted from now on.
+    package var deviceToken: String?
 }
 
 /// Signing in and out.
@@ -20,6 +22,7 @@ package struct Sessions: Sendable {
     let store: Store
     let tokens: SessionTokens
     let hasher: PasswordHasher
+    let twoFactor: TwoFactor
     let clock: any NVRClock
 
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
@@ -27,9 +30,12 @@ package struct Sessions: Sendable {
     /// Makes ready what the first sign-in would wait for.
     package func prepare() async throws { try await hasher.prepare() }
 
-    /// Checks name and password; nil when either is wrong or the user is inactive, after the same work in each case. The caller
-    /// throttles. A password whose hash is weaker than today's is hashed anew.
-    package func signIn(username: String, password: String) async throws -> SignIn? {
+    /// Checks name, password and second factor; nil when name or password is wrong or the user is inactive, after the same work in
+    /// each case. Throws `SecondFactorRefusal` when the password alone is not enough. The caller throttles passwords before, and
+    /// codes in `beforeCode`. A password whose hash is weaker than today's is hashed anew.
+    package func signIn(
+        username: String, password: String, factor: SecondFactorProof = SecondFactorProof(), beforeCode: () throws -> Void = {}
+    ) async throws -> SignIn? {
         guard username.utf8.count <= 1024, password.utf8.count <= PasswordPolicy.maxBytes else { return nil }
         guard let credentials = try await store.users.credentials(username: username) else {
             try await hasher.verifyNothing(password)
@@ -40,7 +46,10 @@ package struct Sessions: Sendable {
             let hash = try await hasher.hash(password)
             try await store.users.upgradePasswordHash(credentials.user.id, from: credentials.passwordHash, to: hash)
         }
-        return try await open(for: credentials.user)
+        let deviceToken = try await twoFactor.demand(factor, of: credentials.user, beforeCode: beforeCode)
+        var signIn = try await open(for: credentials.user)
+        signIn.deviceToken = deviceToken
+        return signIn
     }
 
     /// Opens a session for a user whose identity is proven.

@@ -81,6 +81,18 @@ package struct User: Sendable, Hashable {
         return nil
     }
 
+    /// What is said of a name that another user has, in the words clients know.
+    package static let nameTaken = "Username already registered"
+
+    /// Why an e-mail address is refused; nil when it looks like one.
+    package static func refusal(ofEmail email: String) -> String? {
+        let parts = email.split(separator: "@", omittingEmptySubsequences: false)
+        let isFine =
+            email.utf8.count <= 320 && parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            && email.unicodeScalars.allSatisfy { !$0.properties.isWhitespace && !isControl($0) }
+        return isFine ? nil : "Email address is not valid"
+    }
+
     /// The user as the API answers it; never a hash.
     package var json: JSONValue {
         [

@@ -55,11 +55,11 @@ package struct TokenStore: Sendable {
     /// Keys a user may have.
     package static let maxPerUser = 100
 
-    /// Stores a new key; its `id` is given here. Throws `exhausted` when the user has too many.
+    /// Stores a new key; its `id` is given here. Throws `conflict` when the user has too many.
     package func insert(_ token: APIToken, hash: [UInt8]) async throws -> APIToken {
         try await rows.write("storing an API key") { db in
             let count = try db.row("SELECT count(*) AS count FROM api_tokens WHERE user_id = ?", [token.userID.rawValue]) { $0["count"] as Int }
-            guard count ?? 0 < Self.maxPerUser else { throw NVRError(.exhausted, "a user may have at most \(Self.maxPerUser) API keys") }
+            guard count ?? 0 < Self.maxPerUser else { throw NVRError(.conflict, "A user may have at most \(Self.maxPerUser) API keys") }
             try db.run(
                 "INSERT INTO api_tokens (user_id, name, hash, created_us, expires_us, is_active) VALUES (?, ?, ?, ?, ?, ?)",
                 [

@@ -11,7 +11,9 @@ struct SealedColumn: Sendable {
     var context: @Sendable (Int64) -> String
 
     /// Every such column: a change of the key goes through them. Cameras and settings are sealed value by value instead.
-    static let all: [SealedColumn] = []
+    static let all = [
+        SealedColumn(table: "second_factors", key: "user_id", column: "secret") { SecondFactorStore.context($0) }
+    ]
 }
 
 /// The key of the database: chosen before anything is read, changed in one transaction.

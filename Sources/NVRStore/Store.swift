@@ -17,6 +17,8 @@ package struct Store: Sendable {
     package let users: UserStore
     package let sessions: SessionStore
     package let tokens: TokenStore
+    package let secondFactors: SecondFactorStore
+    package let avatars: AvatarStore
     package let settings: SettingsStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
@@ -40,6 +42,8 @@ package struct Store: Sendable {
         users = UserStore(rows: rows)
         sessions = SessionStore(rows: rows)
         tokens = TokenStore(rows: rows)
+        secondFactors = SecondFactorStore(rows: rows)
+        avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
     }
 

@@ -51,7 +51,7 @@ package struct UserStore: Sendable {
         try await rows.write("storing a user") { db in
             if onlyWhenEmpty, try Self.count(db) > 0 { throw NVRError(.forbidden, "Setup already completed. Users exist.") }
             if try db.row("SELECT 1 FROM users WHERE username = ?", [user.username], { _ in true }) != nil {
-                throw NVRError(.conflict, "Username already registered")
+                throw NVRError(.conflict, User.nameTaken)
             }
             try db.run(
                 """
@@ -81,7 +81,7 @@ package struct UserStore: Sendable {
             user.id = id
             user.createdAt = old.createdAt
             if try db.row("SELECT 1 FROM users WHERE username = ? AND id <> ?", [user.username, id.rawValue], { _ in true }) != nil {
-                throw NVRError(.conflict, "Username already registered")
+                throw NVRError(.conflict, User.nameTaken)
             }
             try db.run(
                 """

@@ -24,18 +24,20 @@ package struct APIResponder: HTTPResponder {
     let settings: WebSettings
     let origins: OriginPolicy
     let shutdown: ShutdownSwitch
+    private let trustedProxies: TrustedProxies
 
     init(table: RouteTable, authentication: Authentication, settings: WebSettings, shutdown: ShutdownSwitch) {
         self.table = table
         self.authentication = authentication
         self.settings = settings
         self.shutdown = shutdown
+        trustedProxies = TrustedProxies(settings.trustedProxies)
         origins = OriginPolicy(allowedOrigins: settings.allowedOrigins)
     }
 
     /// Throws only what ends the connection: a body that broke off.
     package func respond(to request: Request, context: AppContext) async throws -> Response {
-        let client = ClientAddress(peer: context.peer, head: request.head, trustedProxies: settings.trustedProxies)
+        let client = ClientAddress(peer: context.peer, head: request.head, trustedProxies: trustedProxies)
         var upload = Upload(request)
         var response: Response
         do {

@@ -1,4 +1,5 @@
 import NIOPosix
+import NVRMedia
 import NVRModel
 import NVRRecording
 
@@ -9,12 +10,18 @@ enum APIRouter {
     ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
         let responder = MediaResponder(threads: threads)
+        let gates = AttemptGates()
         return documented(
             web.settings.version,
             AuthRoutes(
-                accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, throttle: .init(),
+                accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, gates: gates,
                 clock: web.clock
             ).routes
+                + TwoFactorRoutes(accounts: web.accounts, codes: gates.codes, passwords: gates.passwords, clock: web.clock).routes
+                + UserRoutes(
+                    store: web.store, accounts: web.accounts, throttle: gates.passwords, pictures: UploadedPictures(), clock: web.clock
+                ).routes
+                + TokenRoutes(accounts: web.accounts).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
                 + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes

@@ -11,20 +11,31 @@ package struct ClientAddress: Sendable, Equatable {
     package let isSecure: Bool
 
     /// `peer`: the address of the other end of the connection. Forwarding headers count only when it is a trusted proxy.
-    package init(peer: String?, head: HTTPRequest, trustedProxies: Set<String>) {
+    package init(peer: String?, head: HTTPRequest, trustedProxies: TrustedProxies) {
         let peer = peer ?? "unknown"
         let fields = head.headerFields
         let isForwarded = Self.forwardingNames.contains { fields.contains($0) }
-        if trustedProxies.contains(peer) {
-            // The nearest hop is last: the first from the right that is no proxy of ours is the client.
+        if let proxy = IPAddress(peer), trustedProxies.contains(proxy) {
             let hops = fields[values: .xForwardedFor].flatMap { $0.split(separator: ",") }.map { Self.trimmed($0) }
-            address = hops.last { !trustedProxies.contains($0) } ?? peer
+            address = Self.client(behind: hops, trustedProxies) ?? peer
             isSecure = fields[.xForwardedProto].map { Self.trimmed($0[...]).lowercased() == "https" } ?? (head.scheme == "https")
         } else {
             address = peer
             isSecure = head.scheme == "https"
         }
         isLocal = Self.isLoopback(peer) && !isForwarded && Self.namesThisMachine(head.authority)
+    }
+
+    /// The nearest hop is last: the first from the right that is no proxy of ours is the client; what stands left of it, it may have
+    /// written itself. When all are ours, the farthest is. What is no address ends the walk at the hop that vouches for it.
+    private static func client(behind hops: [String], _ trustedProxies: TrustedProxies) -> String? {
+        var found: String?
+        for hop in hops.reversed() {
+            guard let address = IPAddress(hop) else { break }
+            found = address.text
+            if !trustedProxies.contains(address) { break }
+        }
+        return found
     }
 
     package static func isLoopback(_ address: String) -> Bool {

@@ -30,7 +30,7 @@ package struct WebSettings: Sendable {
     package var cookieSecure = false
     /// Origins besides our own whose pages may use the API.
     package var allowedOrigins: Set<String> = []
-    /// Addresses of proxies whose forwarding headers are believed.
+    /// Addresses and networks (`10.0.0.0/8`) of proxies whose forwarding headers are believed.
     package var trustedProxies: Set<String> = []
     /// What requests to the webhook must carry; nil closes it.
     package var webhookSecret: Secret?

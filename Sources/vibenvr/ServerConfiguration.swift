@@ -3,6 +3,7 @@ import ArgumentParser
     import Glibc
 #endif
 import NVRBase
+import NVRWeb
 
 /// Reads an environment variable; empty counts as unset.
 func environment(_ name: String) -> String? {
@@ -61,7 +62,9 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Comma-separated origins of other pages that may use the API. Env ALLOWED_ORIGINS.")
     var allowedOrigins: String?
 
-    @Option(name: .long, help: "Comma-separated addresses of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES.")
+    @Option(
+        name: .long, help: "Comma-separated addresses or networks (10.0.0.0/8) of proxies whose forwarding headers are believed. Env TRUSTED_PROXIES."
+    )
     var trustedProxies: String?
 
     @Option(
@@ -103,6 +106,9 @@ struct ServerOptions: ParsableArguments {
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
         configuration.webhookSecret = (webhookSecret ?? environment("WEBHOOK_SECRET")).flatMap { $0.isEmpty ? nil : Secret($0) }
+        if let refusal = configuration.trustedProxies.sorted().lazy.compactMap(TrustedProxies.refusal).first {
+            throw ValidationError("trusted proxies: \(refusal)")
+        }
         configuration.metrics = try metrics || environmentFlag("VIBENVR_METRICS")
         configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")

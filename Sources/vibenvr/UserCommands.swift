@@ -11,7 +11,7 @@ import NVRStore
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "Make users and reset passwords from the shell of this machine.",
-        subcommands: [Create.self, ResetPassword.self, List.self])
+        subcommands: [Create.self, ResetPassword.self, ResetTwoFactor.self, List.self])
 
     /// The password is read from standard input, so that it is in no history or process list.
     static func readPassword(_ prompt: String) throws -> String {
@@ -82,6 +82,24 @@ struct UserCommand: AsyncParsableCommand {
                 _ = try await accounts.setPassword(of: credentials.user.id, to: password)
             }
             say("the password of \(username) is changed; restart a running server so that old sessions end at once")
+        }
+    }
+
+    struct ResetTwoFactor: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "reset-2fa", abstract: "Let a user who lost the second factor and its recovery codes sign in with the password alone.")
+        @OptionGroup var data: DataOptions
+        @Argument(help: "The user's name.") var username: String
+
+        mutating func run() async throws {
+            let username = username
+            let hadOne = try await withAccounts(data) { accounts, store in
+                guard let credentials = try await store.users.credentials(username: username) else {
+                    throw NVRError(.notFound, "there is no user \(username); `vibenvr user list` shows them")
+                }
+                return try await accounts.twoFactor.disable(credentials.user.id)
+            }
+            say(hadOne ? "\(username) signs in with the password alone" : "\(username) has no second factor")
         }
     }
 

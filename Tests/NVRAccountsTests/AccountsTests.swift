@@ -306,7 +306,7 @@ struct SecretTests {
         #expect(throttle.attempt(address: "2.2.2.2", account: "admin", at: 10_000_000) == nil)
         #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_000) == nil)
         #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_001) == 1)
-        throttle.succeeded(address: "1.1.1.1", account: "ADMIN")
+        throttle.succeeded(address: "1.1.1.1", account: "ADMIN", at: 60_000_001)
         #expect(throttle.attempt(address: "1.1.1.1", account: "admin", at: 60_000_002) == nil)
         for account in 0..<30 { _ = throttle.attempt(address: "3.3.3.3", account: "\(account)", at: 0) }
         #expect(throttle.attempt(address: "3.3.3.3", account: "new", at: 1) == 60)
@@ -315,6 +315,50 @@ struct SecretTests {
         #expect(throttle.attempt(address: "2001:db8:1:3::1", account: "admin", at: 0) == nil)
         for host in 0..<20_000 { _ = throttle.attempt(address: "h\(host)", account: "a", at: 100_000_000) }
         #expect(throttle.remembered < 10_000)
+    }
+
+    @Test("Who signed in from an address before is not kept out by others who guess there, nor lets them guess more")
+    func neighbours() {
+        var throttle = LoginThrottle()
+        #expect(throttle.attempt(address: "1.1.1.1", account: "kept", at: 0) == nil)
+        throttle.succeeded(address: "1.1.1.1", account: "kept", at: 0)
+        for guess in 0..<30 { #expect(throttle.attempt(address: "1.1.1.1", account: "\(guess)", at: 1) == nil) }
+        #expect(throttle.attempt(address: "1.1.1.1", account: "guess", at: 2) != nil)
+        for _ in 0..<10 { #expect(throttle.attempt(address: "1.1.1.1", account: "kept", at: 3) == nil) }
+        #expect(throttle.attempt(address: "1.1.1.1", account: "kept", at: 4) != nil)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "guess", at: 60_000_000) != nil)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "guess", at: 60_000_001) == nil)
+    }
+
+    @Test("Codes are tried five times a minute from one place, and thirty times an hour from all")
+    func codeThrottle() {
+        var throttle = LoginThrottle(.secondFactor)
+        for _ in 0..<5 { #expect(throttle.attempt(address: "1.1.1.1", account: "a", at: 0) == nil) }
+        #expect(throttle.attempt(address: "1.1.1.1", account: "a", at: 0) == 60)
+        for host in 0..<25 { #expect(throttle.attempt(address: "10.0.0.\(host)", account: "a", at: 0) == nil) }
+        #expect(throttle.attempt(address: "10.0.1.1", account: "a", at: 0) == 3600)
+        #expect(throttle.attempt(address: "10.0.1.1", account: "b", at: 0) == nil)
+        throttle.succeeded(address: "10.0.0.1", account: "a", at: 1)
+        #expect(throttle.attempt(address: "10.0.1.1", account: "a", at: 1) == nil)
+    }
+
+    @Test("A flood of sign-ins is refused at once instead of queueing")
+    func flood() async throws {
+        let bench = try await Bench(parameters: PasswordHash.Parameters(memory: 8192, passes: 1))
+        _ = try await bench.signedIn()
+        let outcomes = await withTaskGroup(of: NVRError.Kind?.self, returning: [NVRError.Kind?].self) { group in
+            for _ in 0..<200 {
+                group.addTask {
+                    do {
+                        _ = try await bench.accounts.sessions.signIn(username: "admin", password: "wrong")
+                        return nil
+                    } catch { return (error as? NVRError)?.kind }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(outcomes) == [nil, .unavailable])
+        #expect(try await bench.accounts.sessions.signIn(username: "admin", password: goodPassword) != nil)
     }
 }
 

@@ -66,8 +66,20 @@ final class TemporaryFolder {
         }
     }
 
+    /// The bytes of all files of the database, one after another.
+    func contents() -> String {
+        var all: [UInt8] = []
+        for name in ["nvr.db", "nvr.db-wal"] {
+            guard let file = fopen(path + "/" + name, "r") else { continue }
+            defer { fclose(file) }
+            var chunk = [UInt8](repeating: 0, count: 65_536)
+            while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { all += chunk[..<count] }
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
+
     deinit {
-        for name in ["nvr.db", "nvr.db-wal", "nvr.db-shm"] { unlink(path + "/" + name) }
+        for name in ["nvr.db", "nvr.db-wal", "nvr.db-shm", "secret-box.key"] { unlink(path + "/" + name) }
         rmdir(path)
     }
 }

@@ -177,7 +177,7 @@ extension QueryItems {
     {
         ClientAddress(
             peer: peer, head: HTTPRequest(method: .get, scheme: "http", authority: host, path: "/", headerFields: fields),
-            trustedProxies: proxies)
+            trustedProxies: TrustedProxies(proxies))
     }
 
     @Test("Local is only who is on this machine, without a proxy, under a name of this machine")
@@ -199,6 +199,39 @@ extension QueryItems {
         #expect(!client("10.0.0.1", fields).isSecure)
         let trusted = client("10.0.0.1", fields, proxies: ["10.0.0.1", "10.0.0.2"])
         #expect(trusted.address == "192.0.2.9" && trusted.isSecure)
+    }
+
+    @Test(
+        "The client is the first hop from the right that is no proxy of ours",
+        arguments: [
+            (["6.6.6.6, 192.0.2.9"], "192.0.2.9"), (["192.0.2.9:4711"], "192.0.2.9"), (["[2001:DB8::1]:443, 10.9.9.9"], "2001:db8::1"),
+            (["6.6.6.6", "192.0.2.9, 10.0.0.7"], "192.0.2.9"), (["::ffff:192.0.2.9"], "192.0.2.9"), (["10.0.0.5, 10.0.0.6"], "10.0.0.5"),
+            (["6.6.6.6, unknown"], "10.0.0.1"), (["6.6.6.6, , 10.0.0.6"], "10.0.0.6"), ([""], "10.0.0.1"), ([], "10.0.0.1"),
+            (["fd00:1::5, 192.0.2.9, fd00:ffff::1"], "192.0.2.9"),
+        ])
+    func hops(lines: [String], client: String) {
+        var fields = HTTPFields()
+        fields[values: .xForwardedFor] = lines
+        #expect(self.client("10.0.0.1", fields, proxies: ["10.0.0.0/8", "fd00::/16"]).address == client)
+        #expect(
+            self.client("::ffff:10.0.0.1", fields, proxies: ["10.0.0.0/8", "fd00::/16"]).address
+                == (client == "10.0.0.1" ? "::ffff:10.0.0.1" : client))
+        #expect(self.client("192.0.2.250", fields, proxies: ["10.0.0.0/8"]).address == "192.0.2.250")
+    }
+
+    @Test("Proxies are addresses and networks; anything else is told at the start")
+    func proxies() {
+        for good in ["10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/8", "::ffff:10.0.0.0/104"] {
+            #expect(TrustedProxies.refusal(of: good) == nil)
+        }
+        for bad in ["", "proxy.example", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "1.2.3.4/5/6", "/8", "*", "::ffff:10.0.0.0/8"] {
+            #expect(TrustedProxies.refusal(of: bad)?.contains("'\(bad)'") == true)
+        }
+        let fields: HTTPFields = [.xForwardedFor: "192.0.2.9"]
+        #expect(client("10.200.0.1", fields, proxies: ["::ffff:10.0.0.0/104"]).address == "192.0.2.9")
+        #expect(client("11.0.0.1", fields, proxies: ["10.0.0.0/8"]).address == "11.0.0.1")
+        #expect(client("10.0.0.2", fields, proxies: ["10.0.0.0/31"]).address == "10.0.0.2")
+        #expect(client("10.0.0.1", fields, proxies: ["10.0.0.0/31"]).address == "192.0.2.9")
     }
 }
 

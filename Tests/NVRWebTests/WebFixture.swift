@@ -131,7 +131,7 @@ final class WebFixture: Sendable {
 
     /// Sends a request; `body` text is JSON unless `form` says otherwise.
     func send(
-        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, form: Bool = false,
+        _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, bytes: [UInt8]? = nil, form: Bool = false,
         peer: String = "192.0.2.7", host: String = "nvr.test:8080"
     ) async throws -> Answer {
         var headers = headers
@@ -139,8 +139,9 @@ final class WebFixture: Sendable {
             headers[.contentLength] = String(body.utf8.count)
             if !headers.contains(.contentType) { headers[.contentType] = form ? "application/x-www-form-urlencoded" : "application/json" }
         }
+        if let bytes { headers[.contentLength] = String(bytes.count) }
         let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
-        let request = Request(head: head, body: .init(buffer: ByteBuffer(string: body ?? "")))
+        let request = Request(head: head, body: .init(buffer: bytes.map { ByteBuffer(bytes: $0) } ?? ByteBuffer(string: body ?? "")))
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let response = try await server.responder.respond(to: request, context: AppContext(peer: peer, logger: logger))

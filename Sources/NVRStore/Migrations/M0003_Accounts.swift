@@ -58,7 +58,6 @@ enum M0003_Accounts {
     private static let avatars = """
         CREATE TABLE avatars (
             user_id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
-            name TEXT NOT NULL UNIQUE,
             jpeg BLOB NOT NULL
         ) STRICT;
         """

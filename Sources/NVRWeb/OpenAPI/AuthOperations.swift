@@ -1,3 +1,4 @@
+import NVRAccounts
 import NVRModel
 
 /// Signing in and out, first set-up, and who I am.
@@ -10,7 +11,6 @@ extension OpenAPIDocument {
             .header("X-Setup-Code", .text, "The code, where it is not in the body.")
             .body(.named("SetUp"))
             .answers(.named("User"), "The administrator.")
-            .refuses(400, "The e-mail address is not valid.")
             .refuses(403, "There are users already, or the code is missing or wrong.")
             .refuses(429, "Too many attempts."),
         Operation("POST /auth/login", "logIn", .sessions, "Sign in")
@@ -19,7 +19,8 @@ extension OpenAPIDocument {
             .answers(
                 .named("Token"), "Signed in.", headers: [Operation.Header(name: "Set-Cookie", schema: .text, text: "Both cookies.", isRequired: true)]
             )
-            .refuses(401, "Name or password is wrong.")
+            .refuses(401, "Name or password is wrong, or `2FA_REQUIRED`, `Invalid 2FA Code`, `Invalid Recovery Code`.")
+            .refuses(503, "Too many sign-ins at once.")
             .refuses(429, "Too many attempts."),
         Operation("POST /auth/logout", "logOut", .sessions, "End the session and clear the cookies")
             .answers(.object(["status": .text]), "Also when nobody was signed in."),
@@ -43,7 +44,18 @@ extension OpenAPIDocument {
                 ["username": userName, "password": password],
                 optional: ["email": Schema.text(0...320).orNull, "code": Schema.text.described("From the log of the server.")])
         ),
-        ("LogIn", .object(["username": .text(1...1024), "password": .text(1...PasswordPolicy.maxBytes)])),
+        (
+            "LogIn",
+            .object(
+                ["username": .text(1...1024), "password": .text(1...PasswordPolicy.maxBytes)],
+                optional: [
+                    "totp_code": Schema.text.described("The code that the authenticator app shows; good once."),
+                    "recovery_code": Schema.text.described("Where there is no code; good once."),
+                    "trust_device": Schema.boolean.described(
+                        "Asks for a `device_token`, with which no code is needed for \(TwoFactor.trustDays) days."),
+                    "device_name": .text(0...100), "device_token": .text,
+                ])
+        ),
         ("Token", .object(["access_token": .text, "token_type": .choice(["bearer"]), "device_token": Schema.text.orNull])),
         (
             "User",
@@ -51,8 +63,8 @@ extension OpenAPIDocument {
                 "username": .text, "email": Schema.text.orNull, "role": role, "is_2fa_enabled": .boolean,
                 "restrict_camera_access": Schema.boolean.described("Sees only the cameras that were given to him."), "language": .text,
                 "auth_source": .choice(["local"]), "oauth_subject_id": .null, "oauth_enabled": .boolean, "id": .id, "is_active": .boolean,
-                "avatar_path": Schema.text.orNull, "created_at": .dateTime, "camera_accesses": .array(of: .anything),
-                "group_accesses": .array(of: .anything),
+                "avatar_path": Schema.text.orNull, "created_at": .dateTime, "camera_accesses": .array(of: .named("Grant")),
+                "group_accesses": .array(of: .named("Grant")),
             ])
         ),
     ]

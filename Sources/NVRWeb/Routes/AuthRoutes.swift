@@ -4,7 +4,6 @@ import Logging
 import NVRAccounts
 import NVRBase
 import NVRModel
-import Synchronization
 
 /// First set-up, signing in and out, and who I am.
 struct AuthRoutes: Sendable {
@@ -12,22 +11,8 @@ struct AuthRoutes: Sendable {
     let authentication: Authentication
     let settings: WebSettings
     let setupCode: SetupCode
-    let throttle: Throttle
+    let gates: AttemptGates
     let clock: any NVRClock
-
-    /// The sign-in throttle behind a lock.
-    final class Throttle: Sendable {
-        private let state = Mutex(LoginThrottle())
-
-        /// Throws the 429 when there were too many attempts.
-        func attempt(address: String, account: String, at time: Int64) throws {
-            guard let wait = state.withLock({ $0.attempt(address: address, account: account, at: time) }) else { return }
-            throw HTTPFailure(
-                .tooManyRequests, "Rate limit exceeded: \(LoginThrottle.perAccount) per 1 minute", fields: [.retryAfter: String(wait)])
-        }
-
-        func succeeded(address: String, account: String) { state.withLock { $0.succeeded(address: address, account: account) } }
-    }
 
     var routes: [Route] {
         [
@@ -53,37 +38,17 @@ struct AuthRoutes: Sendable {
     private func setUp(_ call: Call) async throws -> Response {
         guard try await accounts.isSetupRequired() else { throw HTTPFailure(.forbidden, "Setup already completed. Users exist.") }
         let body = try call.object()
-        var fields = FieldReader()
-        func text(_ name: String) -> String? {
-            let place: [FieldProblem.Step] = [.key("body"), .key(name)]
-            guard let sent = body[name] else {
-                fields.note(.missing(place, body: .object(body)))
-                return nil
-            }
-            return fields.value(FieldCheck.text(sent, length: 0...4096, isPlain: false, loc: place))
-        }
-        let username = text("username")
-        let password = text("password")
-        var email: String?
-        if let sent = body["email"], sent != .null {
-            email = fields.value(FieldCheck.text(sent, length: 0...320, loc: [.key("body"), .key("email")]))
-        }
-        if email?.isEmpty == true { email = nil }
-        if let username, let refusal = User.refusal(ofName: username) {
-            fields.note(.value([.key("body"), .key("username")], refusal, input: .string(username)))
-        } else if let username, let password, let refusal = PasswordPolicy.refusal(of: password, username: username) {
-            fields.note(.value([.key("body"), .key("password")], refusal, input: .string(password)))
-        }
-        try fields.finish()
+        let patch = try UserPatch(body: .object(body), creating: true)
         try demandCode(call, body)
-        guard let username, let password else { throw HTTPFailure(.unprocessableContent, "Field required") }
-        return Response(json: try await accounts.setUp(username: username, password: password, email: email).json)
+        let user = try await accounts.setUp(
+            username: patch.username ?? "", password: patch.password?.text ?? "", email: patch.email ?? nil)
+        return Response(json: user.json)
     }
 
     /// Whoever sits at the machine may go on; anybody else has to have read the log of the server.
     private func demandCode(_ call: Call, _ body: JSONObject) throws {
         if call.client.isLocal { return }
-        try throttle.attempt(address: call.client.address, account: "", at: clock.monotonic())
+        try gates.setUp.attempt(call, account: "", at: clock.monotonic())
         guard setupCode.matches(body["code"]?.string ?? call.head.headerFields[.xSetupCode]) else {
             throw HTTPFailure(.forbidden, "Set-up from another machine needs the code that is printed in the log of the server")
         }
@@ -102,20 +67,48 @@ struct AuthRoutes: Sendable {
         }
         let username = text("username")
         let password = text("password")
-        try fields.finish()
-        try throttle.attempt(address: call.client.address, account: username, at: clock.monotonic())
-        guard let signIn = try await accounts.sessions.signIn(username: username, password: password) else {
-            call.context.logger.notice("sign-in refused", metadata: ["address": "\(call.client.address)"])
-            throw HTTPFailure(.unauthorized, "Incorrect username or password")
+        var factor = SecondFactorProof()
+        factor.code = form["totp_code"]
+        factor.recoveryCode = form["recovery_code"]
+        factor.deviceToken = form["device_token"]
+        factor.deviceName = form["device_name"]
+        if let sent = form["trust_device"], !sent.isEmpty {
+            factor.isDeviceTrusted = fields.value(FieldCheck.boolean(.string(sent), loc: [.key("body"), .key("trust_device")])) ?? false
         }
-        throttle.succeeded(address: call.client.address, account: username)
-        var response = Response(json: ["access_token": .string(signIn.accessToken), "token_type": "bearer", "device_token": nil])
+        try fields.finish()
+        try gates.passwords.attempt(call, account: username, at: clock.monotonic())
+        let signIn = try await signIn(call, username, password, factor)
+        gates.passwords.succeeded(call, account: username, at: clock.monotonic())
+        gates.codes.succeeded(call, account: username, at: clock.monotonic())
+        var response = Response(json: [
+            "access_token": .string(signIn.accessToken), "token_type": "bearer", "device_token": JSONValue(signIn.deviceToken),
+        ])
         let isSecure = isSecure(call.client)
         response.headers[values: .setCookie] = [
             SessionCookie.set(Authentication.mediaCookie, signIn.mediaToken, isSecure: isSecure),
             SessionCookie.set(Authentication.authCookie, signIn.accessToken, isSecure: isSecure),
         ]
         return response
+    }
+
+    private func signIn(_ call: Call, _ username: String, _ password: String, _ factor: SecondFactorProof) async throws -> SignIn {
+        let detail: String
+        do {
+            let signIn = try await accounts.sessions.signIn(username: username, password: password, factor: factor) {
+                try gates.codes.attempt(call, account: username, at: clock.monotonic())
+            }
+            if let signIn { return signIn }
+            detail = "Incorrect username or password"
+        } catch let refusal as SecondFactorRefusal {
+            switch refusal {
+            // The answer to a right password that clients go on from.
+            case .needed: throw HTTPFailure(.unauthorized, "2FA_REQUIRED")
+            case .badCode: detail = "Invalid 2FA Code"
+            case .badRecoveryCode: detail = "Invalid Recovery Code"
+            }
+        }
+        call.context.logger.notice("sign-in refused", metadata: ["address": "\(call.client.address)"])
+        throw HTTPFailure(.unauthorized, detail)
     }
 
     private func logOut(_ call: Call) async throws -> Response {
