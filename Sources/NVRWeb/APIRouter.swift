@@ -17,6 +17,7 @@ enum APIRouter {
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
+                + BackupRoutes(backups: web.backups).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
