@@ -75,6 +75,7 @@ let package = Package(
         room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", .logging, .lifecycle]),
         room("NVRDetection", ["NVRMedia", "NVRModel", "NVRBase", .logging]),
         room("NVRAccounts", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging]),
+        room("NVRBackup", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging, .lifecycle]),
 
         // Layer 3.
         room("NVRCameras", ["NVRMedia", "NVRRecording", "NVRDetection", "NVRStore", "NVRModel", "NVRBase", .logging, .lifecycle]),
@@ -83,7 +84,7 @@ let package = Package(
         room(
             "NVRWeb",
             [
-                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Zlib",
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
                 .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
             ],
             resources: [.embedInCode("UI")]
@@ -93,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "vibenvr",
             dependencies: [
-                "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
+                "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase",
                 .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -111,11 +112,12 @@ let package = Package(
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
+        tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
         tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .logging]),
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
+                "NVRWeb", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
                 .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),

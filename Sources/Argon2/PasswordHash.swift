@@ -72,6 +72,26 @@ package enum PasswordHash {
         return Parameters(memory: numbers[0], passes: numbers[1], lanes: numbers[2])
     }
 
+    /// Whether `verify` can work with a stored text: an Argon2id hash in exactly the form that libargon2 writes, of a cost that is bounded.
+    package static func isVerifiable(_ encoded: String, atMost limit: Parameters) -> Bool {
+        guard let cost = parameters(of: encoded), cost.memory <= min(limit.memory, largestMemory), cost.passes <= limit.passes,
+            cost.lanes <= limit.lanes, cost.memory >= 8 * cost.lanes
+        else { return false }
+        let parts = encoded.split(separator: "$", omittingEmptySubsequences: false)
+        return isBase64(parts[4], of: 8...64) && isBase64(parts[5], of: 12...64)
+    }
+
+    /// Base 64 without padding, whose last digit carries no bits of nothing.
+    private static func isBase64(_ text: Substring, of bytes: ClosedRange<Int>) -> Bool {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let digits = text.utf8.map { alphabet.firstIndex(of: $0) }
+        guard digits.allSatisfy({ $0 != nil }), digits.count % 4 != 1, bytes.contains(digits.count * 6 / 8), let last = digits.last ?? nil else {
+            return false
+        }
+        let unused = digits.count * 6 % 8
+        return last & ((1 << unused) - 1) == 0
+    }
+
     /// Whether a hash was made with less than the parameters and should be made anew at the next sign-in.
     package static func isWeaker(_ encoded: String, than wanted: Parameters) -> Bool {
         guard let parameters = parameters(of: encoded) else { return true }

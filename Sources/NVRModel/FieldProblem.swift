@@ -106,7 +106,7 @@ extension JSONValue {
     /// Whether a field of this name holds something that must not be shown.
     package static func namesSecret(_ name: String) -> Bool {
         let name = name.lowercased()
-        return ["password", "passwd", "token", "secret", "api_key", "apikey", "webhook_url", "totp", "recovery_code", "proxy_url"]
+        return ["password", "passwd", "passphrase", "token", "secret", "api_key", "apikey", "webhook_url", "totp", "recovery_code", "proxy_url"]
             .contains { name.contains($0) } || name == "code"
     }
 }

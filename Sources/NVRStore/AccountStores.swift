@@ -118,7 +118,7 @@ package struct TokenStore: Sendable {
         }
     }
 
-    private static func token(_ row: Row) throws -> APIToken {
+    static func token(_ row: Row) throws -> APIToken {
         APIToken(
             id: ID(row["id"]), userID: ID(row["user_id"]), name: row["name"], createdAt: WallTime(microseconds: row["created_us"]),
             expiresAt: (row["expires_us"] as Int64?).map(WallTime.init(microseconds:)),

@@ -82,7 +82,7 @@ package struct GroupStore: Sendable {
         return ID(db.lastInsertedRowID)
     }
 
-    private static func write(_ db: Database, _ id: ID<CameraGroup>, _ cameras: Set<ID<Camera>>) throws {
+    static func write(_ db: Database, _ id: ID<CameraGroup>, _ cameras: Set<ID<Camera>>) throws {
         for camera in cameras.sorted() {
             if try db.row("SELECT 1 FROM cameras WHERE id = ?", [camera.rawValue], { _ in true }) == nil {
                 throw NVRError(.notFound, "Camera \(camera) not found")

@@ -153,3 +153,4 @@ package struct SecondFactorStore: Sendable {
         }
     }
 }
+enum SecondFactorStore {

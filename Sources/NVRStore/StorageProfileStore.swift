@@ -19,12 +19,8 @@ package struct StorageProfileStore: Sendable {
     /// profile has, holds or lies in: what is counted and deleted below one must not be another's.
     package func insert(_ profile: StorageProfile) async throws -> StorageProfile {
         let stored = try await rows.write("storing a storage profile") { db in
-            try Self.demandRoom(db, for: profile)
-            try db.run(
-                "INSERT INTO storage_profiles (name, path, description, max_size_gb, created_us) VALUES (?, ?, ?, ?, ?)",
-                [profile.name, profile.path, profile.description, profile.maxSize, profile.createdAt.microseconds])
             var stored = profile
-            stored.id = ID(db.lastInsertedRowID)
+            try Self.insert(db, &stored)
             return stored
         }
         rows.changes.send(.storageProfile(stored.id))
@@ -78,6 +74,15 @@ package struct StorageProfileStore: Sendable {
         }
     }
 
+    /// In the transaction of the caller.
+    static func insert(_ db: Database, _ profile: inout StorageProfile) throws {
+        try demandRoom(db, for: profile)
+        try db.run(
+            "INSERT INTO storage_profiles (name, path, description, max_size_gb, created_us) VALUES (?, ?, ?, ?, ?)",
+            [profile.name, profile.path, profile.description, profile.maxSize, profile.createdAt.microseconds])
+        profile.id = ID(db.lastInsertedRowID)
+    }
+
     private static func demandRoom(_ db: Database, for profile: StorageProfile) throws {
         for other in try fetchAll(db) where other.id != profile.id {
             let isTaken =
@@ -89,11 +94,11 @@ package struct StorageProfileStore: Sendable {
         }
     }
 
-    private static func fetchAll(_ db: Database) throws -> [StorageProfile] {
+    static func fetchAll(_ db: Database) throws -> [StorageProfile] {
         try db.rows("SELECT * FROM storage_profiles ORDER BY id", [], profile)
     }
 
-    private static func fetch(_ db: Database, _ id: ID<StorageProfile>) throws -> StorageProfile? {
+    static func fetch(_ db: Database, _ id: ID<StorageProfile>) throws -> StorageProfile? {
         try db.row("SELECT * FROM storage_profiles WHERE id = ?", [id.rawValue], profile)
     }
 

@@ -53,20 +53,26 @@ package struct UserStore: Sendable {
             if try db.row("SELECT 1 FROM users WHERE username = ?", [user.username], { _ in true }) != nil {
                 throw NVRError(.conflict, User.nameTaken)
             }
-            try db.run(
-                """
-                INSERT INTO users (username, password_hash, email, role, is_active, restrict_camera_access, language, avatar_path,
-                    created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    user.username, passwordHash, user.email, user.role.rawValue, user.isActive, user.restrictCameraAccess, user.language,
-                    user.avatarPath, user.createdAt.microseconds,
-                ])
-            var stored = user
-            stored.id = ID(db.lastInsertedRowID)
-            try Self.writeGrants(db, stored)
-            return try Self.fetch(db, stored.id) ?? stored
+            let id = try Self.insert(db, user, passwordHash: passwordHash)
+            return try Self.fetch(db, id) ?? user
         }
+    }
+
+    /// In the transaction of the caller.
+    static func insert(_ db: Database, _ user: User, passwordHash: String) throws -> ID<User> {
+        try db.run(
+            """
+            INSERT INTO users (username, password_hash, email, role, is_active, restrict_camera_access, language, avatar_path,
+                created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                user.username, passwordHash, user.email, user.role.rawValue, user.isActive, user.restrictCameraAccess, user.language,
+                user.avatarPath, user.createdAt.microseconds,
+            ])
+        var stored = user
+        stored.id = ID(db.lastInsertedRowID)
+        try writeGrants(db, stored)
+        return stored.id
     }
 
     /// Changes a user and the grants in one transaction; a new role, like deactivation and a new password, ends all sessions. Throws
@@ -83,21 +89,26 @@ package struct UserStore: Sendable {
             if try db.row("SELECT 1 FROM users WHERE username = ? AND id <> ?", [user.username, id.rawValue], { _ in true }) != nil {
                 throw NVRError(.conflict, User.nameTaken)
             }
-            try db.run(
-                """
-                UPDATE users SET username = ?, email = ?, role = ?, is_active = ?, restrict_camera_access = ?, language = ?,
-                    avatar_path = ? WHERE id = ?
-                """,
-                [
-                    user.username, user.email, user.role.rawValue, user.isActive, user.restrictCameraAccess, user.language,
-                    user.avatarPath, id.rawValue,
-                ])
-            if old.cameraGrants != user.cameraGrants || old.groupGrants != user.groupGrants { try Self.writeGrants(db, user) }
+            try Self.write(db, old: old, new: user)
             if let passwordHash { try Self.setPasswordHash(db, id, passwordHash) }
-            if old.role != user.role || (old.isActive && !user.isActive) { try Self.endSessions(db, id) }
             try Self.demandAdministrator(db)
             return try Self.fetch(db, id) ?? user
         }
+    }
+
+    /// In the transaction of the caller, who sees to it that an administrator is left.
+    static func write(_ db: Database, old: User, new user: User) throws {
+        try db.run(
+            """
+            UPDATE users SET username = ?, email = ?, role = ?, is_active = ?, restrict_camera_access = ?, language = ?,
+                avatar_path = ? WHERE id = ?
+            """,
+            [
+                user.username, user.email, user.role.rawValue, user.isActive, user.restrictCameraAccess, user.language,
+                user.avatarPath, old.id.rawValue,
+            ])
+        if old.cameraGrants != user.cameraGrants || old.groupGrants != user.groupGrants { try writeGrants(db, user) }
+        if old.role != user.role || (old.isActive && !user.isActive) { try endSessions(db, old.id) }
     }
 
     /// Sets a password; sessions end and devices are trusted no longer, in the same transaction. Throws `notFound`.
@@ -133,7 +144,7 @@ package struct UserStore: Sendable {
         try db.run("DELETE FROM sessions WHERE user_id = ?", [id.rawValue])
     }
 
-    private static func demandAdministrator(_ db: Database) throws {
+    static func demandAdministrator(_ db: Database) throws {
         if try db.row("SELECT 1 FROM users WHERE role = 'admin' AND is_active LIMIT 1", [], { _ in true }) == nil {
             throw NVRError(.conflict, "The last administrator cannot be removed, demoted or deactivated")
         }

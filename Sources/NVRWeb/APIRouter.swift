@@ -30,6 +30,7 @@ enum APIRouter {
                 ).routes
                 + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
+                + BackupRoutes(backups: web.backups).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes

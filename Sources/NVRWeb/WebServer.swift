@@ -5,6 +5,7 @@ package import Logging
 import NIOCore
 import NIOPosix
 package import NVRAccounts
+package import NVRBackup
 package import NVRBase
 import NVRModel
 package import NVRStore
@@ -48,19 +49,21 @@ package struct WebDependencies: Sendable {
     package var setupCode: SetupCode
     package var live: LiveCameras
     package var media: RecordedMedia
+    package var backups: Backups
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
-        clock: any NVRClock, logger: Logger
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, backups: Backups,
+        settings: WebSettings, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
         self.accounts = accounts
         self.setupCode = setupCode
         self.live = live
         self.media = media
+        self.backups = backups
         self.settings = settings
         self.clock = clock
         self.logger = logger

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NVRAccounts
+import NVRBackup
 import NVRBase
 import NVRCameras
 import NVRMedia
@@ -85,18 +86,24 @@ func buildServer(
     settings.allowedOrigins = configuration.allowedOrigins
     settings.trustedProxies = configuration.trustedProxies
     settings.webhookSecret = configuration.webhookSecret
+    let backups = Backups(
+        store: store, folder: BackupFolder(path: dataPath + "/backups"),
+        rules: BackupReader.Rules(
+            urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: existingFolder),
+        version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
     let setupCode = SetupCode()
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal, clock: clock), settings: settings, clock: clock, logger: logger),
+            media: RecordedMedia(playback: playback, removal: removal, clock: clock), backups: backups, settings: settings, clock: clock,
+            logger: logger),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
-                .init(service: ending), .init(service: supervisor),
+                .init(service: ending), .init(service: supervisor), .init(service: backups),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -119,6 +126,19 @@ private struct Ending: Service {
         try store.close()
         try await loops.shutdownGracefully()
     }
+}
+
+/// What encrypts backups in the data folder; nil leaves them in plain text.
+private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Secret? {
+    guard let text = configuration.backupPassphrase else { return nil }
+    if let refusal = BackupCipher.refusal(of: Secret(text)) { throw NVRError(.invalid, "VIBENVR_BACKUP_PASSPHRASE: " + refusal) }
+    return Secret(text)
+}
+
+/// The folder of a restored profile; one that this machine does not have is not made.
+private func existingFolder(_ path: String) throws -> String {
+    guard access(path, W_OK | X_OK) == 0 else { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
+    return try absolutePath(path)
 }
 
 /// Refuses what no camera may be fetched from: this machine, unless that is allowed, and link-local addresses, where cloud

@@ -101,6 +101,7 @@ struct ServerOptions: ParsableArguments {
         guard (0...65_535).contains(configuration.port) else { throw ValidationError("the port must be 0 to 65535, not \(configuration.port)") }
         configuration.secretKey = secretKey ?? environment("SECRET_KEY")
         configuration.oldSecretKey = environment("SECRET_KEY_OLD")
+        configuration.backupPassphrase = environment("VIBENVR_BACKUP_PASSPHRASE")
         configuration.timeZone = timeZone
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
@@ -147,6 +148,8 @@ struct ServerConfiguration: Sendable {
     var secretKey: String?
     /// What the database may still be encrypted with.
     var oldSecretKey: String?
+    /// Encrypts the backups in the data folder.
+    var backupPassphrase: String?
     var timeZone: String?
     var cookieSecure = false
     var allowedOrigins: Set<String> = []

@@ -97,23 +97,24 @@ struct HouseTests {
         "NVRRecording": ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF"],
         "NVRDetection": ["NVRMedia", "NVRModel", "NVRBase"],
         "NVRAccounts": ["NVRStore", "NVRModel", "NVRBase", "Argon2"],
+        "NVRBackup": ["NVRStore", "NVRModel", "NVRBase", "Argon2"],
         "NVROnvif": ["NVRModel", "NVRBase"],
         "NVRCameras": ["NVRMedia", "NVRRecording", "NVRDetection", "NVROnvif", "NVRStore", "NVRModel", "NVRBase"],
         "NVRNotify": ["NVRStore", "NVRModel", "NVRBase", "Mosquitto", "Curl"],
         "NVRWeb": [
-            "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVROnvif", "NVRMedia", "NVRStore", "NVRModel", "NVRBase",
-            "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib",
+            "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
+            "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib",
         ],
         "vibenvr": [
-            "NVRWeb", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVROnvif", "NVRMedia", "NVRStore", "NVRModel",
-            "NVRBase",
+            "NVRWeb", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
+            "NVRModel", "NVRBase",
         ],
     ]
 
     /// Who alone may import a module from elsewhere.
     private static let owners: [String: Set<String>] = [
         "GRDB": ["NVRStore"], "Hummingbird": ["NVRWeb"], "HummingbirdCore": ["NVRWeb", "WebSocketUpgrade"], "HummingbirdTLS": ["NVRWeb"],
-        "ArgumentParser": ["vibenvr"], "Crypto": ["NVRAccounts", "NVRStore", "RTSP"], "NIOSSL": ["RTSP"],
+        "ArgumentParser": ["vibenvr"], "Crypto": ["NVRAccounts", "NVRBackup", "NVRStore", "RTSP"], "NIOSSL": ["RTSP"],
         "UnixSignals": ["vibenvr"], "HTTPTypes": ["NVRWeb"],
     ]
 

@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import NVRAccounts
+import NVRBackup
 import NVRBase
 import NVRCameras
 import NVRMedia
@@ -13,6 +14,10 @@ import NVRStore
 import NVRWeb
 import Synchronization
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The web side on a database in memory, with cameras and files that are values of the test. No sockets, no sleeps.
 final class WebFixture: Sendable {
@@ -60,6 +65,8 @@ final class WebFixture: Sendable {
     let server: WebServer
     let world = WorldBox()
     let setupCode = SetupCode()
+    /// Removed when the test ends.
+    let folder = TemporaryFolder()
 
     init(_ configure: (inout WebSettings) -> Void = { _ in }) async throws {
         store = try Store.inMemory()
@@ -121,10 +128,14 @@ final class WebFixture: Sendable {
                 return MediaRemoval.Removed(events: 2, bytes: 77)
             },
             bytes: { _, range in range.end.microseconds(since: range.start) / 1_000_000 * 1000 })
+        let urls = CameraURL.Rules(allowLoopback: settings.allowLoopbackCameras)
+        let backups = Backups(
+            store: store, folder: BackupFolder(path: folder.path + "/backups"), rules: BackupReader.Rules(urls: urls, folder: { $0 }),
+            version: settings.version, passphrase: nil, clock: clock, logger: logger)
         server = WebServer(
             WebDependencies(
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
-                logger: logger))
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, backups: backups, settings: settings,
+                clock: clock, logger: logger))
     }
 
     // MARK: Requests
@@ -189,5 +200,32 @@ final class WebFixture: Sendable {
             Event(
                 id: ID(0), cameraID: camera, medium: medium, kind: kind, start: WallTime(microseconds: micros),
                 end: medium == .video ? WallTime(microseconds: micros + 5_000_000) : nil, picturePath: picture, thumbnailPath: picture))
+    }
+}
+
+/// A folder that is removed with its files when the test ends.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/nvrweb-XXXXXX".utf8CString)
+        path = template.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return "/tmp/nvrweb" }
+            return String(cString: made)
+        }
+    }
+
+    deinit {
+        // What is left of a test that failed is the system's to clean up.
+        for folder in [path + "/backups", path] {
+            if let stream = opendir(folder) {
+                while let entry = readdir(stream) {
+                    unlinkat(
+                        dirfd(stream), withUnsafePointer(to: &entry.pointee.d_name) { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }, 0)
+                }
+                closedir(stream)
+            }
+            rmdir(folder)
+        }
     }
 }

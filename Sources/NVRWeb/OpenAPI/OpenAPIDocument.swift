@@ -25,7 +25,7 @@ package enum OpenAPIDocument {
     /// The descriptions of every area.
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
-        + eventIntakeOperations + mediaOperations + systemOperations + twoFactorOperations + userOperations + apiKeyOperations
+        + eventIntakeOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations + apiKeyOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -229,5 +229,5 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + statisticsSchemas
+        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + backupSchemas + statisticsSchemas
 }
