@@ -18,6 +18,7 @@ package struct Store: Sendable {
     package let sessions: SessionStore
     package let tokens: TokenStore
     package let settings: SettingsStore
+    package let audit: AuditStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -41,6 +42,7 @@ package struct Store: Sendable {
         sessions = SessionStore(rows: rows)
         tokens = TokenStore(rows: rows)
         settings = SettingsStore(rows: rows)
+        audit = AuditStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

@@ -24,12 +24,14 @@ package struct APIResponder: HTTPResponder {
     let settings: WebSettings
     let origins: OriginPolicy
     let shutdown: ShutdownSwitch
+    let auditor: Auditor
 
-    init(table: RouteTable, authentication: Authentication, settings: WebSettings, shutdown: ShutdownSwitch) {
+    init(table: RouteTable, authentication: Authentication, settings: WebSettings, shutdown: ShutdownSwitch, auditor: Auditor) {
         self.table = table
         self.authentication = authentication
         self.settings = settings
         self.shutdown = shutdown
+        self.auditor = auditor
         origins = OriginPolicy(allowedOrigins: settings.allowedOrigins)
     }
 
@@ -37,14 +39,18 @@ package struct APIResponder: HTTPResponder {
     package func respond(to request: Request, context: AppContext) async throws -> Response {
         let client = ClientAddress(peer: context.peer, head: request.head, trustedProxies: settings.trustedProxies)
         var upload = Upload(request)
+        var trace = Auditor.Trace()
         var response: Response
+        var failure: (any Error)?
         do {
-            response = try await answer(to: request, from: client, context, &upload)
+            response = try await answer(to: request, from: client, context, &upload, &trace)
         } catch let broken as Upload.Broken {
             throw broken.cause
         } catch {
+            failure = error
             response = answer(to: error, request, context)
         }
+        await auditor.note(request, from: client, trace, response, failure)
         if upload.isUnread {
             // What is still coming would be taken for the next request's time: the connection ends after the answer.
             response.headers[.connection] = "close"
@@ -67,19 +73,23 @@ package struct APIResponder: HTTPResponder {
     }
 
     private func answer(
-        to request: Request, from client: ClientAddress, _ context: AppContext, _ upload: inout Upload
+        to request: Request, from client: ClientAddress, _ context: AppContext, _ upload: inout Upload, _ trace: inout Auditor.Trace
     ) async throws -> Response {
         if shutdown.isOn { throw HTTPFailure.shuttingDown }
         if OriginPolicy.isPreflight(request.head) { return preflight(request.head) }
         let path = RequestPath(request.uri.path)
         let (route, parameters) = try find(request.method, path)
+        trace.route = route
+        trace.parameters = parameters
         let caller = try await authentication.identity(for: route.access, request)
+        trace.caller = caller
         guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
             throw HTTPFailure.foreignPage
         }
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody),
             deadline: context.closeConnection(in: Self.longestUpload))
+        trace.body = body
         let call = Call(
             head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller,
             client: client,

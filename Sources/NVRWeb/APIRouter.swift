@@ -19,6 +19,7 @@ enum APIRouter {
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
+                + AuditRoutes(store: web.store).routes
                 + SystemRoutes(
                     store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
                     threads: threads,

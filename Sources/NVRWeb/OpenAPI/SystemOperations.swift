@@ -25,6 +25,23 @@ extension OpenAPIDocument {
         Operation("GET /metrics", "getMetrics", .system, "Numbers for Prometheus")
             .answers(200, "Text format 0.0.4.", types: ["text/plain"], schema: .text)
             .refuses(404, "Switched off, as it is unless configured."),
+        Operation("GET /audit", "listAudit", .audit, "Who did what, when and from where")
+            .explained(
+                """
+                Every request that may change something, sign-ins, and files that were handed out; refused ones, too. Kept for \
+                `audit_retention_days`. The next page is that `before` the last id.
+                """
+            )
+            .query("user_id", .id, "What this user did.")
+            .query("user", .text(0...256), "The same by name, as it was then.")
+            .query("method", .text(0...16), "`POST`, `DELETE`, …")
+            .query("route", .text(0...200), "The pattern of a route: `/cameras/{camera_id}`.")
+            .query("camera_id", .id, "What was done to this camera.")
+            .query("from", .text(0...40), "From this time on; without zone in that of the server.")
+            .query("to", .text(0...40), "Before this time.")
+            .query("before", .id, "Entries older than that of this id.")
+            .paged()
+            .answers(.array(of: .named("AuditEntry")), "Newest first."),
         Operation("GET /stats", "getStatistics", .statistics, "What the server holds and costs")
             .explained("Null where a thing is not known or does not exist here.")
             .answers(.named("Statistics"), "Of the cameras that you may see."),
@@ -44,6 +61,16 @@ extension OpenAPIDocument {
             .object([
                 "status": .choice(["ok", "error"]), "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok"])]),
                 "is_weak_key": .boolean,
+            ])
+        ),
+        (
+            "AuditEntry",
+            .object([
+                "id": .id, "timestamp": .dateTime, "user_id": Schema.id.orNull, "username": Schema.text.orNull,
+                "api_token_id": Schema.id.orNull, "address": Schema.text.described("Of the client."), "method": .text,
+                "route": Schema.text.example("/cameras/{camera_id}"), "parameters": .map(of: .any(of: [.integer, .text])),
+                "camera_id": Schema.id.orNull, "status": .integer,
+                "summary": Schema.text.described("What was asked for: names and ids, never a text that a client sent."),
             ])
         ),
         (
