@@ -23,6 +23,8 @@ package struct Store: Sendable {
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
     package let access: AccessChanges
+    /// Counts commits, for what is kept of rows until they change.
+    package var versions: StoreVersions { rows.versions }
     /// Encrypts what a copied database must not give away.
     package let secrets: SecretBox
 
@@ -109,7 +111,9 @@ package struct Store: Sendable {
         }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
-        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current), access: access)
+        let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current)
+        writer.add(transactionObserver: VersionObserver(rows.versions), extent: .databaseLifetime)
+        self.init(rows: rows, access: access)
     }
 
     private static func configuration() -> Configuration {

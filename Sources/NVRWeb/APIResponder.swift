@@ -81,7 +81,7 @@ package struct APIResponder: HTTPResponder {
         let (route, parameters) = try find(request.method, path)
         trace.route = route
         trace.parameters = parameters
-        let caller = try await authentication.identity(for: route.access, request)
+        let caller = try await identity(of: request, for: route)
         trace.caller = caller
         guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
             throw HTTPFailure.foreignPage
@@ -95,6 +95,13 @@ package struct APIResponder: HTTPResponder {
             client: client,
             isPathSafe: path.isSafe, context: context)
         return try await route.respond(call)
+    }
+
+    private func identity(of request: Request, for route: Route) async throws -> Identity? {
+        do { return try await authentication.identity(for: route.access, request) } catch {
+            if let words = route.strangers, HTTPFailure(error)?.status == .unauthorized { throw HTTPFailure(.unauthorized, words) }
+            throw error
+        }
     }
 
     private func find(_ method: HTTPRequest.Method, _ path: RequestPath) throws -> (Route, [String: String]) {

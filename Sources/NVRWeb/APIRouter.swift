@@ -20,11 +20,11 @@ enum APIRouter {
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + AuditRoutes(store: web.store).routes
-                + SystemRoutes(
-                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
-                    threads: threads,
+                + StatisticsRoutes(
+                    store: web.store, live: web.live, settings: web.settings, load: load, history: history, threads: threads,
                     clock: web.clock
-                ).routes)
+                ).routes
+                + SystemRoutes(store: web.store, ui: StaticUI()).routes)
     }
 
     /// The table of these routes and of those that tell what they are.

@@ -164,8 +164,8 @@ package final class AuditTrail: Sendable {
     /// Deletes what is older than the owner wants it kept.
     package func expire() async {
         do {
-            let days = Int64(try await store.settings.get("audit_retention_days") ?? "") ?? 90
-            let limit = WallTime(microseconds: clock.wall()).advanced(byMicroseconds: -max(1, days) * 86_400_000_000)
+            let days = Int64(try await store.settings.values()[Settings.auditRetentionDays])
+            let limit = WallTime(microseconds: clock.wall()).advanced(byMicroseconds: -days * 86_400_000_000)
             let count = try await store.audit.expire(before: limit)
             if count > 0 { logger.info("old entries of the audit trail were deleted", metadata: ["count": "\(count)"]) }
         } catch {

@@ -62,6 +62,13 @@ package struct LocalOffset: Sendable {
         return late
     }
 
+    /// `2026-11-22 21:16:59` as the clocks show it.
+    package func text(_ time: WallTime) -> String {
+        let second = time.microseconds.flooredDivision(by: 1_000_000).quotient
+        let shown = WallTime(microseconds: (second + seconds(second)) * 1_000_000).iso8601
+        return String(shown.map { $0 == "T" ? " " : $0 }.dropLast())
+    }
+
     /// Reads a time; without zone it is of this place, and a date alone is its first instant.
     package func time(iso8601 text: String) -> WallTime? {
         let text = text.utf8.count == 10 ? text + "T00:00" : text
