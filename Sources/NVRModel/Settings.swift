@@ -62,6 +62,9 @@ package enum Settings {
     package static let logRotationCheckMinutes = Setting<Int>(
         "log_rotation_check_minutes", 1...10_080, default: 60, "How often to check for log rotation (minutes)")
 
+    package static let auditRetentionDays = Setting<Int>(
+        "audit_retention_days", 1...36_500, default: 90, "Days after which entries of the audit trail are deleted")
+
     // MARK: Live view and analysis
 
     package static let optLiveViewFPSThrottle = Setting<Int>(
@@ -125,7 +128,7 @@ package enum Settings {
         smtpServer.key, smtpPort.key, smtpUsername.key, smtpPassword.key, smtpFromEmail.key, smtpVerifyCert.key, telegramBotToken.key,
         telegramChatID.key, telegramProxyEnabled.key, telegramProxyURL.key, telegramProxyRetries.key, telegramProxyRetryDelay.key,
         notifyEmailRecipient.key, notifyWebhookURL.key, defaultLandingPage.key, aiModel.key, aiHardware.key, go2rtcEnabled.key, logMaxSizeMB.key,
-        logBackupCount.key, logRotationCheckMinutes.key, optLiveViewFPSThrottle.key, optMotionFPSThrottle.key, optLiveViewHeightLimit.key,
+        logBackupCount.key, logRotationCheckMinutes.key, auditRetentionDays.key, optLiveViewFPSThrottle.key, optMotionFPSThrottle.key, optLiveViewHeightLimit.key,
         optMotionAnalysisHeight.key, optLiveViewQuality.key, optSnapshotQuality.key, optFfmpegPreset.key, optVerboseEngineLogs.key,
         telemetryEnabled.key, instanceID.key, defaultLiveViewMode.key, backupAutoEnabled.key, backupAutoFrequencyHours.key, backupAutoRetention.key,
         mqttEnabled.key, mqttHost.key, mqttPort.key, mqttUsername.key, mqttPassword.key, mqttTopicPrefix.key, oauthGlobalEnabled.key,

@@ -16,7 +16,12 @@ package struct CameraStore: Sendable {
 
     /// All cameras by `sortOrder`, then id.
     package func all() async throws -> [Camera] {
-        try await rows.read("reading the cameras") { try fetchAll($0) }
+        // Asked before reading: what is committed meanwhile makes what is kept old at once.
+        let version = rows.versions.cameras
+        if let known = rows.cameras.value(for: version) { return known }
+        let cameras = try await rows.read("reading the cameras") { try fetchAll($0) }
+        rows.cameras.keep(cameras, for: version)
+        return cameras
     }
 
     func fetchAll(_ db: Database) throws -> [Camera] {

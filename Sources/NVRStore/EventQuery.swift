@@ -6,6 +6,8 @@ import NVRModel
 struct EventQuery {
     /// Ids of a page, newest first.
     let page: String
+    /// The page with all columns and the path of the segment behind them; takes the arguments of `page`.
+    let rows: String
     let pageArguments: StatementArguments
     let count: String
     let countArguments: StatementArguments
@@ -13,8 +15,6 @@ struct EventQuery {
     let union: String
     let unionArguments: StatementArguments
 
-    /// Counting stops here; a larger number is "many".
-    static let mostCounted = 100_000
     /// Ranges that are merged at most: all kinds of 80 cameras. SQLite allows 500, and merges them as a balanced tree: a first page of
     /// 480 ranges over a million rows takes 3 ms.
     private static let mostTerms = 480
@@ -60,7 +60,11 @@ struct EventQuery {
         unionArguments = StatementArguments(arguments)
         page = union + " ORDER BY start_us DESC, id DESC LIMIT ? OFFSET ?"
         pageArguments = StatementArguments(arguments + [min(max(filter.limit, 0), 10_000), max(filter.skip, 0)])
-        count = "SELECT count(*) AS count FROM (\(union) LIMIT \(Self.mostCounted + 1))"
+        rows = """
+            SELECT \(EventStore.columns), s.path FROM (\(page)) AS p CROSS JOIN events AS e ON e.id = p.id
+            LEFT JOIN segments AS s ON s.id = e.segment_id ORDER BY p.start_us DESC, p.id DESC
+            """
+        count = "SELECT count(*) AS count FROM (\(union))"
         countArguments = unionArguments
     }
 }

@@ -54,6 +54,8 @@ package struct GroupStore: Sendable {
             guard var group = try Self.fetch(db, id) else { throw NVRError(.notFound, "Group not found") }
             try db.run("DELETE FROM group_cameras WHERE group_id = ?", [id.rawValue])
             try Self.write(db, id, cameras)
+            // Changes of tables without rowids are announced by nothing; this one stands for them.
+            try db.run("UPDATE groups SET name = name WHERE id = ?", [id.rawValue])
             group.cameras = cameras
             return group
         }

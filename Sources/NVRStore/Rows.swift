@@ -1,11 +1,15 @@
 import GRDB
 import NVRBase
+import NVRModel
 
 /// The way to the database that all stores share: one writer, errors in the product's words, changes sent after the commit.
 struct Rows: Sendable {
     let writer: any DatabaseWriter
     let changes: Broadcast<StoreChange>
     let secrets: SecretBox
+    let versions = StoreVersions()
+    /// All cameras as they were read last: decoding their settings takes longer than most answers.
+    let cameras = Versioned<Int, [Camera]>()
 
     /// Runs `body` in one transaction. A cancelled task does not undo it: what was begun is committed or fails by itself.
     func write<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {

@@ -20,10 +20,13 @@ package struct Store: Sendable {
     package let secondFactors: SecondFactorStore
     package let avatars: AvatarStore
     package let settings: SettingsStore
+    package let audit: AuditStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
     package let access: AccessChanges
+    /// Counts commits, for what is kept of rows until they change.
+    package var versions: StoreVersions { rows.versions }
     /// Encrypts what a copied database must not give away.
     package let secrets: SecretBox
 
@@ -45,6 +48,7 @@ package struct Store: Sendable {
         secondFactors = SecondFactorStore(rows: rows)
         avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
+        audit = AuditStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
@@ -111,7 +115,9 @@ package struct Store: Sendable {
         }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
-        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current), access: access)
+        let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current)
+        writer.add(transactionObserver: VersionObserver(rows.versions), extent: .databaseLifetime)
+        self.init(rows: rows, access: access)
     }
 
     private static func configuration() -> Configuration {

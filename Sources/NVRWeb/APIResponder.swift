@@ -25,13 +25,15 @@ package struct APIResponder: HTTPResponder {
     let origins: OriginPolicy
     let shutdown: ShutdownSwitch
     private let trustedProxies: TrustedProxies
+    let auditor: Auditor
 
-    init(table: RouteTable, authentication: Authentication, settings: WebSettings, shutdown: ShutdownSwitch) {
+    init(table: RouteTable, authentication: Authentication, settings: WebSettings, shutdown: ShutdownSwitch, auditor: Auditor) {
         self.table = table
         self.authentication = authentication
         self.settings = settings
         self.shutdown = shutdown
         trustedProxies = TrustedProxies(settings.trustedProxies)
+        self.auditor = auditor
         origins = OriginPolicy(allowedOrigins: settings.allowedOrigins)
     }
 
@@ -39,14 +41,18 @@ package struct APIResponder: HTTPResponder {
     package func respond(to request: Request, context: AppContext) async throws -> Response {
         let client = ClientAddress(peer: context.peer, head: request.head, trustedProxies: trustedProxies)
         var upload = Upload(request)
+        var trace = Auditor.Trace()
         var response: Response
+        var failure: (any Error)?
         do {
-            response = try await answer(to: request, from: client, context, &upload)
+            response = try await answer(to: request, from: client, context, &upload, &trace)
         } catch let broken as Upload.Broken {
             throw broken.cause
         } catch {
+            failure = error
             response = answer(to: error, request, context)
         }
+        await auditor.note(request, from: client, trace, response, failure)
         if upload.isUnread {
             // What is still coming would be taken for the next request's time: the connection ends after the answer.
             response.headers[.connection] = "close"
@@ -69,24 +75,35 @@ package struct APIResponder: HTTPResponder {
     }
 
     private func answer(
-        to request: Request, from client: ClientAddress, _ context: AppContext, _ upload: inout Upload
+        to request: Request, from client: ClientAddress, _ context: AppContext, _ upload: inout Upload, _ trace: inout Auditor.Trace
     ) async throws -> Response {
         if shutdown.isOn { throw HTTPFailure.shuttingDown }
         if OriginPolicy.isPreflight(request.head) { return preflight(request.head) }
         let path = RequestPath(request.uri.path)
         let (route, parameters) = try find(request.method, path)
-        let caller = try await authentication.identity(for: route.access, request)
+        trace.route = route
+        trace.parameters = parameters
+        let caller = try await identity(of: request, for: route)
+        trace.caller = caller
         guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
             throw HTTPFailure.foreignPage
         }
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access.knowsCaller ? Self.largestBody : Self.largestAnonymousBody),
             deadline: context.closeConnection(in: Self.longestUpload))
+        trace.body = body
         let call = Call(
             head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller,
             client: client,
             isPathSafe: path.isSafe, context: context)
         return try await route.respond(call)
+    }
+
+    private func identity(of request: Request, for route: Route) async throws -> Identity? {
+        do { return try await authentication.identity(for: route.access, request) } catch {
+            if let words = route.strangers, HTTPFailure(error)?.status == .unauthorized { throw HTTPFailure(.unauthorized, words) }
+            throw error
+        }
     }
 
     private func find(_ method: HTTPRequest.Method, _ path: RequestPath) throws -> (Route, [String: String]) {

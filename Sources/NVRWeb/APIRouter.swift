@@ -34,11 +34,12 @@ enum APIRouter {
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
-                + SystemRoutes(
-                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
-                    threads: threads,
+                + AuditRoutes(store: web.store).routes
+                + StatisticsRoutes(
+                    store: web.store, live: web.live, settings: web.settings, load: load, history: history, threads: threads,
                     clock: web.clock
-                ).routes)
+                ).routes
+                + SystemRoutes(store: web.store, ui: StaticUI()).routes)
     }
 
     /// The table of these routes and of those that tell what they are.

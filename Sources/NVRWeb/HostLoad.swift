@@ -20,6 +20,11 @@ package final class HostLoad: Sendable {
         /// Megabits a second over all interfaces of the machine but loopback.
         package var receivedMbps: Double?
         package var sentMbps: Double?
+        /// CPU of the whole machine in percent of all its cores.
+        package var hostCPUPercent: Double?
+        /// Memory of the machine that is not to be had, and all of it.
+        package var hostUsedBytes: Int64?
+        package var hostTotalBytes: Int64?
 
         package init() {}
     }
@@ -29,6 +34,7 @@ package final class HostLoad: Sendable {
         var cpuSeconds: Double?
         var received: Int64?
         var sent: Int64?
+        var hostCPU: (busy: Int64, all: Int64)?
     }
 
     private struct State {
@@ -51,7 +57,7 @@ package final class HostLoad: Sendable {
         state.withLock { state in
             if let reading = state.reading, now - state.readAt < Self.shortestInterval { return reading }
             let network = networkBytes()
-            let sample = Sample(at: now, cpuSeconds: cpuSeconds(), received: network?.received, sent: network?.sent)
+            let sample = Sample(at: now, cpuSeconds: cpuSeconds(), received: network?.received, sent: network?.sent, hostCPU: hostCPU())
             var reading = Reading()
             reading.cpuSeconds = sample.cpuSeconds
             if let last = state.last, now > last.at {
@@ -62,6 +68,10 @@ package final class HostLoad: Sendable {
                 }
                 if let new = sample.sent, let old = last.sent { reading.sentMbps = Double(max(0, new - old)) * 8 / seconds / 1e6 }
             }
+            if let new = sample.hostCPU, let old = state.last?.hostCPU, new.all > old.all {
+                reading.hostCPUPercent = min(100, max(0, Double(new.busy - old.busy) / Double(new.all - old.all) * 100))
+            }
+            (reading.hostUsedBytes, reading.hostTotalBytes) = hostMemory()
             let memory = memoryBytes()
             reading.residentBytes = memory.resident
             reading.privateBytes = memory.anonymous
@@ -77,6 +87,27 @@ package final class HostLoad: Sendable {
         let fields = text[text.index(after: close)...].split(separator: " ")
         guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
         return (user + system) / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    /// Ticks of all cores together (proc_stat(5)): those that worked, and all.
+    private func hostCPU() -> (busy: Int64, all: Int64)? {
+        guard let line = Self.text(of: "\(root)/stat")?.split(separator: "\n").first, line.hasPrefix("cpu ") else { return nil }
+        // user nice system idle iowait irq softirq steal; what guests take is in user already.
+        let ticks = line.split(separator: " ").dropFirst().prefix(8).compactMap { Int64($0) }
+        guard ticks.count >= 4 else { return nil }
+        let all = ticks.reduce(0, &+)
+        return (all - ticks[3] - (ticks.count > 4 ? ticks[4] : 0), all)
+    }
+
+    private func hostMemory() -> (used: Int64?, total: Int64?) {
+        guard let text = Self.text(of: "\(root)/meminfo") else { return (nil, nil) }
+        func bytes(_ key: String) -> Int64? {
+            guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(key) }) else { return nil }
+            let words = line.split(separator: " ")
+            return words.count > 1 ? Int64(words[1]).map { $0 &* 1024 } : nil
+        }
+        guard let total = bytes("MemTotal:") else { return (nil, nil) }
+        return (bytes("MemAvailable:").map { total - $0 }, total)
     }
 
     private func memoryBytes() -> (resident: Int64?, anonymous: Int64?) {

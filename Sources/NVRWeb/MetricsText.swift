@@ -18,7 +18,7 @@ enum MetricsText {
             "vibenvr_private_memory_bytes", "gauge", "Memory that belongs to the process alone.",
             statistics.load.privateBytes.map(Double.init))
         out.single("process_open_fds", "gauge", "Open file descriptors.", statistics.load.openFiles.map(Double.init))
-        out.single("vibenvr_database_bytes", "gauge", "Size of the database.", Double(statistics.databaseBytes))
+        out.single("vibenvr_database_bytes", "gauge", "Size of the database.", Double(statistics.numbers.databaseBytes))
         out.single(
             "vibenvr_storage_total_bytes", "gauge", "Size of the file system of the recordings.",
             (statistics.volume?.totalBytes).map(Double.init))
@@ -35,12 +35,12 @@ enum MetricsText {
             })
         out.family(
             "vibenvr_recorded_bytes", "gauge", "Footage held.",
-            statistics.movies.sorted { $0.key < $1.key }.map {
+            statistics.numbers.movies.sorted { $0.key < $1.key }.map {
                 ("camera=\"\($0.key)\"", Double($0.value.bytes))
             })
         out.family(
             "vibenvr_events", "gauge", "Events held.",
-            statistics.eventTotals.map {
+            statistics.numbers.eventTotals.map {
                 ("camera=\"\($0.cameraID)\",type=\"\($0.medium.rawValue)\",event_type=\"\($0.kind.rawValue)\"", Double($0.count))
             })
         func streams(_ name: String, _ help: String, _ value: (CameraCounters) -> Double) {

@@ -36,6 +36,8 @@ package final class ResourceHistory: Sendable {
                     "engine_cpu": nil, "backend_mem_mb": Statistics.megabytes(reading.residentBytes), "engine_mem_mb": nil,
                     "network_recv_mbps": Statistics.rounded(reading.receivedMbps, 2),
                     "network_sent_mbps": Statistics.rounded(reading.sentMbps, 2),
+                    "host_cpu_percent": Statistics.rounded(reading.hostCPUPercent, 1),
+                    "host_memory_mb": Statistics.megabytes(reading.hostUsedBytes),
                 ]
             })
     }

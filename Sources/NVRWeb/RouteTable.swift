@@ -30,6 +30,8 @@ package struct Route: Sendable {
     package let access: RouteAccess
     /// Bytes a body may have; nil leaves it to what `APIResponder` allows everywhere.
     package let largestBody: Int?
+    /// What those hear who are not known, where clients know words of its own for it.
+    let strangers: String?
     let elements: [Element]
     let respond: Responder
 
@@ -40,12 +42,14 @@ package struct Route: Sendable {
     }
 
     package init(
-        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, strangers: String? = nil,
+        _ respond: @escaping Responder
     ) {
         self.method = method
         self.pattern = pattern
         self.access = access
         self.largestBody = largestBody
+        self.strangers = strangers
         self.respond = respond
         elements = pattern.split(separator: "/").map { piece in
             guard piece.first == "{", piece.last == "}" else { return .literal(String(piece)) }

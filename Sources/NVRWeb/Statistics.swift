@@ -1,6 +1,5 @@
-import NVRAccounts
 package import NVRModel
-package import NVRStore
+import NVRStore
 
 /// The numbers behind `/stats`, `/metrics` and retention hints, gathered at one moment. Bytes unless said otherwise.
 package struct Statistics: Sendable {
@@ -30,60 +29,29 @@ package struct Statistics: Sendable {
         }
     }
 
+    /// Those that the asker may see.
     package var cameras: [Camera]
     package var health: [ID<Camera>: CameraHealth]
-    package var movies: [ID<Camera>: Holding]
-    package var pictures: [ID<Camera>: Holding]
-    /// Footage of the last 24 hours.
-    package var recentBytes: [ID<Camera>: Int64]
-    package var eventTotals: [EventTotal]
-    package var eventsLastDay: Int
-    package var databaseBytes: Int64
+    package var numbers: StoredNumbers
+    /// The file system of the recordings; nil when it does not answer.
     package var volume: Volume?
+    /// Those of storage profiles that answer.
+    package var profileVolumes: [ID<StorageProfile>: Volume] = [:]
     package var load: HostLoad.Reading
     /// Seconds since the program started.
     package var uptime: Int
-    /// Where recordings lie; nil when the asker need not know.
+    /// Where recordings lie; nil when the asker need not know where anything does.
     package var recordingPath: String?
-
-    /// Reads the database; `volume` and `load` are taken by the caller.
-    static func gather(
-        from store: Store, health: [ID<Camera>: CameraHealth], visibleTo caller: Identity?, volume: Volume?, load: HostLoad.Reading,
-        uptime: Int,
-        recordingPath: String?, now: WallTime
-    ) async throws -> Statistics {
-        func sees(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
-        let dayAgo = now.advanced(byMicroseconds: -86_400_000_000)
-        var movies: [ID<Camera>: Holding] = [:]
-        for total in try await store.segments.totals() where sees(total.cameraID) {
-            movies[total.cameraID, default: Holding()].count += total.count
-            movies[total.cameraID, default: Holding()].bytes += total.bytes
-        }
-        let eventTotals = try await store.events.totals().filter { sees($0.cameraID) }
-        var pictures: [ID<Camera>: Holding] = [:]
-        for total in eventTotals where total.medium == .snapshot {
-            pictures[total.cameraID, default: Holding()].count += total.count
-            pictures[total.cameraID, default: Holding()].bytes += total.bytes
-        }
-        let lastDay = EventFilter(
-            allowed: caller.flatMap { Access.visibleCameras($0, .replay) }, range: TimeRange(start: dayAgo, end: now.advanced(byMicroseconds: 1)),
-            limit: 0)
-        return Statistics(
-            cameras: try await store.cameras.all().filter { sees($0.id) }, health: health.filter { sees($0.key) }, movies: movies,
-            pictures: pictures, recentBytes: try await store.segments.bytes(since: dayAgo).filter { sees($0.key) },
-            eventTotals: eventTotals,
-            eventsLastDay: try await store.events.count(lastDay) ?? eventTotals.reduce(0) { $0 + $1.count },
-            databaseBytes: try await store.bytes(), volume: volume, load: load, uptime: uptime, recordingPath: recordingPath)
-    }
 
     // MARK: Sums
 
-    var allMovies: Holding { movies.values.reduce(Holding(), +) }
-    var allPictures: Holding { pictures.values.reduce(Holding(), +) }
-    var dailyBytes: Int64 { recentBytes.values.reduce(0, +) }
-    var eventCount: Int { eventTotals.reduce(0) { $0 + $1.count } }
+    var allMovies: Holding { numbers.movies.values.reduce(Holding(), +) }
+    var allPictures: Holding { numbers.pictures.values.reduce(Holding(), +) }
+    var usedBytes: Int64 { allMovies.bytes + allPictures.bytes }
+    var dailyBytes: Int64 { numbers.bytesADay.values.reduce(0, +) }
+    var eventCount: Int { numbers.eventTotals.reduce(0) { $0 + $1.count } }
 
-    func eventCount(_ medium: Event.Medium) -> Int { eventTotals.reduce(0) { $0 + ($1.medium == medium ? $1.count : 0) } }
+    func eventCount(_ medium: Event.Medium) -> Int { numbers.eventTotals.reduce(0) { $0 + ($1.medium == medium ? $1.count : 0) } }
 
     /// Active cameras without a picture.
     var troubledCameras: Int {
@@ -102,13 +70,14 @@ package struct Statistics: Sendable {
     package var json: JSONValue {
         [
             "active_cameras": JSONValue(cameras.count { $0.general.isActive }), "total_errors": JSONValue(troubledCameras),
-            "total_events": JSONValue(eventCount), "events_24h": JSONValue(eventsLastDay), "video_count": JSONValue(eventCount(.video)),
+            "total_events": JSONValue(eventCount), "events_24h": JSONValue(numbers.eventsLastDay), "video_count": JSONValue(eventCount(.video)),
             "picture_count": JSONValue(eventCount(.snapshot)), "storage": storageJSON,
             "resources": [
                 "cpu_percent": Self.rounded(load.cpuPercent, 1), "memory_mb": Self.megabytes(load.residentBytes),
                 "backend_cpu": Self.rounded(load.cpuPercent, 1), "backend_mem_mb": Self.megabytes(load.residentBytes),
                 // Recording is part of this program: there is no second process to tell of.
-                "engine_cpu": nil, "engine_mem_mb": nil,
+                "engine_cpu": nil, "engine_mem_mb": nil, "host_cpu_percent": Self.rounded(load.hostCPUPercent, 1),
+                "host_memory_mb": Self.megabytes(load.hostUsedBytes), "host_memory_total_mb": Self.megabytes(load.hostTotalBytes),
             ],
             "network": ["recv_mbps": Self.rounded(load.receivedMbps, 2), "sent_mbps": Self.rounded(load.sentMbps, 2)],
             "engine": [
@@ -119,31 +88,39 @@ package struct Statistics: Sendable {
                     "last_inference_attempt": nil,
                 ],
             ],
-            "database": ["size_mb": Self.megabytes(databaseBytes), "event_count": JSONValue(eventCount)],
+            "database": ["size_mb": Self.megabytes(numbers.databaseBytes), "event_count": JSONValue(eventCount)],
             "details": detailsJSON, "system_status": .string(troubledCameras == 0 ? "Healthy" : "Degraded"), "uptime": .string(uptimeText),
             "hw_accel": ["enabled": false, "type": "unknown", "status": "disabled"],
         ]
     }
 
     private var storageJSON: JSONValue {
-        let used = allMovies.bytes + allPictures.bytes
+        let used = usedBytes
+        let daily = dailyBytes
         let quota = cameras.reduce(0) { $0 + $1.recording.maxStorage + $1.pictures.maxStorage }
         return [
             "total_gb": Self.gigabytes(volume?.totalBytes, 1), "used_gb": Self.gigabytes(used, 2),
-            "free_gb": Self.gigabytes(volume?.freeBytes, 1),
-            "percent": Self.percent(used, of: volume?.totalBytes), "estimated_retention_days": Self.rounded(lasting(used, dailyBytes), 1),
-            "daily_rate_gb": Self.gigabytes(dailyBytes, 2), "configured_retention": JSONValue(retentionDays.map { "Max \($0) Days" }),
-            "configured_retention_days": JSONValue(retentionDays),
-            "required_storage_gb": retentionDays.map { Self.gigabytes(dailyBytes.multipliedClamped(by: Int64($0)), 1) } ?? .null,
+            "free_gb": Self.gigabytes(volume?.freeBytes, 1), "percent": Self.percent(used, of: volume?.totalBytes),
+            "estimated_retention_days": Self.rounded(lasting(used, daily), 1), "daily_rate_gb": Self.gigabytes(daily, 2),
+            "configured_retention": JSONValue(retentionDays.map { "Max \($0) Days" }), "configured_retention_days": JSONValue(retentionDays),
+            "required_storage_gb": retentionDays.map { Self.gigabytes(daily.multipliedClamped(by: Int64($0)), 1) } ?? .null,
             "total_quota_gb": .number(quota),
             "quota_percent": quota > 0 ? JSONValue(Int(min(Double(used) / (quota * 1_073_741_824) * 100, 1e6))) : 0,
         ]
     }
 
-    /// Days until the volume is full when footage grows as in the last day; nil while nothing grows.
+    /// Days of footage that there will be when the volume is full: what is held, and what the free space takes at the pace of all
+    /// cameras together. Nil while nothing grows.
     private func lasting(_ held: Int64, _ daily: Int64) -> Double? {
         guard daily > 0, let volume else { return nil }
-        return (Double(held) + Double(volume.freeBytes)) / Double(daily)
+        return Double(held) / Double(daily) + Double(volume.freeBytes) / Double(max(1, dailyBytes))
+    }
+
+    /// The same of one camera, which may fill its own limit before.
+    private func lasting(_ camera: Camera, _ held: Int64, _ daily: Int64) -> Double? {
+        guard let days = lasting(held, daily) else { return nil }
+        let limit = (camera.recording.maxStorage + camera.pictures.maxStorage) * 1_073_741_824
+        return camera.recording.maxStorage > 0 ? min(days, limit / Double(daily)) : days
     }
 
     private var detailsJSON: JSONValue {
@@ -155,28 +132,58 @@ package struct Statistics: Sendable {
         }
         var perCamera = JSONObject()
         for camera in cameras {
-            let movies = movies[camera.id] ?? Holding()
-            let pictures = pictures[camera.id] ?? Holding()
-            let daily = recentBytes[camera.id] ?? 0
+            let movies = numbers.movies[camera.id] ?? Holding()
+            let pictures = numbers.pictures[camera.id] ?? Holding()
+            let daily = numbers.bytesADay[camera.id] ?? 0
             var object = holdings(movies, pictures)
             object["daily_rate_gb"] = Self.gigabytes(daily, 2)
-            object["estimated_retention_days"] = Self.rounded(lasting(movies.bytes + pictures.bytes, daily), 1)
+            object["estimated_retention_days"] = Self.rounded(lasting(camera, movies.bytes + pictures.bytes, daily), 1)
             perCamera[camera.id.description] = .object(object)
         }
-        let all = allMovies + allPictures
+        return ["global": .object(holdings(allMovies, allPictures)), "cameras": .object(perCamera), "profiles": profilesJSON]
+    }
+
+    private var profilesJSON: JSONValue {
+        func profile(_ name: String, _ path: String?, _ holding: Holding, _ volume: Volume?) -> JSONValue {
+            [
+                "name": .string(name), "path": JSONValue(path), "size_gb": Self.gigabytes(holding.bytes, 2), "count": JSONValue(holding.count),
+                "total_gb": Self.gigabytes(volume?.totalBytes, 1), "free_gb": Self.gigabytes(volume?.freeBytes, 1),
+            ]
+        }
+        // Every file lies below the recording folder.
+        var object: JSONObject = ["default": profile("Default Profile", recordingPath, allMovies + allPictures, volume)]
+        guard recordingPath != nil else { return .object(object) }
+        for other in numbers.profiles {
+            object[other.id.description] = profile(other.name, other.path, Holding(), profileVolumes[other.id])
+        }
+        return .object(object)
+    }
+
+    /// The answer of `/v1/homepage/stats`: the keys of wire/v1_homepage_stats.txt, for dashboards.
+    package var homepageJSON: JSONValue {
+        let running = cameras.filter(\.general.isActive)
+        let newest = numbers.newestEvent
         return [
-            "global": .object(holdings(allMovies, allPictures)), "cameras": .object(perCamera),
-            "profiles": [
-                "default": [
-                    "name": "Default Profile", "path": JSONValue(recordingPath), "size_gb": Self.gigabytes(all.bytes, 2),
-                    "count": JSONValue(all.count),
-                ]
-            ],
+            "cameras_total": JSONValue(cameras.count),
+            "cameras_online": JSONValue(running.count { health[$0.id]?.status == .connected }),
+            "cameras_recording": JSONValue(running.count { health[$0.id]?.isRecording == true }),
+            "events_today": JSONValue(numbers.eventsToday), "events_this_week": JSONValue(numbers.eventsThisWeek),
+            "events_this_month": JSONValue(numbers.eventsThisMonth),
+            "last_event_time": JSONValue(newest.map { LocalOffset.server.text($0.start) }),
+            "last_event_camera": JSONValue(newest.flatMap { event in cameras.first { $0.id == event.cameraID }?.general.name }),
+            "storage_used_gb": Self.gigabytes(usedBytes, 2), "storage_total_gb": Self.gigabytes(volume?.totalBytes, 1),
+            "storage_percent": Self.percent(usedBytes, of: volume?.totalBytes), "uptime": .string(shortUptime),
         ]
     }
 
     /// `0d 0h 2m`.
     package var uptimeText: String { "\(uptime / 86_400)d \(uptime / 3600 % 24)h \(uptime / 60 % 60)m" }
+
+    /// `5d 12h 30m`, without what is zero in front.
+    private var shortUptime: String {
+        let (days, hours, minutes) = (uptime / 86_400, uptime / 3600 % 24, uptime / 60 % 60)
+        return days > 0 ? "\(days)d \(hours)h \(minutes)m" : hours > 0 ? "\(hours)h \(minutes)m" : "\(minutes)m"
+    }
 
     static func rounded(_ value: Double?, _ digits: Int) -> JSONValue {
         guard let value, value.isFinite else { return .null }

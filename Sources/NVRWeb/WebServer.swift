@@ -84,6 +84,8 @@ package final class WebServer: Service {
     private let shutdown: ShutdownSwitch
     private let load = HostLoad()
     private let history = ResourceHistory()
+    /// For tests, which write it when they want to read it.
+    package let audit: AuditTrail
     private let onRunning: @Sendable (_ port: Int) async -> Void
 
     /// `onRunning` hears the port once the server listens.
@@ -97,9 +99,11 @@ package final class WebServer: Service {
         let authentication = Authentication(
             authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed,
             webhook: WebhookSecret(dependencies.settings.webhookSecret))
+        audit = AuditTrail(store: dependencies.store, clock: dependencies.clock, logger: dependencies.logger)
         responder = APIResponder(
             table: APIRouter.table(dependencies, authentication, threads, load, history), authentication: authentication,
-            settings: dependencies.settings, shutdown: shutdown)
+            settings: dependencies.settings, shutdown: shutdown,
+            auditor: Auditor(trail: audit, authentication: authentication, clock: dependencies.clock))
     }
 
     deinit {
@@ -108,6 +112,14 @@ package final class WebServer: Service {
     }
 
     package func run() async throws {
+        do { try await serve() } catch {
+            await audit.finish()
+            throw error
+        }
+        await audit.finish()
+    }
+
+    private func serve() async throws {
         let settings = dependencies.settings
         let port = onRunning
         let room = ConnectionRoom(most: settings.mostConnections)
@@ -130,6 +142,7 @@ package final class WebServer: Service {
         let history = history
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
+            group.addTask { [audit] in await audit.run() }
             group.addTask {
                 // Thrown when the server ended by itself.
                 guard (try? await gracefulShutdown()) != nil else { return }

@@ -196,7 +196,7 @@ struct FootageTests {
         #expect(try await store.events.list(EventFilter(skip: 150_000, limit: 1000)).count == 1000)
         #expect(try await store.events.count(EventFilter()) == 200_000)
         let all = TimeRange(start: WallTime(microseconds: .min), end: WallTime(microseconds: .max))
-        #expect(try await store.events.count(EventFilter(range: all)) == nil)
+        #expect(try await store.events.count(EventFilter(range: all)) == 200_000)
     }
 
     @Test("A camera with more rows than a transaction takes is emptied, others keep theirs")

@@ -8,6 +8,7 @@ enum Migrations {
         migrator.registerMigration("M0001_Create") { try M0001_Create.run($0) }
         migrator.registerMigration("M0002_Groups") { try M0002_Groups.run($0) }
         migrator.registerMigration("M0003_Accounts") { try M0003_Accounts.run($0) }
+        migrator.registerMigration("M0004_Audit") { try M0004_Audit.run($0) }
         migrator.registerMigration("M0005_Secrets") { try M0005_Secrets.run($0, secrets) }
         return migrator
     }

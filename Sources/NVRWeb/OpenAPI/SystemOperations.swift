@@ -25,11 +25,30 @@ extension OpenAPIDocument {
         Operation("GET /metrics", "getMetrics", .system, "Numbers for Prometheus")
             .answers(200, "Text format 0.0.4.", types: ["text/plain"], schema: .text)
             .refuses(404, "Switched off, as it is unless configured."),
+        Operation("GET /audit", "listAudit", .audit, "Who did what, when and from where")
+            .explained(
+                """
+                Every request that may change something, sign-ins, and files that were handed out; refused ones, too. Kept for \
+                `audit_retention_days`. The next page is that `before` the last id.
+                """
+            )
+            .query("user_id", .id, "What this user did.")
+            .query("user", .text(0...256), "The same by name, as it was then.")
+            .query("method", .text(0...16), "`POST`, `DELETE`, …")
+            .query("route", .text(0...200), "The pattern of a route: `/cameras/{camera_id}`.")
+            .query("camera_id", .id, "What was done to this camera.")
+            .query("from", .text(0...40), "From this time on; without zone in that of the server.")
+            .query("to", .text(0...40), "Before this time.")
+            .query("before", .id, "Entries older than that of this id.")
+            .paged()
+            .answers(.array(of: .named("AuditEntry")), "Newest first."),
         Operation("GET /stats", "getStatistics", .statistics, "What the server holds and costs")
             .explained("Null where a thing is not known or does not exist here.")
             .answers(.named("Statistics"), "Of the cameras that you may see."),
         Operation("GET /stats/history", "getEventHistory", .statistics, "Events of the last day by the hour")
             .answers(.array(of: .object(["time": Schema.text.example("13:00"), "events": .integer, "videos": .integer])), "Oldest first."),
+        Operation("GET /v1/homepage/stats", "getHomepageStatistics", .statistics, "Numbers for a dashboard widget")
+            .answers(.named("HomepageStats"), "Of the cameras that you may see."),
         Operation("GET /stats/resources-history", "getResourceHistory", .statistics, "Load of the last day by the minute")
             .answers(.array(of: .named("ResourceSample")), "Oldest first."),
     ]
@@ -47,10 +66,30 @@ extension OpenAPIDocument {
             ])
         ),
         (
+            "HomepageStats",
+            .object([
+                "cameras_total": .integer, "cameras_online": .integer, "cameras_recording": .integer, "events_today": .integer,
+                "events_this_week": .integer, "events_this_month": .integer,
+                "last_event_time": Schema.text.orNull.described("In the time zone of the server."), "last_event_camera": Schema.text.orNull,
+                "storage_used_gb": maybe, "storage_total_gb": maybe, "storage_percent": maybeCount, "uptime": Schema.text.example("5d 12h 30m"),
+            ])
+        ),
+        (
+            "AuditEntry",
+            .object([
+                "id": .id, "timestamp": .dateTime, "user_id": Schema.id.orNull, "username": Schema.text.orNull,
+                "api_token_id": Schema.id.orNull, "address": Schema.text.described("Of the client."), "method": .text,
+                "route": Schema.text.example("/cameras/{camera_id}"), "parameters": .map(of: .any(of: [.integer, .text])),
+                "camera_id": Schema.id.orNull, "status": .integer,
+                "summary": Schema.text.described("What was asked for: names and ids, never a text that a client sent."),
+            ])
+        ),
+        (
             "ResourceSample",
             .object([
                 "timestamp": .dateTime, "cpu_percent": maybe, "memory_mb": maybe, "backend_cpu": maybe, "engine_cpu": maybe,
                 "backend_mem_mb": maybe, "engine_mem_mb": maybe, "network_recv_mbps": maybe, "network_sent_mbps": maybe,
+                "host_cpu_percent": maybe, "host_memory_mb": maybe,
             ])
         ),
         (
@@ -60,7 +99,7 @@ extension OpenAPIDocument {
                 "total_events": .integer, "events_24h": .integer, "video_count": .integer, "picture_count": .integer, "storage": storage,
                 "resources": .object([
                     "cpu_percent": maybe, "memory_mb": maybe, "backend_cpu": maybe, "backend_mem_mb": maybe, "engine_cpu": maybe,
-                    "engine_mem_mb": maybe,
+                    "engine_mem_mb": maybe, "host_cpu_percent": maybe, "host_memory_mb": maybe, "host_memory_total_mb": maybe,
                 ]), "network": .object(["recv_mbps": maybe, "sent_mbps": maybe]), "engine": engine,
                 "database": .object(["size_mb": maybe, "event_count": .integer]), "details": details, "system_status": .text,
                 "uptime": Schema.text.example("5d 12h 30m"), "hw_accel": .object(["enabled": .boolean, "type": .text, "status": .text]),
@@ -88,7 +127,11 @@ extension OpenAPIDocument {
         "cameras": Schema.map(
             of: .object(["movies": holding, "images": holding, "daily_rate_gb": maybe, "estimated_retention_days": maybe])
         ).described("By camera id."),
-        "profiles": Schema.map(of: .object(["name": .text, "path": Schema.text.orNull, "size_gb": maybe, "count": .integer]))
+        "profiles": Schema.map(
+            of: .object([
+                "name": .text, "path": Schema.text.orNull, "size_gb": maybe, "count": .integer, "total_gb": maybe, "free_gb": maybe,
+            ])
+        )
             .described("By profile id; `default` is the recording folder."),
     ])
 }

@@ -30,11 +30,8 @@ struct EventRoutes: Sendable {
 
     private func list(_ call: Call) async throws -> Response {
         let filter = try Self.filter(of: call.query, for: try call.requireCaller())
-        let events = try await store.events.list(filter)
-        let paths = try await store.segments.paths(of: events.compactMap(\.segmentID))
-        var headers: HTTPFields = [:]
-        if let count = try await store.events.count(filter) { headers[.xTotalCount] = String(count) }
-        return Response(json: .array(events.map { Self.json($0, paths) }), fields: headers)
+        let page = try await store.events.page(filter)
+        return Response(json: .array(page.events.map { Self.json($0, page.segments) }), fields: [.xTotalCount: String(page.count)])
     }
 
     /// The filter of a query. Throws every problem at once.

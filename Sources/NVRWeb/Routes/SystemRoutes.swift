@@ -1,26 +1,13 @@
 import HTTPTypes
 import Hummingbird
 import Logging
-import NIOPosix
-import NVRAccounts
-import NVRBase
 import NVRModel
 import NVRStore
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// The server itself: is it well, what does it hold, what does it cost.
+/// The server itself: its page, and whether it is well.
 struct SystemRoutes: Sendable {
     let store: Store
-    let live: LiveCameras
-    let settings: WebSettings
     let ui: StaticUI
-    let load: HostLoad
-    let history: ResourceHistory
-    let threads: NIOThreadPool
-    let clock: any NVRClock
 
     var routes: [Route] {
         [
@@ -28,10 +15,6 @@ struct SystemRoutes: Sendable {
             Route(.get, "/ui", .anonymous) { try page($0, "index.html") },
             Route(.get, "/ui/{file}", .anonymous) { try page($0, $0.parameters["file"] ?? "") },
             Route(.get, "/health", .anonymous, health),
-            Route(.get, "/metrics", .anonymous, metrics),
-            Route(.get, "/stats", .userOrKey, stats),
-            Route(.get, "/stats/history", .userOrKey, activity),
-            Route(.get, "/stats/resources-history", .userOrKey) { _ in Response(json: history.json) },
         ]
     }
 
@@ -58,57 +41,5 @@ struct SystemRoutes: Sendable {
                 // A weak key is refused at start.
                 "is_weak_key": false,
             ])
-    }
-
-    private func stats(_ call: Call) async throws -> Response {
-        let caller = try call.requireCaller()
-        return Response(json: try await statistics(for: caller).json)
-    }
-
-    /// Events of the last day by the hour in which they began, on the hours of the server's clock; the running hour is the last.
-    private func activity(_ call: Call) async throws -> Response {
-        let allowed = Access.visibleCameras(try call.requireCaller(), .replay)
-        let hour: Int64 = 3_600_000_000
-        let now = WallTime(microseconds: clock.wall())
-        let newest = LocalDay.startOfHour(at: now)
-        var hours: [JSONValue] = []
-        for back in stride(from: Int64(24), through: 0, by: -1) {
-            let start = newest.advanced(byMicroseconds: -back * hour)
-            var filter = EventFilter(allowed: allowed, range: TimeRange(start: start, end: start.advanced(byMicroseconds: hour)), limit: 0)
-            let events = try await store.events.count(filter)
-            filter.medium = .video
-            let videos = try await store.events.count(filter)
-            hours.append([
-                "time": .string("\(padded(Int64(LocalDay.hour(at: start)), 2)):00"), "events": JSONValue(events),
-                "videos": JSONValue(videos),
-            ])
-        }
-        return Response(json: .array(hours))
-    }
-
-    private func metrics(_ call: Call) async throws -> Response {
-        guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(try await statistics(for: nil), live.counters(), version: settings.version)
-        return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
-    }
-
-    private func statistics(for caller: Identity?) async throws -> Statistics {
-        let now = clock.monotonic()
-        // A disk that hangs may hang here as well.
-        let volume = try await threads.runIfActive { [root = settings.recordingRoot] in Self.volume(of: root) }
-        return try await Statistics.gather(
-            from: store, health: live.health(), visibleTo: caller, volume: volume, load: load.reading(at: now),
-            uptime: Int((now - settings.startedAt) / 1_000_000),
-            recordingPath: caller.map { Access.allows($0, .administer) } == true ? settings.recordingRoot : nil,
-            now: WallTime(microseconds: clock.wall()))
-    }
-
-    /// The file system of a path; nil when it does not answer.
-    private static func volume(of path: String) -> Statistics.Volume? {
-        var numbers = statvfs()
-        guard statvfs(path, &numbers) == 0 else { return nil }
-        let (total, tooLarge) = Int64(clamping: numbers.f_blocks).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
-        let (free, tooLarge2) = Int64(clamping: numbers.f_bavail).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
-        return tooLarge || tooLarge2 ? nil : Statistics.Volume(totalBytes: total, freeBytes: free)
     }
 }

@@ -1,0 +1,141 @@
+import HTTPTypes
+import Hummingbird
+import NIOPosix
+import NVRAccounts
+import NVRBase
+import NVRModel
+import NVRStore
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What the server holds and what it costs, in numbers: for the page, for dashboards, for Prometheus.
+struct StatisticsRoutes: Sendable {
+    private let store: Store
+    private let live: LiveCameras
+    private let settings: WebSettings
+    private let load: HostLoad
+    private let history: ResourceHistory
+    private let threads: NIOThreadPool
+    private let clock: any NVRClock
+    private let numbers: NumberReader
+    /// Space on the disks, by the two seconds in which it was measured.
+    private let volumes = Versioned<Int64, [String: Statistics.Volume]>()
+    /// The answer of `/stats/history` to those who see all, by commit and hour.
+    private let activityText = Versioned<ActivityKey, String>()
+
+    private struct ActivityKey: Sendable, Equatable {
+        var footage: Int
+        var hours: [LocalOffset.Hour]
+    }
+
+    init(
+        store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, threads: NIOThreadPool,
+        clock: any NVRClock
+    ) {
+        self.store = store
+        self.live = live
+        self.settings = settings
+        self.load = load
+        self.history = history
+        self.threads = threads
+        self.clock = clock
+        numbers = NumberReader(store: store)
+    }
+
+    var routes: [Route] {
+        [
+            Route(.get, "/stats", .userOrKey, stats),
+            Route(.get, "/stats/history", .userOrKey, activity),
+            Route(.get, "/stats/resources-history", .userOrKey) { _ in Response(json: history.json) },
+            Route(.get, "/v1/homepage/stats", .userOrKey, strangers: "API Key required", homepage),
+            Route(.get, "/metrics", .anonymous, metrics),
+        ]
+    }
+
+    private func stats(_ call: Call) async throws -> Response {
+        Response(json: try await statistics(for: try call.requireCaller()).json)
+    }
+
+    private func homepage(_ call: Call) async throws -> Response {
+        Response(json: try await statistics(for: try call.requireCaller()).homepageJSON)
+    }
+
+    private func metrics(_ call: Call) async throws -> Response {
+        guard settings.metricsEnabled else { throw HTTPFailure.notFound }
+        let text = MetricsText.text(try await statistics(for: nil), live.counters(), version: settings.version)
+        return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
+    }
+
+    // MARK: The last day
+
+    /// Hours shown before the running one.
+    private static let hoursShown = 24
+
+    /// Events of the last day by the hour in which they began, on the hours of the server's clock; the running hour is the last.
+    private func activity(_ call: Call) async throws -> Response {
+        let allowed = Access.visibleCameras(try call.requireCaller(), .replay)
+        let hours = LocalOffset.server.hours(Self.hoursShown + 1, until: WallTime(microseconds: clock.wall()))
+        guard allowed == nil else { return Response(json: try await activity(hours, allowed)) }
+        let key = ActivityKey(footage: store.versions.footage, hours: hours)
+        if let text = activityText.value(for: key) { return Response(jsonText: text) }
+        let text = try await activity(hours, nil).serialized()
+        activityText.keep(text, for: key)
+        return Response(jsonText: text)
+    }
+
+    private func activity(_ hours: [LocalOffset.Hour], _ allowed: Set<ID<Camera>>?) async throws -> JSONValue {
+        let quarter: Int64 = 900_000_000
+        guard let first = hours.first, let last = hours.last else { return [] }
+        let end = last.start.advanced(byMicroseconds: 2 * 3_600_000_000)
+        let counts = try await store.events.byQuarter(first.start.microseconds / quarter, end.microseconds / quarter, allowed: allowed)
+        return .array(
+            hours.enumerated().map { place, hour in
+                let next = place + 1 < hours.count ? hours[place + 1].start : end
+                var (events, videos) = (0, 0)
+                for bucket in hour.start.microseconds / quarter..<next.microseconds / quarter {
+                    events += counts[bucket]?.events ?? 0
+                    videos += counts[bucket]?.videos ?? 0
+                }
+                return ["time": .string(hour.label), "events": JSONValue(events), "videos": JSONValue(videos)]
+            })
+    }
+
+    // MARK: Now
+
+    private func statistics(for caller: Identity?) async throws -> Statistics {
+        let now = clock.monotonic()
+        let isAdmin = caller.map { Access.allows($0, .administer) } ?? false
+        let numbers = try await numbers.numbers(for: caller, at: WallTime(microseconds: clock.wall()))
+        func isSeen(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
+        let volumes = try await volumes(of: [settings.recordingRoot] + numbers.profiles.map(\.path), at: now)
+        var statistics = Statistics(
+            cameras: try await store.cameras.all().filter { isSeen($0.id) }, health: live.health(), numbers: numbers,
+            volume: volumes[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
+            recordingPath: isAdmin ? settings.recordingRoot : nil)
+        for profile in numbers.profiles { statistics.profileVolumes[profile.id] = volumes[profile.path] }
+        return statistics
+    }
+
+    /// The file systems of folders; those that do not answer are left out.
+    private func volumes(of paths: [String], at now: Int64) async throws -> [String: Statistics.Volume] {
+        let moment = now / 2_000_000
+        if let known = volumes.value(for: moment), paths.count == known.count { return known }
+        // A disk that hangs may hang here as well.
+        let found = try await threads.runIfActive {
+            Dictionary(paths.compactMap { path in Self.volume(of: path).map { (path, $0) } }) { $1 }
+        }
+        volumes.keep(found, for: moment)
+        return found
+    }
+
+    /// The file system of a path; nil when it does not answer.
+    private static func volume(of path: String) -> Statistics.Volume? {
+        var numbers = statvfs()
+        guard statvfs(path, &numbers) == 0 else { return nil }
+        let (total, tooLarge) = Int64(clamping: numbers.f_blocks).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
+        let (free, tooLarge2) = Int64(clamping: numbers.f_bavail).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
+        return tooLarge || tooLarge2 ? nil : Statistics.Volume(totalBytes: total, freeBytes: free)
+    }
+}
