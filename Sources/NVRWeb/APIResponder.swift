@@ -73,10 +73,12 @@ package struct APIResponder: HTTPResponder {
         if OriginPolicy.isPreflight(request.head) { return preflight(request.head) }
         let path = RequestPath(request.uri.path)
         let (route, parameters) = try find(request.method, path)
+        if context.webSocket != nil, !route.isWebSocket { throw HTTPFailure(.badRequest, "There is no WebSocket at this address") }
         let caller = try await authentication.identity(for: route.access, request)
-        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
-            throw HTTPFailure.foreignPage
-        }
+        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie),
+            // A browser sends cookies along with a WebSocket of any page, and lets the page read what comes.
+            context.webSocket == nil || origins.provenance(of: request.head) != .foreign
+        else { throw HTTPFailure.foreignPage }
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody),
             deadline: context.closeConnection(in: Self.longestUpload))

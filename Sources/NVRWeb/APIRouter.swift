@@ -7,6 +7,8 @@ enum APIRouter {
         _ web: WebDependencies, _ authentication: Authentication, _ threads: NIOThreadPool, _ load: HostLoad, _ history: ResourceHistory
     ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
+        // Half of the connections stay for requests.
+        let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
         let responder = MediaResponder(threads: threads)
         return documented(
             web.settings.version,
@@ -15,7 +17,9 @@ enum APIRouter {
                 clock: web.clock
             ).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
-                + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
+                + LiveRoutes(
+                    store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
+                ).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes

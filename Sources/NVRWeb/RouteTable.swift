@@ -25,6 +25,8 @@ package struct Route: Sendable {
     package let access: RouteAccess
     /// Bytes a body may have; nil leaves it to what `APIResponder` allows everywhere.
     package let largestBody: Int?
+    /// A GET that becomes a WebSocket; asked for without the handshake, it says so.
+    package let isWebSocket: Bool
     let elements: [Element]
     let respond: Responder
 
@@ -35,12 +37,14 @@ package struct Route: Sendable {
     }
 
     package init(
-        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, isWebSocket: Bool = false,
+        _ respond: @escaping Responder
     ) {
         self.method = method
         self.pattern = pattern
         self.access = access
         self.largestBody = largestBody
+        self.isWebSocket = isWebSocket
         self.respond = respond
         elements = pattern.split(separator: "/").map { piece in
             guard piece.first == "{", piece.last == "}" else { return .literal(String(piece)) }
