@@ -91,7 +91,7 @@ let package = Package(
             "NVRWeb",
             [
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
-                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle,
+                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle, .collections,
             ],
             resources: [.embedInCode("UI")]
         ),
@@ -112,8 +112,13 @@ let package = Package(
         tests("NVRBaseTests", ["NVRBase"]),
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
+        tests(
+            "WebSocketUpgradeTests",
+            [
+                "WebSocketUpgrade", .nioCore, .nioHTTP1, .nioWebSocket, .httpTypes, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         tests("LibavTests", ["Libav"]),
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
@@ -122,8 +127,8 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
-                .nioCore, .nioPosix, .logging,
+                "NVRWeb", "WebSocketUpgrade", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
+                .httpTypes, .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),
     ]

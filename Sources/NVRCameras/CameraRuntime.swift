@@ -39,6 +39,13 @@ package struct LiveMotion: Sendable {
     package var source: String
     package var metadata: String?
     package var updatedAt: WallTime
+
+    package init(since: WallTime, source: String, metadata: String?, updatedAt: WallTime) {
+        self.since = since
+        self.source = source
+        self.metadata = metadata
+        self.updatedAt = updatedAt
+    }
 }
 
 /// One running camera: its hubs, readers, recording and detection. `run()` is its life.

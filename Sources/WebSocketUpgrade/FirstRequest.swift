@@ -1,5 +1,4 @@
 import HTTPTypes
-import Logging
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypesHTTP1
@@ -148,10 +147,8 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
             }.flatMap {
                 upgrader.upgrade(channel: context.channel, upgradeRequest: head)
             }.whenComplete { outcome in
-                guard case .success = outcome, case .upgrading(let kept) = self.state else {
-                    session.closed()
-                    return self.end(context)
-                }
+                if case .failure = outcome { session.closed() }
+                guard case .success = outcome, case .upgrading(let kept) = self.state else { return self.end(context) }
                 self.deadline?.cancel()
                 self.result.succeed(.webSocket(session))
                 for data in kept { context.fireChannelRead(data) }

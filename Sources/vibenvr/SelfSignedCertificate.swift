@@ -1,5 +1,8 @@
 import Crypto
 import Foundation
+#if canImport(Glibc)
+    import Glibc
+#endif
 import NVRBase
 import NVRRecording
 import SwiftASN1
@@ -88,8 +91,9 @@ struct SelfSignedCertificate {
 enum MachineNames {
     static func names(_ host: String) -> [String] {
         var names = ["localhost"]
-        var buffer = [CChar](repeating: 0, count: 256)
-        if gethostname(&buffer, buffer.count - 1) == 0 {
+        let size = 256
+        var buffer = [CChar](repeating: 0, count: size)
+        if gethostname(&buffer, size - 1) == 0 {
             let own = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
             if isName(own) { names += [own, own + ".local"] }
         }

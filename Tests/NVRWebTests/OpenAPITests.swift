@@ -22,8 +22,6 @@ import Testing
         "GET /auth/devices",
         "GET /cameras/export/all",
         "GET /cameras/{camera_id}/export",
-        "GET /cameras/{camera_id}/stream",
-        "GET /cameras/{camera_id}/ws",
         "GET /groups",
         "GET /groups/{group_id}",
         "GET /logs",

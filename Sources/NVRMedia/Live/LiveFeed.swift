@@ -1,5 +1,4 @@
 package import NVRModel
-import NIOCore
 import RTSP
 import Synchronization
 

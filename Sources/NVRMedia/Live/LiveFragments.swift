@@ -1,6 +1,6 @@
 import ISOBMFF
-import NIOCore
-import NVRModel
+package import NIOCore
+package import NVRModel
 import RTSP
 
 /// Fragmented MP4 of a live stream for Media Source Extensions (W3C "ISO BMFF Byte Stream Format"). All runs of a stream lie on one

@@ -1,6 +1,6 @@
 package import NIOCore
 package import NVRModel
-import ISOBMFF
+package import ISOBMFF
 import RTSP
 
 /// A frame in the form in which viewers get it, made once and shared by all of them.

@@ -78,7 +78,7 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
     func opened(_ socket: WebSocket) {
         self.socket = socket
         shared.withLock { $0.eventLoop = socket.eventLoop }
-        socket.channel.setOption(.writeBufferWaterMark, value: Self.waterMark).whenFailure { [logger] in
+        socket.channel.setOption(ChannelOptions.writeBufferWaterMark, value: Self.waterMark).whenFailure { [logger] in
             logger.debug("the water mark stays as it is", metadata: ["reason": "\($0)"])
         }
         let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_NOTSENT_LOWAT)))

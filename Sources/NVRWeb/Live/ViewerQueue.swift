@@ -47,6 +47,7 @@ package struct ViewerQueue: Sendable {
     /// Pictures left out that the viewer has not been told of.
     private var untold = 0
     package private(set) var bytes = 0
+    private var frames = 0
     /// Pictures left out since the viewer came.
     package private(set) var lost = 0
 
@@ -68,6 +69,7 @@ package struct ViewerQueue: Sendable {
     package mutating func removeAll() {
         entries.removeAll()
         bytes = 0
+        frames = 0
         waitsForKeyframe = false
     }
 
@@ -82,17 +84,22 @@ package struct ViewerQueue: Sendable {
         }
         entries.append(Entry(item: .frame(frame), queuedAt: now))
         bytes += frame.byteCount
+        frames += 1
         if isTooMuch(at: now) { skip(at: now) }
     }
 
     package mutating func popFirst() -> Item? {
         guard let entry = entries.popFirst() else { return nil }
-        if let frame = entry.frame { bytes -= frame.byteCount }
+        if let frame = entry.frame {
+            bytes -= frame.byteCount
+            frames -= 1
+        }
         return entry.item
     }
 
     private func isTooMuch(at now: Int64) -> Bool {
-        guard let oldest = entries.first(where: { $0.frame != nil }), entries.count > 1 else { return false }
+        // One alone is sent, however large or old it is.
+        guard frames > 1, let oldest = entries.first(where: { $0.frame != nil }) else { return false }
         return bytes > largest || now - oldest.queuedAt > longest
     }
 
@@ -115,6 +122,7 @@ package struct ViewerQueue: Sendable {
         let from = key.flatMap { key in old[..<key].contains { $0.frame != nil } ? key : nil } ?? old.endIndex
         entries.removeAll(keepingCapacity: true)
         bytes = 0
+        frames = 0
         for (index, entry) in old.enumerated() {
             if index == from { tell(at: now) }
             guard let frame = entry.frame else {
@@ -125,6 +133,7 @@ package struct ViewerQueue: Sendable {
             if index >= from {
                 entries.append(entry)
                 bytes += frame.byteCount
+                frames += 1
             } else if frame.kind == .video {
                 count(1)
             }
