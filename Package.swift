@@ -13,7 +13,9 @@ extension Target.Dependency {
     static let nioCore: Self = .product(name: "NIOCore", package: "swift-nio")
     static let nioPosix: Self = .product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1: Self = .product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioWebSocket: Self = .product(name: "NIOWebSocket", package: "swift-nio")
     static let nioHTTPTypes: Self = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1: Self = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioSSL: Self = .product(name: "NIOSSL", package: "swift-nio-ssl")
     static let logging: Self = .product(name: "Logging", package: "swift-log")
     static let crypto: Self = .product(name: "Crypto", package: "swift-crypto")
@@ -21,6 +23,8 @@ extension Target.Dependency {
     static let lifecycle: Self = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let grdb: Self = .product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird: Self = .product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore: Self = .product(name: "HummingbirdCore", package: "hummingbird")
+    static let x509: Self = .product(name: "X509", package: "swift-certificates")
     static let httpTypes: Self = .product(name: "HTTPTypes", package: "swift-http-types")
     static let argumentParser: Self = .product(name: "ArgumentParser", package: "swift-argument-parser")
 }
@@ -43,6 +47,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -63,6 +69,9 @@ let package = Package(
         room("NVRBase", [.logging, .collections, .lifecycle]),
         room("RTSP", [.nioCore, .nioPosix, .nioSSL, .crypto, .logging, .collections]),
         room("ISOBMFF"),
+        room(
+            "WebSocketUpgrade",
+            [.hummingbirdCore, .httpTypes, .nioCore, .nioHTTP1, .nioWebSocket, .nioHTTPTypes, .nioHTTPTypesHTTP1, .logging]),
         room("Libav", ["CFFmpeg"]),
         room("Argon2", ["CArgon2"]),
         room("Zlib", ["CZlib"]),
@@ -84,8 +93,16 @@ let package = Package(
         room(
             "NVRWeb",
             [
+<<<<<<< HEAD
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
                 .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
+||||||| 215c2a7
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
+                .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
+=======
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
+                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle, .collections,
+>>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
             ],
             resources: [.embedInCode("UI")]
         ),
@@ -95,7 +112,8 @@ let package = Package(
             name: "vibenvr",
             dependencies: [
                 "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase",
-                .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix,
+                .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: houseSettings
@@ -105,9 +123,14 @@ let package = Package(
         tests("NVRBaseTests", ["NVRBase"]),
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
+        tests(
+            "WebSocketUpgradeTests",
+            [
+                "WebSocketUpgrade", .nioCore, .nioHTTP1, .nioWebSocket, .httpTypes, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         tests("LibavTests", ["Libav"]),
         tests("ZlibTests", ["Zlib"]),
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
@@ -117,8 +140,8 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
-                .nioCore, .nioPosix, .logging,
+                "NVRWeb", "WebSocketUpgrade", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
+                .httpTypes, .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),
     ]

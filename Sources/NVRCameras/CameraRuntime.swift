@@ -39,6 +39,13 @@ package struct LiveMotion: Sendable {
     package var source: String
     package var metadata: String?
     package var updatedAt: WallTime
+
+    package init(since: WallTime, source: String, metadata: String?, updatedAt: WallTime) {
+        self.since = since
+        self.source = source
+        self.metadata = metadata
+        self.updatedAt = updatedAt
+    }
 }
 
 /// One running camera: its hubs, readers, recording and detection. `run()` is its life.
@@ -56,6 +63,9 @@ final class CameraRuntime: Sendable {
     let cameraID: ID<Camera>
     let mainHub: StreamHub
     let subHub: StreamHub?
+    let mainLive: LiveStream
+    let subLive: LiveStream?
+    private let subDemand: StreamDemand
     private let mainReader: StreamReader
     private let subReader: StreamReader?
     private let mainPicture: LivePicture
@@ -83,17 +93,27 @@ final class CameraRuntime: Sendable {
             StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { _ in }
         }
         mainHub = StreamHub(role: .main)
-        mainReader = reader(plan.main, mainHub)
+        let mainReader = reader(plan.main, mainHub)
+        self.mainReader = mainReader
         mainPicture = LivePicture(hub: mainHub, thread: pictures, clock: environment.clock)
-        if plan.needsSub, let settings = plan.sub {
+        mainLive = LiveStream(hub: mainHub) { mainReader.setLive($0) }
+        let demand = StreamDemand()
+        subDemand = demand
+        if let settings = plan.sub {
             let hub = StreamHub(role: .sub)
+            let reader = reader(settings, hub)
             subHub = hub
-            subReader = reader(settings, hub)
+            subReader = reader
             subPicture = LivePicture(hub: hub, thread: pictures, clock: environment.clock)
+            subLive = LiveStream(hub: hub) { isWanted in
+                reader.setLive(isWanted)
+                demand.set(isWanted)
+            }
         } else {
             subHub = nil
             subReader = nil
             subPicture = nil
+            subLive = nil
         }
         state = Mutex(State(plan: plan))
         (plans, planContinuation) = AsyncStream.makeStream(of: CameraPlan.self, bufferingPolicy: .bufferingNewest(1))
@@ -116,7 +136,7 @@ final class CameraRuntime: Sendable {
                 group.addTask {
                     // One log-in at a time: the sub-stream waits until the main stream has tried its credentials.
                     await self.waitForFirstTry()
-                    await subReader.run()
+                    await self.run(subReader)
                 }
             }
             group.addTask { await self.follow() }
@@ -125,6 +145,21 @@ final class CameraRuntime: Sendable {
         }
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
+    }
+
+    /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
+    private func run(_ subReader: StreamReader) async {
+        if plan.needsSub { return await subReader.run() }
+        while !Task.isCancelled {
+            await subDemand.begins()
+            guard !Task.isCancelled else { return }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await subReader.run() }
+                group.addTask { await self.subDemand.ends(patience: .seconds(20)) }
+                await group.next()
+                group.cancelAll()
+            }
+        }
     }
 
     private func waitForFirstTry() async {
@@ -152,7 +187,8 @@ final class CameraRuntime: Sendable {
                 }
                 if let configuration = plan.detection {
                     let new = MotionWatch(
-                        configuration: configuration, hours: plan.detectionHours, hub: subHub ?? mainHub, thread: analysis, logger: logger)
+                        configuration: configuration, hours: plan.detectionHours, hub: (plan.needsSub ? subHub : nil) ?? mainHub, thread: analysis,
+                        logger: logger)
                     watch = (new, Task { for await item in new.news { self.motionContinuation.yield((.standard, item)) } })
                 }
             }
@@ -311,13 +347,14 @@ final class CameraRuntime: Sendable {
 
     // MARK: Pictures
 
-    /// The newest picture; small ones come from the sub-stream when it runs.
-    func frame(width: Int?) async throws -> Picture {
+    /// The newest picture, at most `age` microseconds older than the newest there could be; small ones come from the sub-stream
+    /// when it runs.
+    func frame(width: Int?, age: Int64) async throws -> Picture {
         if let width, let subHub, let subPicture, let size = subHub.description, size.width >= width {
-            return try await subPicture.take(width: min(width, size.width))
+            return try await subPicture.take(width: min(width, size.width), age: age)
         }
         let most = mainHub.description?.width
-        return try await mainPicture.take(width: width.map { min($0, most ?? $0) })
+        return try await mainPicture.take(width: width.map { min($0, most ?? $0) }, age: age)
     }
 
     /// Stores the newest picture of the main stream as a snapshot.
@@ -341,7 +378,7 @@ final class CameraRuntime: Sendable {
         let report = mainReader.report
         let recording = state.withLock { $0.recording }
         var health = CameraHealth(status: report.status, reason: report.reason, since: report.since)
-        if report.status == .connected, let sub = subReader?.report, sub.status != .connected, sub.status != .starting {
+        if report.status == .connected, plan.needsSub, let sub = subReader?.report, sub.status != .connected, sub.status != .starting {
             health.reason = "sub-stream: " + (sub.reason ?? sub.status.rawValue)
         }
         if let failure = environment.disk.failure, recording != nil { health.reason = "not recording: " + failure }
@@ -361,7 +398,9 @@ final class CameraRuntime: Sendable {
     var counters: [CameraCounters] {
         let (recording, before) = state.withLock { ($0.recording, $0.droppedBefore) }
         var all = [CameraCounters(cameraID, mainHub, mainReader, dropped: before + (recording?.droppedFrames ?? 0))]
-        if let subHub, let subReader { all.append(CameraCounters(cameraID, subHub, subReader, dropped: 0)) }
+        if let subHub, let subReader, plan.needsSub || subReader.connections > 0 {
+            all.append(CameraCounters(cameraID, subHub, subReader, dropped: 0))
+        }
         return all
     }
 }

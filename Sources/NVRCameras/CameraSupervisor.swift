@@ -160,9 +160,18 @@ package final class CameraSupervisor: Service {
     }
 
     /// The newest picture of a camera. Throws `unavailable` when there is none.
-    package func frame(of id: ID<Camera>, width: Int?) async throws -> Picture {
-        try await runtime(id).frame(width: width)
+    package func frame(of id: ID<Camera>, width: Int?, age: Int64 = 150_000) async throws -> Picture {
+        try await runtime(id).frame(width: width, age: age)
     }
+
+    /// A camera's stream for viewers; nil when the camera is switched off or has no such stream. Another object after the camera
+    /// was started anew.
+    package func liveStream(of id: ID<Camera>, _ role: StreamRole) -> LiveStream? {
+        guard let runtime = state.withLock({ $0.running[id]?.runtime }) else { return nil }
+        return role == .main ? runtime.mainLive : runtime.subLive
+    }
+
+    package func liveMotion(of id: ID<Camera>) -> LiveMotion? { state.withLock { $0.running[id]?.runtime }?.liveMotion }
 
     /// Stores the newest picture as a snapshot event.
     package func takeSnapshot(of id: ID<Camera>) async throws -> Event {

@@ -56,20 +56,23 @@ package final class LivePicture: @unchecked Sendable {
     /// - Parameters:
     ///   - width: pixels; the stream's own when nil.
     ///   - quality: 1…100.
+    ///   - age: microseconds that a picture made for somebody else may be old.
     /// - Throws: `NVRError(.unavailable)` when the stream has no picture.
-    package func take(width: Int?, quality: Int = 80) async throws -> Picture {
-        try await thread.run { [self] in try takeOnThread(width: width, quality: quality) }
+    package func take(width: Int?, quality: Int = 80, age: Int64 = 150_000) async throws -> Picture {
+        try await thread.run { [self] in try takeOnThread(width: width, quality: quality, age: age) }
     }
 
-    private func takeOnThread(width: Int?, quality: Int) throws -> Picture {
+    private func takeOnThread(width: Int?, quality: Int, age: Int64) throws -> Picture {
         let now = clock.monotonic()
         lastUse = now
         isWarm.withLock { $0 = true }
         let key = (width ?? 0) * 128 + quality
-        if let hit = cached[key], now - hit.made < 150_000 { return hit.picture }
+        if let hit = cached[key], now - hit.made < age { return hit.picture }
         guard let newest = hub.newestPackets(after: decoder == nil ? nil : position) else {
             throw NVRError(.unavailable, "the camera has no picture now")
         }
+        // Nothing new has come: the picture is the same.
+        if newest.continues, newest.packets.isEmpty, let hit = cached[key], hit.sequence == position { return hit.picture }
         if decoder == nil || decoderEntry != newest.description.video || !newest.continues {
             if decoderEntry != newest.description.video || decoder == nil {
                 let setup = newest.description.video.decoderSetup

@@ -50,7 +50,23 @@ package struct StreamDescription: Sendable, Equatable {
             case .pcma: "pcm_alaw"
             }
         }
+
+        /// The codec as WebCodecs registers it: "mp4a.40.2", "opus", "ulaw", "alaw".
+        package var codecString: String {
+            switch codec {
+            case .aac(let configuration): AudioSampleEntry.aac(audioSpecificConfig: configuration).codecString
+            case .opus: "opus"
+            case .pcmu: "ulaw"
+            case .pcma: "alaw"
+            }
+        }
     }
+
+    /// The video codec as RFC 6381 spells it, for players: "avc1.640028".
+    package var videoCodecString: String { video.codecString }
+
+    /// Pictures a second as the parameter sets claim; cameras often claim what is not so.
+    package var claimedFrameRate: Double? { video.frameRate }
 
     /// Pixels of the picture.
     package var width: Int { video.width }

@@ -164,6 +164,11 @@ package final class StreamHub: Sendable {
         }
     }
 
+    /// Everything from the newest keyframe on, with sound.
+    package func newestGOP() -> (description: StreamDescription, packets: [MediaPacket])? {
+        state.withLock { state in state.description.map { ($0, state.preRoll.lastGOP()) } }
+    }
+
     /// The video packets a decoder needs to show the newest frame: those after `sequence` when it can go on from there, else the
     /// newest GOP. `continues` tells which.
     package func newestPackets(after sequence: UInt64?) -> (description: StreamDescription, packets: [MediaPacket], continues: Bool)? {

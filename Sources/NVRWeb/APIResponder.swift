@@ -85,9 +85,11 @@ package struct APIResponder: HTTPResponder {
         trace.parameters = parameters
         let caller = try await identity(of: request, for: route)
         trace.caller = caller
-        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
-            throw HTTPFailure.foreignPage
-        }
+        if context.webSocket != nil, !route.isWebSocket { throw HTTPFailure(.badRequest, "There is no WebSocket at this address") }
+        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie),
+            // A browser sends cookies along with a WebSocket of any page, and lets the page read what comes.
+            context.webSocket == nil || origins.provenance(of: request.head) != .foreign
+        else { throw HTTPFailure.foreignPage }
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access.knowsCaller ? Self.largestBody : Self.largestAnonymousBody),
             deadline: context.closeConnection(in: Self.longestUpload))

@@ -9,6 +9,8 @@ enum APIRouter {
         _ web: WebDependencies, _ authentication: Authentication, _ threads: NIOThreadPool, _ load: HostLoad, _ history: ResourceHistory
     ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
+        // Half of the connections stay for requests.
+        let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
         let responder = MediaResponder(threads: threads)
         let gates = AttemptGates()
         return documented(
@@ -28,7 +30,9 @@ enum APIRouter {
                 + StorageRoutes(
                     store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), threads: threads, clock: web.clock
                 ).routes
-                + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
+                + LiveRoutes(
+                    store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
+                ).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + BackupRoutes(backups: web.backups).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes

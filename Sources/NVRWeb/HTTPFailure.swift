@@ -63,6 +63,11 @@ package struct HTTPFailure: Error, Sendable {
     package static let noMediaAuthentication = HTTPFailure(.unauthorized, "Missing media authentication")
     package static let adminRequired = HTTPFailure(.forbidden, "Admin privileges required")
     package static let foreignPage = HTTPFailure(.forbidden, "Request of another site refused")
+    /// RFC 9110 section 15.5.22. Also the answer where a proxy sends a handshake over a connection that was used before.
+    package static let upgradeRequired = HTTPFailure(
+        .upgradeRequired, "This address speaks WebSocket; ask for it with the first request of a connection",
+        fields: [.upgrade: "websocket", .connection: "Upgrade, close"])
+    package static let tooManyViewers = HTTPFailure(.serviceUnavailable, "Too many viewers at the same time")
     package static let bodyTooLarge = HTTPFailure(.contentTooLarge, "Request body too large")
     package static let shuttingDown = HTTPFailure(.serviceUnavailable, "The server is shutting down", fields: [.connection: "close"])
 }

@@ -8,6 +8,13 @@ package struct LiveCameras: Sendable {
     package var health: @Sendable () -> [ID<Camera>: CameraHealth]
     /// The newest picture, `width` pixels wide or in its own size. Throws `unavailable` when there is none.
     package var frame: @Sendable (ID<Camera>, _ width: Int?) async throws -> Picture
+    /// The same for moving pictures: one made for somebody else may be `age` microseconds old.
+    package var picture: @Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture
+    /// A stream to watch; nil when the camera is switched off or has no such stream.
+    package var stream: @Sendable (ID<Camera>, StreamRole) -> LiveStream?
+    /// Of one camera; nil when it is not running.
+    package var state: @Sendable (ID<Camera>) -> CameraHealth?
+    package var motion: @Sendable (ID<Camera>) -> LiveMotion?
     /// Stores a picture and its event.
     package var takeSnapshot: @Sendable (ID<Camera>) async throws -> Event
     package var probe: @Sendable (_ url: String, StreamTransport) async -> StreamProbe
@@ -24,9 +31,17 @@ package struct LiveCameras: Sendable {
         takeSnapshot: @escaping @Sendable (ID<Camera>) async throws -> Event,
         probe: @escaping @Sendable (_ url: String, StreamTransport) async -> StreamProbe,
         liveMotion: @escaping @Sendable () -> [ID<Camera>: LiveMotion],
+<<<<<<< HEAD
         counters: @escaping @Sendable () -> [CameraCounters],
         reportMotion: @escaping @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void,
         waitUntilEnded: @escaping @Sendable (ID<Camera>) async -> Void
+||||||| 215c2a7
+        counters: @escaping @Sendable () -> [CameraCounters]
+=======
+        counters: @escaping @Sendable () -> [CameraCounters],
+        stream: @escaping @Sendable (ID<Camera>, StreamRole) -> LiveStream? = { _, _ in nil },
+        picture: (@Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture)? = nil
+>>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
     ) {
         self.health = health
         self.frame = frame
@@ -36,13 +51,27 @@ package struct LiveCameras: Sendable {
         self.counters = counters
         self.reportMotion = reportMotion
         self.waitUntilEnded = waitUntilEnded
+        self.stream = stream
+        self.picture = picture ?? { camera, width, _ in try await frame(camera, width) }
+        state = { health()[$0] }
+        motion = { liveMotion()[$0] }
     }
 
     package init(_ supervisor: CameraSupervisor) {
         self.init(
             health: { supervisor.allHealth() }, frame: { try await supervisor.frame(of: $0, width: $1) },
             takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1) },
+<<<<<<< HEAD
             liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
             reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) })
+||||||| 215c2a7
+            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() })
+=======
+            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
+            stream: { supervisor.liveStream(of: $0, $1) }, picture: { try await supervisor.frame(of: $0, width: $1, age: $2) })
+        // Asked several times a second by each viewer: only one camera is looked at.
+        state = { supervisor.health(of: $0) }
+        motion = { supervisor.liveMotion(of: $0) }
+>>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
     }
 }

@@ -15,7 +15,11 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    private let isSecure: Bool
     private var failure: HTTPFailure?
+
+    /// `isSecure`: requests come over TLS.
+    init(isSecure: Bool) { self.isSecure = isSecure }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // RFC 6585 section 5 for what is too large; RFC 9112 section 2.2 for the rest.
@@ -37,7 +41,7 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
         var answer = failure.response
         answer.headers[.connection] = "close"
         answer.headers[.contentLength] = String(body.readableBytes)
-        SecurityHeaders.add(to: &answer, isSecure: false)
+        SecurityHeaders.add(to: &answer, isSecure: isSecure)
         context.write(wrapOutboundOut(.head(answer.head)), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: promise)
     }

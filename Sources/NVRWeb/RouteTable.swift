@@ -32,6 +32,8 @@ package struct Route: Sendable {
     package let largestBody: Int?
     /// What those hear who are not known, where clients know words of its own for it.
     let strangers: String?
+    /// A GET that becomes a WebSocket; asked for without the handshake, it says so.
+    package let isWebSocket: Bool
     let elements: [Element]
     let respond: Responder
 
@@ -42,14 +44,22 @@ package struct Route: Sendable {
     }
 
     package init(
+<<<<<<< HEAD
         _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, strangers: String? = nil,
         _ respond: @escaping Responder
+||||||| 215c2a7
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
+=======
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, isWebSocket: Bool = false,
+        _ respond: @escaping Responder
+>>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
     ) {
         self.method = method
         self.pattern = pattern
         self.access = access
         self.largestBody = largestBody
         self.strangers = strangers
+        self.isWebSocket = isWebSocket
         self.respond = respond
         elements = pattern.split(separator: "/").map { piece in
             guard piece.first == "{", piece.last == "}" else { return .literal(String(piece)) }

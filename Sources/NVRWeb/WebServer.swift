@@ -1,3 +1,6 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -10,6 +13,7 @@ package import NVRBase
 import NVRModel
 package import NVRStore
 import ServiceLifecycle
+import WebSocketUpgrade
 
 /// What the owner of the server decides about its web side.
 package struct WebSettings: Sendable {
@@ -122,43 +126,112 @@ package final class WebServer: Service {
     private func serve() async throws {
         let settings = dependencies.settings
         let port = onRunning
-        let room = ConnectionRoom(most: settings.mostConnections)
-        var http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests()], idleTimeout: Self.idleTimeout)
-        http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
-        let server = HTTPServerBuilder { [http1] responder in
-            CountedChannel(base: HTTP1Channel(responder: responder, configuration: http1), room: room)
-        }
+        let (listening, listens) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
         let application = Application(
-            responder: responder, server: server,
+            responder: responder, server: Self.server(settings, responder),
             configuration: .init(
-                address: .hostname(settings.host, port: settings.port), serverName: "VibeNVR",
+                address: .hostname(settings.host, port: settings.port), serverName: Self.name,
                 availableConnectionsDelegate: .maximum(settings.mostConnections, logger: dependencies.logger)),
-            onServerRunning: { channel in await port(channel.localAddress?.port ?? settings.port) }, logger: dependencies.logger)
+            onServerRunning: { channel in
+                let actual = channel.localAddress?.port ?? settings.port
+                listens.yield(actual)
+                await port(actual)
+            }, logger: dependencies.logger)
         // The first rates that are asked for are those since now.
         _ = load.reading(at: dependencies.clock.monotonic())
         let shutdown = shutdown
         let clock = dependencies.clock
         let history = history
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
+        // True: the server has ended, or its time is over.
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await application.run()
+                return true
+            }
+            if let tls = settings.tls {
+                group.addTask {
+                    await tls.watch()
+                    return false
+                }
+                if let redirectPort = settings.redirectPort {
+                    let logger = dependencies.logger
+                    group.addTask {
+                        for await securePort in listening {
+                            try await Self.redirect(from: redirectPort, to: securePort, settings, logger)
+                            break
+                        }
+                        return false
+                    }
+                }
+            }
             group.addTask { [audit] in await audit.run() }
             group.addTask {
                 // Thrown when the server ended by itself.
-                guard (try? await gracefulShutdown()) != nil else { return }
+                guard (try? await gracefulShutdown()) != nil else { return true }
                 shutdown.turnOn()
                 try? await Task.sleep(for: Self.farewell)
+                return true
             }
             group.addTask {
                 let load = HostLoad()
                 while true {
                     history.add(load.reading(at: clock.monotonic()), at: WallTime(microseconds: clock.wall()))
                     // Thrown by the cancellation that ends the group.
-                    guard (try? await Task.sleep(for: .seconds(ResourceHistory.interval))) != nil else { return }
+                    guard (try? await Task.sleep(for: .seconds(ResourceHistory.interval))) != nil else { return false }
                 }
             }
-            _ = try await group.next()
+            while let isOver = try await group.next(), !isOver {}
             group.cancelAll()
+        }
+    }
+
+    private static let name = "VibeNVR"
+
+    /// Connections as this server takes them: counted, over TLS when there is a certificate, and open to WebSockets.
+    private static func server(_ settings: WebSettings, _ responder: APIResponder) -> HTTPServerBuilder {
+        let room = ConnectionRoom(most: settings.mostConnections)
+        let isSecure = settings.tls != nil
+        var http1 = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests(isSecure: isSecure)], idleTimeout: idleTimeout)
+        http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
+        var limits = WebSocketLimits()
+        limits.handshakeTimeout = idleTimeout
+        return HTTPServerBuilder { [http1, limits] http in
+            let channel = WebSocketUpgradeChannel(responder: http, http1: http1, limits: limits, isSecure: isSecure) { head, channel, logger in
+                room.becameBusy(ObjectIdentifier(channel))
+                return await responder.decide(head, channel, logger)
+            }
+            guard let tls = settings.tls else { return CountedChannel(base: channel, room: room) }
+            return CountedChannel(base: SecureChannel(base: channel, identity: tls), room: room)
+        }
+    }
+
+    /// Serves nothing but the way to HTTPS. Ends with the shutdown.
+    private static func redirect(from port: Int, to securePort: Int, _ settings: WebSettings, _ logger: Logger) async throws {
+        let room = ConnectionRoom(most: settings.mostConnections)
+        var http1 = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests(isSecure: false)], idleTimeout: idleTimeout)
+        http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
+        let builder = HTTPServerBuilder { [http1] http in
+            CountedChannel(base: HTTP1Channel(responder: http, configuration: http1), room: room)
+        }
+        let application = Application(
+            responder: RedirectResponder(securePort: securePort), server: builder,
+            configuration: .init(
+                address: .hostname(settings.host, port: port), serverName: name,
+                availableConnectionsDelegate: .maximum(settings.mostConnections / 4, logger: logger)),
+            onServerRunning: { channel in
+                logger.notice(
+                    "plain HTTP is sent to HTTPS", metadata: ["port": "\(channel.localAddress?.port ?? port)", "https_port": "\(securePort)"])
+            }, logger: logger)
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw NVRError(
+                .unavailable,
+                error.errnoCode == EADDRINUSE
+                    ? "the port \(port) for the way to HTTPS is in use by another program"
+                    : "the port \(port) for the way to HTTPS cannot be opened: \(String(cString: strerror(error.errnoCode)))")
         }
     }
 }

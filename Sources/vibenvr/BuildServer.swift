@@ -91,6 +91,8 @@ func buildServer(
         rules: BackupReader.Rules(
             urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: existingFolder),
         version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
+    settings.tls = try tlsIdentity(configuration, dataPath: dataPath, logger: logger)
+    settings.redirectPort = configuration.redirectPort
     let setupCode = SetupCode()
     let web = WebServer(
         WebDependencies(
@@ -103,13 +105,44 @@ func buildServer(
     let services = ServiceGroup(
         configuration: .init(
             services: [
+<<<<<<< HEAD
                 .init(service: ending), .init(service: supervisor), .init(service: backups),
+||||||| 215c2a7
+                .init(service: ending), .init(service: supervisor),
+=======
+                .init(service: ending), .init(service: supervisor), .init(service: Reloading(tls: settings.tls)),
+>>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     return Server(
         store: store, accounts: accounts, setupCode: setupCode, services: services,
         isSetupRequired: try await accounts.isSetupRequired())
+}
+
+/// The certificate that was configured, or the one that the server makes for itself; nil without HTTPS.
+private func tlsIdentity(_ configuration: ServerConfiguration, dataPath: String, logger: Logger) throws -> TLSIdentity? {
+    switch configuration.tls {
+    case .off: return nil
+    case .files(let certificate, let key): return try TLSIdentity(certificate: certificate, key: key, logger: logger)
+    case .selfSigned:
+        let own = SelfSignedCertificate(dataPath: dataPath)
+        try own.make(names: MachineNames.names(configuration.host), addresses: MachineNames.addresses())
+        return try TLSIdentity(certificate: own.certificate, key: own.key, logger: logger)
+    }
+}
+
+/// Reads the certificate again upon SIGHUP, as programs that renew certificates expect.
+private struct Reloading: Service {
+    let tls: TLSIdentity?
+
+    func run() async throws {
+        // Without HTTPS the signal keeps its meaning; the wait ends with the shutdown.
+        guard let tls else { return try await gracefulShutdown() }
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) { tls.reload() }
+        }
+    }
 }
 
 /// The service that ends last: it flushes the disk and closes the database when nothing uses them any more.

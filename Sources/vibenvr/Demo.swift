@@ -34,6 +34,7 @@ struct Demo: AsyncParsableCommand {
 
         let password = "demo-" + (0..<10).map { _ in String("abcdefghjkmnpqrstuvwxyz23456789".randomElement() ?? "x") }.joined()
         let host = configuration.host
+        let scheme = configuration.tls == .off ? "http" : "https"
         try await serve(configuration, logger: logger) { server in
             if let user = try await server.store.users.credentials(username: "demo")?.user {
                 _ = try await server.accounts.setPassword(of: user.id, to: password)
@@ -54,7 +55,7 @@ struct Demo: AsyncParsableCommand {
             }
         } whenReady: { port in
             say("")
-            say("  VibeNVR is running:  http://\(host):\(port)")
+            say("  VibeNVR is running:  \(scheme)://\(host):\(port)")
             say("  sign in as:          demo")
             say("  password:            \(password)")
             say("")

@@ -59,7 +59,7 @@ func serve(
     do {
         server = try await buildServer(configuration, logger: logger) { port in
             let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
-            say("listening on http://\(host):\(port)")
+            say("listening on \(configuration.tls == .off ? "http" : "https")://\(host):\(port)")
             whenReady(port)
             releaseStartupPages()
         }
@@ -74,6 +74,8 @@ func serve(
     }
     do {
         try await server.services.run()
+    } catch let error as NVRError {
+        throw StartFailure(message: "vibenvr cannot start: \(error)")
     } catch {
         let text = "\(error)"
         if text.contains("errno: 98") {

@@ -56,6 +56,21 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Time zone of file names, dates and schedules. Env TZ. (default: the system's)")
     var timeZone: String?
 
+    @Option(name: .long, help: "Certificate for HTTPS: a PEM file, the chain behind it. Env VIBENVR_TLS_CERT.")
+    var tlsCert: String?
+
+    @Option(name: .long, help: "Key of that certificate: a PEM file without a passphrase. Env VIBENVR_TLS_KEY.")
+    var tlsKey: String?
+
+    @Flag(
+        name: .long,
+        help: "Serve HTTPS with a certificate made for this machine and kept in the data folder. Env VIBENVR_TLS_SELF_SIGNED.")
+    var tlsSelfSigned = false
+
+    @Option(
+        name: .long, help: "Port where plain HTTP is answered with the way to HTTPS; 0 takes a free one. Env VIBENVR_HTTP_REDIRECT_PORT.")
+    var httpRedirectPort: Int?
+
     @Flag(name: .long, help: "Mark cookies as Secure, for servers behind an HTTPS proxy. Env COOKIE_SECURE.")
     var cookieSecure = false
 
@@ -103,6 +118,15 @@ struct ServerOptions: ParsableArguments {
         configuration.oldSecretKey = environment("SECRET_KEY_OLD")
         configuration.backupPassphrase = environment("VIBENVR_BACKUP_PASSPHRASE")
         configuration.timeZone = timeZone
+        configuration.tls = try tls()
+        configuration.redirectPort = try httpRedirectPort ?? Self.number("VIBENVR_HTTP_REDIRECT_PORT")
+        if let redirect = configuration.redirectPort {
+            guard (0...65_535).contains(redirect) else { throw ValidationError("the redirect port must be 0 to 65535, not \(redirect)") }
+            guard configuration.tls != .off else {
+                throw ValidationError("--http-redirect-port needs HTTPS: give --tls-cert and --tls-key, or --tls-self-signed")
+            }
+            guard redirect == 0 || redirect != configuration.port else { throw ValidationError("HTTP and HTTPS cannot share port \(redirect)") }
+        }
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
@@ -124,6 +148,19 @@ struct ServerOptions: ParsableArguments {
         return configuration
     }
 
+    private func tls() throws -> ServerConfiguration.TLS {
+        let (certificate, key) = (tlsCert ?? environment("VIBENVR_TLS_CERT"), tlsKey ?? environment("VIBENVR_TLS_KEY"))
+        let isSelfSigned = try tlsSelfSigned || environmentFlag("VIBENVR_TLS_SELF_SIGNED")
+        switch (certificate, key, isSelfSigned) {
+        case (nil, nil, false): return .off
+        case (nil, nil, true): return .selfSigned
+        case (let certificate?, let key?, false): return .files(certificate: certificate, key: key)
+        case (_, _, true): throw ValidationError("give either --tls-self-signed or --tls-cert with --tls-key, not both")
+        case (nil, _, _): throw ValidationError("--tls-key needs --tls-cert with the certificate that belongs to it")
+        case (_, nil, _): throw ValidationError("--tls-cert needs --tls-key with the key that belongs to it")
+        }
+    }
+
     private static func number(_ name: String) throws -> Int? {
         guard let text = environment(name) else { return nil }
         guard let value = Int(text) else { throw ValidationError("\(name) must be a number, not '\(text)'") }
@@ -140,6 +177,13 @@ struct ServerOptions: ParsableArguments {
 
 /// The server's settings, checked.
 struct ServerConfiguration: Sendable {
+    /// Where the certificate of HTTPS comes from.
+    enum TLS: Sendable, Equatable {
+        case off
+        case selfSigned
+        case files(certificate: String, key: String)
+    }
+
     var dataPath = "./data"
     var databasePath = ""
     var recordingRoot = ""
@@ -151,6 +195,9 @@ struct ServerConfiguration: Sendable {
     /// Encrypts the backups in the data folder.
     var backupPassphrase: String?
     var timeZone: String?
+    var tls = TLS.off
+    /// Nil: nobody listens for plain HTTP beside HTTPS.
+    var redirectPort: Int?
     var cookieSecure = false
     var allowedOrigins: Set<String> = []
     var trustedProxies: Set<String> = []

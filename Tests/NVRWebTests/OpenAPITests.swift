@@ -10,8 +10,6 @@ import Testing
         "DELETE /onvif/{path...}",
         "GET /audit",
         "GET /audit/export",
-        "GET /cameras/{camera_id}/stream",
-        "GET /cameras/{camera_id}/ws",
         "GET /logs",
         "GET /logs/",
         "GET /logs/download",

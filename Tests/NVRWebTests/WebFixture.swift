@@ -143,7 +143,7 @@ final class WebFixture: Sendable {
     /// Sends a request; `body` text is JSON unless `form` says otherwise.
     func send(
         _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, bytes: [UInt8]? = nil, form: Bool = false,
-        peer: String = "192.0.2.7", host: String = "nvr.test:8080"
+        peer: String = "192.0.2.7", host: String = "nvr.test:8080", webSocket: WebSocketSlot? = nil
     ) async throws -> Answer {
         var headers = headers
         if let body {
@@ -155,7 +155,7 @@ final class WebFixture: Sendable {
         let request = Request(head: head, body: .init(buffer: bytes.map { ByteBuffer(bytes: $0) } ?? ByteBuffer(string: body ?? "")))
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let response = try await server.responder.respond(to: request, context: AppContext(peer: peer, logger: logger))
+        let response = try await server.responder.respond(to: request, context: AppContext(peer: peer, logger: logger, webSocket: webSocket))
         let collector = Collector()
         try await response.body.write(collector)
         return Answer(status: response.status.code, headers: response.headers, body: collector.bytes)

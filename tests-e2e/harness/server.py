@@ -95,7 +95,7 @@ class NVR:
                 for line in stream:
                     log.write(line)
                     log.flush()
-                    if not address and (match := re.search(rb"listening on (http://[^\s\"]+)", line)):
+                    if not address and (match := re.search(rb"listening on (https?://[^\s\"]+)", line)):
                         address.append(match[1].decode())
                         listening.set()
             listening.set()

@@ -47,6 +47,18 @@ extension OpenAPIDocument {
             .refuses(404, noCamera),
     ]
 
+    /// A GET that becomes a WebSocket.
+    private static func watching(_ last: String, _ id: String, _ summary: String) -> Operation {
+        Operation("GET /cameras/{camera_id}/\(last)", id, .live, summary)
+            .query("stream", Schema.choice(StreamRole.allCases.map(\.rawValue)).byDefault("main"), "While it does not run, the main one is shown.")
+            .query("audio", Schema.boolean.byDefault(true), "Send sound, too.")
+            .answers(101, "The WebSocket (RFC 6455).", types: [])
+            .refuses(403, "You may not see this camera, or the request comes from a page of another site.")
+            .refuses(404, "There is no such camera.")
+            .refuses(426, "The request is no handshake, or not the first of its connection.")
+            .refuses(503, "There are too many viewers.")
+    }
+
     static let liveOperations: [Operation] = [
         Operation("POST /cameras/probe-stream", "probeStream", .live, "Look at a stream before it is saved")
             .body(
@@ -65,6 +77,32 @@ extension OpenAPIDocument {
             .refuses(403, "`raw` is for administrators.")
             .refuses(404, noCamera)
             .refuses(503, "The camera has no picture now."),
+        Operation("GET /cameras/{camera_id}/stream", "getMovingPictures", .live, "Moving pictures as motion JPEG")
+            .explained(
+                "One endless answer that any browser shows in an image. Pictures are made while somebody watches, and shared by all who do; "
+                    + "a client that does not keep up gets fewer. The answer ends when the right to see the camera does."
+            )
+            .query("width", .integer(0...7680), "Pixels; made smaller to a multiple of 16. 0 or none: the camera's own.")
+            .query("fps", Schema.integer(1...60).byDefault(5), "Pictures a second; never more than 10.")
+            .answers(200, "JPEG pictures, each a part.", types: ["multipart/x-mixed-replace"])
+            .refuses(404, noCamera)
+            .refuses(503, "The camera has no picture now, or there are too many viewers."),
+        watching("ws", "watchFrames", "Pictures and sound as the camera sends them, over a WebSocket")
+            .explained(
+                """
+                Every message is binary and begins with ten bytes, little-endian: u8 kind (0 video, 1 sound, 2 JSON), u8 1 for a keyframe, \
+                f64 seconds of presentation. Video is H.264 or H.265 in Annex B with parameter sets in front of every keyframe, or one \
+                JPEG; sound is one frame of AAC, Opus or G.711. JSON has a `type`: `info` says what the frames behind it are, `state` how \
+                the camera is, `motion` what moves, `lost` how many pictures a viewer who did not keep up has missed. The newest GOP \
+                comes at once.
+                """),
+        watching("mse", "watchFragments", "Fragmented MP4 for Media Source Extensions, over a WebSocket")
+            .explained(
+                """
+                Text messages are the JSON of `/ws`; `info` has the `mime_type` of the source buffer. Binary messages are an \
+                initialisation segment after every `info`, and one fragment for each frame. Fragments lie on one timeline, the wall \
+                clock's; a player begins at the start of what is buffered.
+                """),
         Operation("POST /cameras/{camera_id}/snapshot", "takeSnapshot", .live, "Store a picture now")
             .answers(.object(["status": .text, "message": .text]), "Stored, and an event of its own.")
             .refuses(403, "Not allowed, or snapshots by hand are switched off.")

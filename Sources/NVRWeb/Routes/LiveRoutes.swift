@@ -12,16 +12,22 @@ struct LiveRoutes: Sendable {
     let store: Store
     let live: LiveCameras
     let rules: CameraURL.Rules
+    let accounts: Accounts
+    let totals: LiveTotals
+    let clock: any NVRClock
 
     var routes: [Route] {
         [
             Route(.post, "/cameras/probe-stream", .admin, probe),
             Route(.get, "/cameras/{camera_id}/frame", .media, frame),
+            Route(.get, "/cameras/{camera_id}/stream", .media, movingPictures),
+            Route(.get, "/cameras/{camera_id}/ws", .media, isWebSocket: true) { try await watch($0, as: .frames) },
+            Route(.get, "/cameras/{camera_id}/mse", .media, isWebSocket: true) { try await watch($0, as: .fragments) },
             Route(.post, "/cameras/{camera_id}/snapshot", .admin, snapshot),
         ]
     }
 
-    private static let uncached: HTTPFields = [.cacheControl: "no-cache, no-store, must-revalidate"]
+    static let uncached: HTTPFields = [.cacheControl: "no-cache, no-store, must-revalidate"]
 
     private func frame(_ call: Call) async throws -> Response {
         let caller = try call.requireCaller()
@@ -42,6 +48,57 @@ struct LiveRoutes: Sendable {
         headers[.contentType] = "image/jpeg"
         headers[.lastModified] = HTTPDate(seconds: picture.time.microseconds.flooredDivision(by: 1_000_000).quotient).text
         return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: picture.jpeg)))
+    }
+
+    // MARK: Watching
+
+    private func access(of caller: Identity, to camera: ID<Camera>) -> LiveAccess {
+        LiveAccess(
+            authenticator: accounts.authenticator, changes: accounts.accessChanges, store: store, identity: caller, camera: camera)
+    }
+
+    /// A WebSocket with pictures and sound as they come from the camera.
+    private func watch(_ call: Call, as format: LiveFormat) async throws -> Response {
+        let caller = try call.requireCaller()
+        let id = try call.id("camera_id", of: Camera.self)
+        var fields = FieldReader()
+        let role = fields.value(
+            FieldCheck.choice(
+                .string(call.query["stream"] ?? StreamRole.main.rawValue), of: StreamRole.allCases.map(\.rawValue),
+                loc: [.key("query"), .key("stream")]))
+        let audio = fields.value(FieldCheck.boolean(.string(call.query["audio"] ?? "true"), loc: [.key("query"), .key("audio")]))
+        try fields.finish()
+        // Whether there is a camera of this id is nobody's business who sees no more than some.
+        guard Access.allows(caller, .view, camera: id) else { throw HTTPFailure.accessDenied }
+        _ = try await store.camera(id, visibleTo: caller)
+        guard let slot = call.context.webSocket else { throw HTTPFailure.upgradeRequired }
+        guard totals.enter() else { throw HTTPFailure.tooManyViewers }
+        slot.grant(
+            LiveSession(
+                wish: LiveWish(camera: id, role: role.flatMap(StreamRole.init(rawValue:)) ?? .main, format: format, withAudio: audio ?? true),
+                live: live, access: access(of: caller, to: id), totals: totals, clock: clock, logger: call.context.logger))
+        return Response(status: .switchingProtocols)
+    }
+
+    private func movingPictures(_ call: Call) async throws -> Response {
+        let caller = try call.requireCaller()
+        let id = try call.id("camera_id", of: Camera.self)
+        var fields = FieldReader()
+        let width = fields.integer(call.query, "width", default: 0, limits: 0...7680) / 16 * 16
+        let rate = fields.integer(call.query, "fps", default: 5, limits: 1...60)
+        try fields.finish()
+        _ = try await store.camera(id, visibleTo: caller)
+        let first: Picture
+        do {
+            first = try await live.frame(id, width == 0 ? nil : width)
+        } catch let error as NVRError where error.kind == .unavailable || error.kind == .timeout {
+            throw HTTPFailure(.serviceUnavailable, "Stream unavailable", fields: Self.uncached)
+        }
+        guard totals.enter() else { throw HTTPFailure.tooManyViewers }
+        return MovingPictures(
+            camera: id, width: width == 0 ? nil : width, rate: min(rate, MovingPictures.mostPerSecond), live: live,
+            access: access(of: caller, to: id), totals: totals
+        ).response(first: first, channel: call.context.channel, clock: clock)
     }
 
     private func snapshot(_ call: Call) async throws -> Response {

@@ -1,0 +1,32 @@
+import Synchronization
+
+/// How many people watch, bounded, and what they missed. Any thread may use it.
+package final class LiveTotals: Sendable {
+    private struct State {
+        var viewers = 0
+        var lost = 0
+        var sent = 0
+    }
+
+    private let most: Int
+    private let state = Mutex(State())
+
+    /// `most`: viewers at a time, so that watching never takes all connections.
+    package init(most: Int) { self.most = most }
+
+    /// False when there is no more room; else `leave` has to follow.
+    package func enter() -> Bool {
+        state.withLock { state in
+            guard state.viewers < most else { return false }
+            state.viewers += 1
+            return true
+        }
+    }
+
+    package func leave() { state.withLock { $0.viewers -= 1 } }
+    package func note(lost: Int) { state.withLock { $0.lost += lost } }
+    package func note(sent: Int) { state.withLock { $0.sent += sent } }
+
+    /// Now; then pictures left out for slow viewers and bytes given to all of them, since the start.
+    package var reading: (viewers: Int, lost: Int, sent: Int) { state.withLock { ($0.viewers, $0.lost, $0.sent) } }
+}

@@ -1,0 +1,101 @@
+"""Live pictures in Chromium, with small players of the test's own: WebCodecs, Media Source Extensions, motion JPEG.
+
+The film has its frame number in every picture; what was shown is read back and must be in order, with nothing shown twice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.support.ui import WebDriverWait
+
+from harness.counter import CounterReader
+from harness.server import NVR, PASSWORD, USER, wait_for
+from peers import footage
+from peers.gst_camera import GstCamera
+from test_browser import browser  # noqa: F401
+
+PLAYERS = (Path(__file__).parent / "pages" / "live.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    film = footage.counter()
+    with GstCamera({"/main": (film, footage.sound("aac")), "/silent": film}, live=True) as camera, NVR(segment_seconds=None) as nvr:
+        nvr.start().with_admin()
+        keys = {name: nvr.api.add_camera(name, camera.url(f"/{name}"), record_audio=True, recording_mode="Off") for name in ("main", "silent")}
+        wait_for("the cameras run", lambda: all(nvr.api.status(key) == "CONNECTED" for key in keys.values()))
+        yield nvr, keys, CounterReader(film)
+
+
+def sign_in(browser, base: str) -> None:  # noqa: F811
+    """In a page of the server's origin, so that cookies, policies and origins are those of its own pages."""
+    browser.get(base + "/ui/app.js")
+    signed = browser.execute_async_script(
+        "const [name, word, done] = arguments; fetch('/auth/login', {method: 'POST', body: new URLSearchParams({username: name, password: word})})"
+        ".then((answer) => done(answer.status), (problem) => done(String(problem)))", USER, PASSWORD)
+    assert signed == 200
+    browser.execute_script(PLAYERS)
+
+
+def watch(browser, start: str, path: str, pictures: int) -> dict:  # noqa: F811
+    """Starts a player and waits until it has shown so many pictures; what it noted."""
+    browser.execute_script(f"window.{start}(arguments[0])", path)
+
+    def shown(_):
+        state = browser.execute_script("return {count: player.corners.length, errors: player.errors, closed: player.closed}")
+        assert not state["errors"] and state["closed"] is None, state
+        return state["count"] >= pictures
+
+    WebDriverWait(browser, 120).until(shown, f"{pictures} pictures")
+    return browser.execute_script(
+        "return {corners: player.corners, infos: player.infos, messages: player.messages, first: player.first, errors: player.errors}")
+
+
+def test_webcodecs_shows_every_frame_once(browser, scene):  # noqa: F811
+    nvr, keys, reader = scene
+    sign_in(browser, nvr.api.base)
+    state = watch(browser, "watchFrames", f"/cameras/{keys['main']}/ws", 150)
+    numbers = reader.numbers(state["corners"])
+    assert set(reader.steps(numbers)) == {1}, numbers
+    assert state["infos"][0]["codec"].startswith("avc1.") and len(state["infos"]) == 1
+    assert not [message for message in state["messages"] if message["type"] == "lost"]
+
+
+def test_media_source_shows_frames_in_order(browser, scene):  # noqa: F811
+    nvr, keys, reader = scene
+    sign_in(browser, nvr.api.base)
+    for name in ("silent", "main"):
+        state = watch(browser, "watchFragments", f"/cameras/{keys[name]}/mse", 120)
+        # The compositor of a busy machine may leave pictures out; it shows none twice and none too late.
+        steps = reader.steps(reader.numbers(state["corners"]))
+        assert min(steps) >= 1, steps
+        quality = browser.execute_script("const q = player.video.getVideoPlaybackQuality(); return [q.totalVideoFrames, q.corruptedVideoFrames || 0]")
+        assert quality[0] >= 120 and quality[1] == 0
+        assert state["infos"][0]["mime_type"].startswith('video/mp4; codecs="avc1.')
+        browser.execute_script("player.socket.close(); player.video.remove()")
+
+
+def test_motion_jpeg_plays_in_an_image(browser, scene):  # noqa: F811
+    nvr, keys, reader = scene
+    sign_in(browser, nvr.api.base)
+    state = watch(browser, "watchPictures", f"/cameras/{keys['main']}/stream?fps=10", 200)
+    numbers = reader.numbers(state["corners"])
+    steps = reader.steps(numbers)
+    assert min(steps) >= 0, numbers
+    assert len(set(numbers)) > 20
+
+
+def test_a_page_of_another_site_gets_nothing(browser, scene):  # noqa: F811
+    nvr, keys, _ = scene
+    sign_in(browser, nvr.api.base)
+    # The same server under another name is another site to a browser; cookies of SameSite=Lax do not go along, and the origin is foreign.
+    path = f"{nvr.api.base.replace('http', 'ws')}/cameras/{keys['main']}/ws"
+    with NVR() as other:
+        other.start()
+        browser.get(other.api.base.replace("127.0.0.1", "localhost") + "/ui/app.js")
+        outcome = browser.execute_async_script(
+            "const [path, done] = arguments; try { const socket = new WebSocket(path); socket.onopen = () => done('open');"
+            " socket.onerror = () => done('refused'); } catch (problem) { done('refused'); }", path)
+        assert outcome == "refused"
