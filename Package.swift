@@ -93,16 +93,9 @@ let package = Package(
         room(
             "NVRWeb",
             [
-<<<<<<< HEAD
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
-                .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
-||||||| 215c2a7
-                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase",
-                .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .logging, .lifecycle,
-=======
-                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
-                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle, .collections,
->>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
+                "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging,
+                .lifecycle, .collections,
             ],
             resources: [.embedInCode("UI")]
         ),

@@ -153,4 +153,3 @@ package struct SecondFactorStore: Sendable {
         }
     }
 }
-enum SecondFactorStore {

@@ -31,17 +31,11 @@ package struct LiveCameras: Sendable {
         takeSnapshot: @escaping @Sendable (ID<Camera>) async throws -> Event,
         probe: @escaping @Sendable (_ url: String, StreamTransport) async -> StreamProbe,
         liveMotion: @escaping @Sendable () -> [ID<Camera>: LiveMotion],
-<<<<<<< HEAD
         counters: @escaping @Sendable () -> [CameraCounters],
         reportMotion: @escaping @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void,
-        waitUntilEnded: @escaping @Sendable (ID<Camera>) async -> Void
-||||||| 215c2a7
-        counters: @escaping @Sendable () -> [CameraCounters]
-=======
-        counters: @escaping @Sendable () -> [CameraCounters],
+        waitUntilEnded: @escaping @Sendable (ID<Camera>) async -> Void,
         stream: @escaping @Sendable (ID<Camera>, StreamRole) -> LiveStream? = { _, _ in nil },
         picture: (@Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture)? = nil
->>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
     ) {
         self.health = health
         self.frame = frame
@@ -61,17 +55,11 @@ package struct LiveCameras: Sendable {
         self.init(
             health: { supervisor.allHealth() }, frame: { try await supervisor.frame(of: $0, width: $1) },
             takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1) },
-<<<<<<< HEAD
             liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
-            reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) })
-||||||| 215c2a7
-            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() })
-=======
-            liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
+            reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) },
             stream: { supervisor.liveStream(of: $0, $1) }, picture: { try await supervisor.frame(of: $0, width: $1, age: $2) })
         // Asked several times a second by each viewer: only one camera is looked at.
         state = { supervisor.health(of: $0) }
         motion = { supervisor.liveMotion(of: $0) }
->>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
     }
 }

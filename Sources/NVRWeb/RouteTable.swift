@@ -44,15 +44,8 @@ package struct Route: Sendable {
     }
 
     package init(
-<<<<<<< HEAD
         _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, strangers: String? = nil,
-        _ respond: @escaping Responder
-||||||| 215c2a7
-        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
-=======
-        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, isWebSocket: Bool = false,
-        _ respond: @escaping Responder
->>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
+        isWebSocket: Bool = false, _ respond: @escaping Responder
     ) {
         self.method = method
         self.pattern = pattern

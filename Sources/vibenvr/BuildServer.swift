@@ -105,13 +105,7 @@ func buildServer(
     let services = ServiceGroup(
         configuration: .init(
             services: [
-<<<<<<< HEAD
-                .init(service: ending), .init(service: supervisor), .init(service: backups),
-||||||| 215c2a7
-                .init(service: ending), .init(service: supervisor),
-=======
-                .init(service: ending), .init(service: supervisor), .init(service: Reloading(tls: settings.tls)),
->>>>>>> c833f75c1f171cd471a6a1c0afc940c584d4e74d
+                .init(service: ending), .init(service: supervisor), .init(service: backups), .init(service: Reloading(tls: settings.tls)),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
