@@ -233,10 +233,21 @@ import Testing
         #expect(schemas["CameraChanges"]?["properties"] != nil && schemas["CameraChanges"]?["required"] == nil)
         #expect(Set(schemas["CameraChanges"]?["properties"]?.object?.keys ?? []) == Set(stored.map(\.name)))
         for field in stored {
+            #expect(schemas["CameraChanges"]?["properties"]?[field.name]?["default"] == nil, "\(field.name): clients would send it")
             let schema = try #require(new["properties"]?[field.name])
             guard case .integer(let limits) = field.kind else { continue }
             #expect(schema["minimum"] == JSONValue(limits.lowerBound) && schema["maximum"] == JSONValue(limits.upperBound), "\(field.name)")
             #expect((schema["type"]?.array?.contains("null") ?? false) == field.isNullable, "\(field.name)")
+        }
+    }
+
+    @Test("Changes have no defaults: generated clients would send them and undo what nobody meant to change")
+    func changesHaveNoDefaults() throws {
+        for (path, method, json) in operations where method == "put" || method == "patch" {
+            try json["requestBody"]?["content"]?.object?.forEach { _, form in
+                let schema = try resolved(try #require(form["schema"]))
+                schema["properties"]?.object?.forEach { name, member in #expect(member["default"] == nil, "\(method) \(path): \(name)") }
+            }
         }
     }
 

@@ -58,7 +58,9 @@ function shape(schema) {
 }
 
 function bodies(content) {
-  return Object.entries(content).flatMap(([type, { schema }]) => [make('p', { className: 'type', textContent: type }), shape(schema)]);
+  return Object.entries(content).flatMap(([type, { schema }]) => [
+    make('p', { className: 'type' }, type, ...(schema.$ref ? [': ', ...line(schema)] : [])), shape(resolve(schema)),
+  ]);
 }
 
 /** An example of what a schema wants, for the form. */
