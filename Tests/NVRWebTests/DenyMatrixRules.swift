@@ -77,6 +77,12 @@ struct Rule: Sendable {
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),
         "GET /media/{path...}": replaying(.media).at("/media/1/file.mp4"),
 
+        "GET /settings": .administrators, "GET /settings/{key}": users.at("/settings/smtp_password").refusingOthers(403),
+        "PUT /settings/{key}": administrators.at("/settings/opt_live_view_quality").sending(#"{"value": "60"}"#),
+        "POST /settings/bulk": administrators.sending(#"{"opt_live_view_quality": "60"}"#), "POST /settings/init-defaults": .administrators,
+        "POST /settings/test-notify": administrators.sending(#"{"channel": "email", "settings": {}}"#).answering(501),
+        "POST /settings/telemetry/report": .administrators,
+
         "GET /stats": .usersAndKeys, "GET /stats/history": .usersAndKeys, "GET /stats/resources-history": .usersAndKeys,
     ]
 }
