@@ -100,7 +100,7 @@ package enum OpenAPIDocument {
         var object: JSONObject = [
             "operationId": .string(operation.id), "tags": [.string(operation.tag.rawValue)], "summary": .string(operation.summary),
             "description": .string([operation.text, audience(line.access)].filter { !$0.isEmpty }.joined(separator: "\n\n")),
-            "security": security(line.access),
+            "security": security(line.access), "x-access": .string(line.access.rawValue),
         ]
         let parameters =
             parameterNames(in: path).map(pathParameter) + operation.query.map { json($0, in: "query") }
