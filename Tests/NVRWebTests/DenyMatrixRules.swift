@@ -34,6 +34,8 @@ struct Rule: Sendable {
     static let users = Rule(audience: .users)
     static let usersAndKeys = Rule(audience: .usersAndKeys)
     static let administrators = Rule(audience: .administrators)
+    /// The second administrator finds nothing any more.
+    static let deletion = Rule(audience: .administrators, success: [200, 404])
     static func viewing(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .view) }
     static func replaying(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .replay) }
 
@@ -67,13 +69,13 @@ struct Rule: Sendable {
         "POST /cameras": administrators.sending(#"{"name": "New", "rtsp_url": "rtsp://10.0.0.8/x"}"#),
         "POST /cameras/reorder": administrators.sending(#"{"camera_ids": [1]}"#),
         "POST /cameras/bulk-delete": administrators.sending(#"{"camera_ids": [99]}"#),
-        "PUT /cameras/{camera_id}": administrators.sending(#"{"location": "Here"}"#), "DELETE /cameras/{camera_id}": .administrators,
+        "PUT /cameras/{camera_id}": administrators.sending(#"{"location": "Here"}"#), "DELETE /cameras/{camera_id}": deletion,
         "POST /cameras/{camera_id}/recording": .administrators,
         "POST /cameras/probe-stream": administrators.sending(#"{"rtsp_url": "rtsp://10.0.0.8/x"}"#),
         "GET /cameras/{camera_id}/frame": viewing(.media), "POST /cameras/{camera_id}/snapshot": .administrators,
 
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
-        "DELETE /events/{event_id}": .administrators, "POST /events/bulk-delete": administrators.sending("[99]"),
+        "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),
         "GET /media/{path...}": replaying(.media).at("/media/1/file.mp4"),
 
