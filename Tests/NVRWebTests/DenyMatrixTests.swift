@@ -1,5 +1,6 @@
 import HTTPTypes
 import NVRAccounts
+import NVRMedia
 import NVRModel
 import NVRWeb
 import Testing
