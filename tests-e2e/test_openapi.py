@@ -9,7 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ TOOLS = Path(sys.executable).parent
 # They end the sign-in with which all others are tried, or lock its address out; tests of their own try them.
 LEFT_OUT = ["logOut", "logIn", "setUp"]
 LEAST_CASES = 2000
+THINGS = 40
 
 
 def test_the_document_is_valid(fresh):
@@ -50,6 +51,25 @@ def robot(nvr: NVR, role: str = "admin") -> None:
     nvr.api.login("robot", PASSWORD)
 
 
+@contextmanager
+def populated(role: str = "admin"):
+    """A server with a camera that records, things of every kind beside it, and somebody signed in who may try what she likes."""
+    with GstCamera({"/cam": footage.counter()}) as camera, NVR(segment_seconds=3) as nvr:
+        api = nvr.start().with_admin().api
+        api.add_camera("Recording", camera.url("/cam"))
+        for number in range(2, THINGS + 1):
+            api.add_camera(f"Camera {number}", f"rtsp://127.0.0.1:1/{number}", is_active=False)
+        for number in range(1, THINGS + 1):
+            # Each of these answers 404 where it does not exist yet.
+            api.post("/groups", json={"name": f"Group {number}"})
+            api.post("/v1/api-tokens", json={"name": f"Key {number}"})
+        for number in range(1, 6):
+            api.post("/users", json={"username": f"User {number}", "password": PASSWORD, "role": "viewer"})
+        wait_for("events", lambda: sum(event["timestamp_end"] is not None for event in api.events()) >= 2, 40)
+        robot(nvr, role)
+        yield nvr
+
+
 def tried(nvr: NVR, folder: Path, *options: str, limit: int) -> dict:
     """Runs schemathesis as an administrator; its report."""
     report = folder / "report.json"
@@ -59,7 +79,8 @@ def tried(nvr: NVR, folder: Path, *options: str, limit: int) -> dict:
         "--continue-on-failure", "--request-timeout", "20", "--warnings", "off",
         *[word for name in LEFT_OUT for word in ("--exclude-operation-id", name)], *options,
     ]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)})
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, env={
+        **os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)})
     said = run.stdout[run.stdout.find("FAILURES") :] + run.stderr
     assert nvr.running, nvr.last_words()
     assert report.exists(), said[-4000:]
@@ -70,8 +91,7 @@ def tried(nvr: NVR, folder: Path, *options: str, limit: int) -> dict:
 
 def test_the_server_does_as_its_document_says(tmp_path):
     """Data within and outside of every schema: no 5xx, no undocumented answer, no hang. The seed is fixed, so that a failure comes again."""
-    with NVR(VIBENVR_ALLOW_LOOPBACK_CAMERAS="false") as nvr:
-        robot(nvr.start().with_admin())
+    with populated() as nvr:
         result = tried(nvr, tmp_path, "--phases", "examples,coverage,fuzzing", "--seed", "1", "-n", "25", "--no-shrink", limit=500)
         operations = sum(len(item) for item in nvr.api.json("/openapi.json")["paths"].values())
         # The document itself is not tried.
@@ -84,8 +104,7 @@ def test_the_server_does_as_its_document_says(tmp_path):
 
 @pytest.mark.slow
 def test_the_server_does_as_its_document_says_for_long(tmp_path):
-    with NVR(VIBENVR_ALLOW_LOOPBACK_CAMERAS="false") as nvr:
-        robot(nvr.start().with_admin())
+    with populated() as nvr:
         before = nvr.resident()
         tried(nvr, tmp_path, "--phases", "examples,coverage,fuzzing,stateful", "-n", "500", limit=2400)
         assert nvr.resident() - before < 300 << 20
@@ -93,8 +112,7 @@ def test_the_server_does_as_its_document_says_for_long(tmp_path):
 
 def test_viewers_and_keys_meet_no_surprise(tmp_path):
     """The same as somebody who may little: mostly refusals, all of them documented."""
-    with NVR(VIBENVR_ALLOW_LOOPBACK_CAMERAS="false") as nvr:
-        robot(nvr.start().with_admin(), "viewer")
+    with populated("viewer") as nvr:
         tried(nvr, tmp_path, "--phases", "coverage", "--seed", "1", "--no-shrink", "--exclude-checks", "positive_data_acceptance", limit=300)
 
 
