@@ -21,13 +21,11 @@ import Testing
         "GET /onvif/ptz/presets/{camera_id}",
         "GET /onvif/scan/stream",
         "GET /onvif/{path...}",
-        "GET /settings",
         "GET /settings/backup/download/{filename}",
         "GET /settings/backup/{filename}",
         "GET /settings/backup/{name}",
         "GET /settings/engine/debug-status",
         "GET /settings/sync-orphans/status",
-        "GET /settings/{key}",
         "GET /stats/cameras",
         "GET /users/{user_id}",
         "GET /v1/homepage/stats",
@@ -42,15 +40,10 @@ import Testing
         "POST /onvif/ptz/set-home/{camera_id}",
         "POST /onvif/ptz/stop/{camera_id}",
         "POST /onvif/{path...}",
-        "POST /settings/bulk",
         "POST /settings/cleanup",
-        "POST /settings/init-defaults",
         "POST /settings/sync-orphans",
-        "POST /settings/telemetry/report",
-        "POST /settings/test-notify",
         "PUT /groups/{group_id}",
         "PUT /onvif/{path...}",
-        "PUT /settings/{key}",
     ]
 
     private let web: WebFixture
@@ -184,10 +177,21 @@ import Testing
         #expect(schemas["CameraChanges"]?["properties"] != nil && schemas["CameraChanges"]?["required"] == nil)
         #expect(Set(schemas["CameraChanges"]?["properties"]?.object?.keys ?? []) == Set(stored.map(\.name)))
         for field in stored {
+            #expect(schemas["CameraChanges"]?["properties"]?[field.name]?["default"] == nil, "\(field.name): clients would send it")
             let schema = try #require(new["properties"]?[field.name])
             guard case .integer(let limits) = field.kind else { continue }
             #expect(schema["minimum"] == JSONValue(limits.lowerBound) && schema["maximum"] == JSONValue(limits.upperBound), "\(field.name)")
             #expect((schema["type"]?.array?.contains("null") ?? false) == field.isNullable, "\(field.name)")
+        }
+    }
+
+    @Test("Changes have no defaults: generated clients would send them and undo what nobody meant to change")
+    func changesHaveNoDefaults() throws {
+        for (path, method, json) in operations where method == "put" || method == "patch" {
+            try json["requestBody"]?["content"]?.object?.forEach { _, form in
+                let schema = try resolved(try #require(form["schema"]))
+                schema["properties"]?.object?.forEach { name, member in #expect(member["default"] == nil, "\(method) \(path): \(name)") }
+            }
         }
     }
 

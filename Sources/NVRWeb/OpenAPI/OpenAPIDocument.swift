@@ -25,7 +25,8 @@ package enum OpenAPIDocument {
     /// The descriptions of every area.
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
-        + eventIntakeOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations + apiKeyOperations
+        + eventIntakeOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
+        + apiKeyOperations + settingsOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -106,7 +107,7 @@ package enum OpenAPIDocument {
         var object: JSONObject = [
             "operationId": .string(operation.id), "tags": [.string(operation.tag.rawValue)], "summary": .string(operation.summary),
             "description": .string([operation.text, audience(line.access)].filter { !$0.isEmpty }.joined(separator: "\n\n")),
-            "security": security(line.access),
+            "security": security(line.access), "x-access": .string(line.access.rawValue),
         ]
         let parameters =
             parameterNames(in: path).map(pathParameter) + operation.query.map { json($0, in: "query") }
@@ -156,6 +157,7 @@ package enum OpenAPIDocument {
         let isChecked =
             !operation.bodies.isEmpty || !operation.query.isEmpty || parameterNames(in: path).contains(where: isID)
         if isChecked, texts[422] == nil { add(422, "Invalid") }
+        if !parameterNames(in: path).allSatisfy(isID), texts[404] == nil { add(404, "NotFound") }
         if texts[503] == nil { add(503, "Unavailable") }
         for (status, lines) in texts {
             responses.append((status, refusal(lines.joined(separator: " "), headers: headers(of: status))))
@@ -207,6 +209,7 @@ package enum OpenAPIDocument {
     private static let sharedResponses: JSONValue = [
         "Unauthorized": refusal("Nobody is signed in, or the session or key is over.", headers: headers(of: 401)),
         "Forbidden": refusal("Known, but not allowed; or a request from another site."),
+        "NotFound": refusal("There is nothing of this name."),
         "TooLarge": refusal("The body is larger than it may be."),
         "Invalid": refusal("Something that was sent does not fit; every problem is named.", schema: "Problems"),
         "Unavailable": refusal("The server is shutting down.", headers: headers(of: 503)),
@@ -229,5 +232,11 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
+<<<<<<< HEAD
         ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + backupSchemas + statisticsSchemas
+||||||| 215c2a7
+        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+=======
+        ] + accountSchemas + cameraSchemas + eventSchemas + settingsSchemas + statisticsSchemas
+>>>>>>> 7a0ce34045b9f180d59e9ea2faa83ef06a9f47de
 }
