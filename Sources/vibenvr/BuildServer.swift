@@ -59,7 +59,7 @@ func buildServer(
             ])
     }
 
-    let disk = DiskWriter(layout: layout, store: store.segments, clock: clock, logger: logger)
+    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger)
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
