@@ -30,6 +30,12 @@ extension DiskWriter {
         tryRows()
     }
 
+    /// The same from elsewhere.
+    package func settleSoon(_ entry: WaitingRows.Entry) async {
+        // The thread only refuses when it has ended, and then the next start does it.
+        try? await thread.run { [self] in settle(entry) }
+    }
+
     /// Tries all rows that wait; what is refused again is tried later.
     func tryRows() {
         let entries = waitingRows.withLock { $0.takeAll() }
