@@ -26,6 +26,17 @@ def can_mount() -> bool:
     return run.returncode == 0
 
 
+def fill(folder: Path) -> None:
+    """Writes until not a byte is left."""
+    with open(folder / "ballast", "ab", buffering=0) as ballast:
+        for block in (65536, 512, 1):
+            try:
+                while True:
+                    ballast.write(b"\0" * block)
+            except OSError:
+                pass  # Smaller ones may still fit.
+
+
 class SmallDisk(NVR):
     """A server whose data folder is a small file system of its own, in a mount namespace of its own."""
 
@@ -41,16 +52,7 @@ class SmallDisk(NVR):
         return Path(f"/proc/{self.pid}/root{self.data}")
 
     def fill(self) -> None:
-        with open(self.disk / "ballast", "ab", buffering=0) as ballast:
-            try:
-                while True:
-                    ballast.write(b"\0" * 65536)
-            except OSError:
-                try:
-                    while True:
-                        ballast.write(b"\0" * 512)
-                except OSError:
-                    pass  # Not a byte is left.
+        fill(self.disk)
 
     def free(self) -> None:
         (self.disk / "ballast").unlink()
@@ -116,6 +118,41 @@ def test_a_full_disk_is_outlived(tmp_path):
         # A buffer that holds all of it is no loss; what does not fit is counted.
         assert bool(holes) == (dropped > 0), f"{len(holes)} holes, {dropped} frames counted as dropped"
         assert holes or not LONG, f"{FULL_SECONDS} s on a full disk without a loss: was it full?"
+
+
+@pytest.fixture
+def small_volume(tmp_path):
+    """A data folder on a small file system that outlives the server."""
+    data = tmp_path / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", str(data)], check=True)
+    yield data
+    subprocess.run(["umount", "-l", str(data)], check=True)
+
+
+@pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
+def test_a_server_starts_on_a_full_disk_and_puts_its_rows_in_order_when_there_is_space(small_volume, tmp_path):
+    with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(tmp_path, segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("cam", camera.url("/cam"))
+        wait_for("a finished segment and one that grows", lambda: {row.finished for row in nvr.rows(key)} == {True, False}, 30)
+        nvr.kill()
+        interrupted = nvr.rows(key)
+        fill(small_volume)
+        # Signing in is written down, which a full disk does not allow.
+        nvr.api.token = ""
+        nvr.start()
+        assert nvr.api.get("/health").status_code in (200, 503)
+        time.sleep(3)
+        assert nvr.running
+        (small_volume / "ballast").unlink()
+        wait_for("the interrupted segment is finished", lambda: all(row.finished for row in nvr.rows(key) if row.id <= interrupted[-1].id), 30)
+        wait_for("recording goes on", lambda: any(row.id > interrupted[-1].id for row in nvr.rows(key)), 30)
+        assert nvr.terminate() <= 5
+        kept = nvr.rows(key)
+        assert {row.id for row in interrupted} <= {row.id for row in kept}, "footage was lost"
+        assert all(row.finished and row.end - row.start > 0.5 and probe(row.path) for row in kept)
+        assert nvr.check().returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,6 @@ final class CameraRuntime: Sendable {
         var plan: CameraPlan
         var recording: StreamRecording?
         var motion: LiveMotion?
-        var openEvent: ID<Event>?
         var external = ExternalMotion()
         var droppedBefore = 0
         var isEnded = false
@@ -74,6 +73,10 @@ final class CameraRuntime: Sendable {
     private let analysis: BlockingThread
     private let logger: Logger
     private let state: Mutex<State>
+    private let ledger: StoredEvents
+    private let journal: EventJournal
+    /// Ends when the main stream's first connection has succeeded or failed.
+    private let firstTry: AsyncStream<Void>
     private let plans: AsyncStream<CameraPlan>
     private let planContinuation: AsyncStream<CameraPlan>.Continuation
     private typealias SourcedNews = (source: MotionSource, item: MotionNews)
@@ -89,8 +92,12 @@ final class CameraRuntime: Sendable {
         logger[metadataKey: "camera"] = "\(plan.cameraID)"
         self.logger = logger
         let gate = LoginGate()
+        let (firstTry, tried) = AsyncStream.makeStream(of: Void.self)
+        self.firstTry = firstTry
         func reader(_ settings: StreamSettings, _ hub: StreamHub) -> StreamReader {
-            StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { _ in }
+            StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { reader in
+                if reader.role == .main { tried.finish() }
+            }
         }
         mainHub = StreamHub(role: .main)
         let mainReader = reader(plan.main, mainHub)
@@ -116,6 +123,8 @@ final class CameraRuntime: Sendable {
             subLive = nil
         }
         state = Mutex(State(plan: plan))
+        ledger = StoredEvents(environment: environment, cameraID: plan.cameraID, logger: logger)
+        journal = EventJournal(ledger: ledger, clock: environment.clock, logger: logger)
         (plans, planContinuation) = AsyncStream.makeStream(of: CameraPlan.self, bufferingPolicy: .bufferingNewest(1))
         (motionNews, motionContinuation) = AsyncStream.makeStream(of: SourcedNews.self, bufferingPolicy: .bufferingOldest(512))
         planContinuation.yield(plan)
@@ -130,12 +139,14 @@ final class CameraRuntime: Sendable {
 
     /// Runs until the task is cancelled; then everything received is written and open events are ended.
     func run() async {
+        // Not among the group's tasks: the last events are written although the camera is told to end.
+        let writing = Task { await journal.run() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.mainReader.run() }
             if let subReader {
                 group.addTask {
                     // One log-in at a time: the sub-stream waits until the main stream has tried its credentials.
-                    await self.waitForFirstTry()
+                    for await _ in self.firstTry {}
                     await self.run(subReader)
                 }
             }
@@ -145,8 +156,6 @@ final class CameraRuntime: Sendable {
         }
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
-    }
-
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
     private func run(_ subReader: StreamReader) async {
         if plan.needsSub { return await subReader.run() }
@@ -159,14 +168,8 @@ final class CameraRuntime: Sendable {
                 await group.next()
                 group.cancelAll()
             }
-        }
-    }
-
-    private func waitForFirstTry() async {
-        while mainReader.report.status == .starting, !Task.isCancelled {
-            // Cancellation ends the wait; the loop's condition sees it.
-            try? await Task.sleep(for: .milliseconds(100))
-        }
+        journal.finish()
+        await writing.value
     }
 
     /// Sets recording and detection up by each plan that comes, and takes the detector's news.
@@ -221,17 +224,10 @@ final class CameraRuntime: Sendable {
         if let live { new.motionBegan(at: live.since) }
     }
 
-    /// What is due by time alone; called by the supervisor, one timer for all cameras: each timer of a task's own costs more CPU a
-    /// minute than reading the stream.
-    func tick() {
-        state.withLock { $0.recording }?.tick()
         if state.withLock({ $0.external.tick(now: environment.clock.monotonic()) }) { externalMotionEnded() }
-        mainPicture.releaseIfIdle()
-        subPicture?.releaseIfIdle()
-    }
-
     // MARK: Motion
 
+<<<<<<< HEAD
     /// Takes over what somebody else tells of motion; `time` is when they saw it, if they say so.
     func reportMotion(_ isOn: Bool, at time: WallTime?) {
         guard isOn else {
@@ -283,13 +279,81 @@ final class CameraRuntime: Sendable {
                         open = nil
                         try await finish(ended, at: end)
                     }
+||||||| 215c2a7
+    private func take(_ news: AsyncStream<MotionNews>) async {
+        var open: OpenEvent?
+        for await item in news {
+            do {
+                switch item {
+                case .began(let time):
+                    state.withLock { state in
+                        state.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time)
+                    }
+                    state.withLock { $0.recording }?.motionBegan(at: time)
+                    let size = mainHub.description
+                    let event = try await environment.store.events.insert(
+                        Event(
+                            id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width,
+                            height: size?.height))
+                    state.withLock { $0.openEvent = event.id }
+                    open = OpenEvent(event: event)
+                    if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
+                case .best(let picture, let score, let boxes):
+                    let now = WallTime(microseconds: environment.clock.wall())
+                    state.withLock { state in
+                        state.motion?.metadata = boxes
+                        state.motion?.updatedAt = now
+                    }
+                    guard var current = open else { continue }
+                    let isFirst = current.picture == nil
+                    current.picture = picture
+                    current.score = score
+                    current.boxes = boxes
+                    open = current
+                    if isFirst { try await storeThumbnail(of: current) }
+                case .ended(let time):
+                    let now = WallTime(microseconds: environment.clock.wall())
+                    state.withLock { state in
+                        state.motion = nil
+                        state.openEvent = nil
+                    }
+                    state.withLock { $0.recording }?.motionEnded(at: time, now: now)
+                    if let ended = open {
+                        open = nil
+                        try await finish(ended, at: time)
+                    }
+=======
+    /// Takes the detector's news: recording follows at once, the journal writes when it can.
+    private func take(_ news: AsyncStream<MotionNews>) async {
+        for await item in news {
+            switch item {
+            case .began(let time):
+                state.withLock { $0.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time) }
+                state.withLock { $0.recording }?.motionBegan(at: time)
+                let size = mainHub.description
+                let event = Event(
+                    id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height)
+                let fileName = plan.recording.fileName
+                journal.note { $0.began(event, fileName: fileName) }
+                if plan.pictures.onMotion { await noteSnapshot() }
+            case .best(let picture, let score, let boxes):
+                let now = WallTime(microseconds: environment.clock.wall())
+                state.withLock { state in
+                    state.motion?.metadata = boxes
+                    state.motion?.updatedAt = now
+>>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
                 }
-            } catch {
-                logger.error("an event could not be stored", metadata: ["error": "\(error)"])
+                journal.note { $0.best(picture, score: score, metadata: boxes) }
+            case .ended(let time):
+                let now = WallTime(microseconds: environment.clock.wall())
+                state.withLock { $0.motion = nil }
+                state.withLock { $0.recording }?.motionEnded(at: time, now: now)
+                journal.note { $0.ended(at: time) }
             }
         }
     }
 
+<<<<<<< HEAD
     private func begin(at time: WallTime, _ source: MotionSource) async throws -> OpenEvent {
         state.withLock { state in
             state.motion = LiveMotion(since: time, source: source.rawValue, metadata: nil, updatedAt: time)
@@ -336,13 +400,38 @@ final class CameraRuntime: Sendable {
             event.thumbnailPath = path
             event.score = score
             event.metadata = boxes
-        }
+||||||| 215c2a7
+    private struct OpenEvent {
+        var event: Event
+        var picture: Picture?
+        var score = 0.0
+        var boxes: String?
     }
 
-    private func finish(_ open: OpenEvent, at time: WallTime) async throws {
-        try await storeThumbnail(of: open)
-        let bytes = try await environment.playback.bytes(of: cameraID, TimeRange(start: open.event.start, end: time))
-        try await environment.store.events.end(open.event.id, at: time, bytes: bytes)
+    private func thumbnailPath(_ event: Event) -> String {
+        environment.disk.layout.path(
+            camera: cameraID, pattern: plan.recording.fileName + "-event-\(event.id)", time: event.start, fileExtension: "jpg", attempt: 0)
+    }
+
+    private func storeThumbnail(of open: OpenEvent) async throws {
+        guard let picture = open.picture else { return }
+        let path = thumbnailPath(open.event)
+        try await environment.disk.store(picture: picture.jpeg, path: path)
+        let (score, boxes) = (open.score, open.boxes)
+        _ = try await environment.store.events.update(open.event.id) { event in
+            event.thumbnailPath = path
+            event.score = score
+            event.metadata = boxes
+=======
+    private func noteSnapshot() async {
+        do {
+            let settings = plan.pictures
+            let picture = try await mainPicture.take(width: nil, quality: settings.quality)
+            journal.note { $0.took(picture, fileName: settings.fileName) }
+        } catch {
+            logger.warning("there is no picture for a snapshot of motion", metadata: ["error": "\(error)"])
+>>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
+        }
     }
 
     // MARK: Pictures
@@ -358,21 +447,22 @@ final class CameraRuntime: Sendable {
     }
 
     /// Stores the newest picture of the main stream as a snapshot.
-    func takeSnapshot(kind: Event.Kind) async throws -> Event {
+    func takeSnapshot() async throws -> Event {
         let settings = plan.pictures
         let picture = try await mainPicture.take(width: nil, quality: settings.quality)
-        let path = try await environment.disk.store(
-            snapshot: picture.jpeg, camera: cameraID, pattern: settings.fileName, time: picture.time)
-        return try await environment.store.events.insert(
-            Event(
-                id: ID(0), cameraID: cameraID, medium: .snapshot, kind: kind, start: picture.time, picturePath: path, thumbnailPath: path,
-                bytes: Int64(picture.jpeg.count), width: picture.width, height: picture.height))
+        let path = try await ledger.store(snapshot: picture, fileName: settings.fileName)
+        do {
+            return try await ledger.insert(snapshot: picture, kind: .manual, at: path)
+        } catch {
+            // Whoever asked is told; nothing of it stays.
+            try await environment.disk.remove(picture: path)
+            throw error
+        }
     }
 
     // MARK: Looking
 
     var liveMotion: LiveMotion? { state.withLock { $0.motion } }
-    var openEvent: ID<Event>? { state.withLock { $0.openEvent } }
 
     var health: CameraHealth {
         let report = mainReader.report

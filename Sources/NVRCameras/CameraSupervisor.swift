@@ -63,14 +63,9 @@ package final class CameraSupervisor: Service {
                 try? await gracefulShutdown()
             }
             group.addTask {
-                var ticks = 0
+                // Of many changes at once the oldest may be lost; what runs becomes right all the same.
                 // Throws when it is cancelled, and that is the end.
-                while (try? await Task.sleep(for: .seconds(1), tolerance: .milliseconds(200))) != nil {
-                    ticks += 1
-                    // Of many changes at once the oldest may be lost; what runs becomes right all the same.
-                    if ticks % 30 == 0 { wish.yield() }
-                    for runtime in self.state.withLock({ $0.running.values.map(\.runtime) }) { runtime.tick() }
-                }
+                while (try? await Task.sleep(for: .seconds(30), tolerance: .seconds(5))) != nil { wish.yield() }
             }
             await group.next()
             group.cancelAll()
@@ -175,7 +170,7 @@ package final class CameraSupervisor: Service {
 
     /// Stores the newest picture as a snapshot event.
     package func takeSnapshot(of id: ID<Camera>) async throws -> Event {
-        try await runtime(id).takeSnapshot(kind: .manual)
+        try await runtime(id).takeSnapshot()
     }
 
     /// Takes over what somebody else tells of a camera's motion; `time` is when they saw it, if they say so. Throws `unavailable` for

@@ -14,8 +14,8 @@ package struct MotionRecordingPolicy: Sendable {
     private var after: Int64
     private var isRecording = false
     private var inEvent = false
-    /// Monotonic microseconds.
-    private var stopAt: Int64?
+    /// When the recording is to end, monotonic microseconds; nil while motion goes on or nothing is recorded.
+    package private(set) var stopAt: Int64?
 
     /// Seconds.
     package init(before: Int, after: Int) {

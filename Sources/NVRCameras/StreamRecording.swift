@@ -14,6 +14,8 @@ final class StreamRecording: Sendable {
         /// Wall time of the first keyframe after the last recording: a new one begins there at the earliest, so that footage is
         /// stored once.
         var joint: WallTime?
+        /// Ends the recording when its time has come.
+        var alarm: Task<Void, Never>?
         var isEnded = false
     }
 
@@ -58,6 +60,9 @@ final class StreamRecording: Sendable {
     private var mode: RecordingMode { state.withLock { $0.plan.mode } }
 
     private func start(from start: StreamHub.Start) {
+        let recorder = Recorder(writer: writer, segmentSeconds: plan.segmentSeconds, recordsAudio: plan.audio) { [weak self] in
+            self?.clearEnded()
+        }
         state.withLock { state in
             guard state.active == nil, !state.isEnded else { return }
             let recorder = Recorder(writer: writer, segmentSeconds: state.plan.segmentSeconds, recordsAudio: state.plan.audio)
@@ -82,7 +87,11 @@ final class StreamRecording: Sendable {
 
     func motionBegan(at time: WallTime) {
         guard mode == .motionTriggered else { return }
-        guard case .start(let from) = state.withLock({ $0.policy.motionBegan(at: time) }) else { return }
+        let action = state.withLock { state in
+            defer { setAlarm(&state) }
+            return state.policy.motionBegan(at: time)
+        }
+        guard case .start(let from) = action else { return }
         if state.withLock({ $0.active?.recorder.goOn() }) == true { return }
         clearEnded()
         start(from: .time(state.withLock { max(from, $0.joint ?? from) }))
@@ -93,22 +102,44 @@ final class StreamRecording: Sendable {
         state.withLock { state in
             let action = state.policy.motionEnded(now: clock.monotonic(), sinceMotion: now.microseconds(since: time))
             if action == .stop { state.active?.recorder.endAtKeyframe() }
+            setAlarm(&state)
         }
     }
 
+<<<<<<< HEAD
     /// Called once a second or so.
     func tick() {
         guard mode == .motionTriggered else { return }
+||||||| 215c2a7
+    /// Called once a second or so.
+    func tick() {
+        guard plan.mode == .motionTriggered else { return }
+=======
+    /// One sleep up to the end of the recording; motion that begins before turns it off.
+    private func setAlarm(_ state: inout State) {
+        state.alarm?.cancel()
+        state.alarm = state.policy.stopAt.map { stopAt in
+            Task { [weak self, clock] in
+                // A millisecond more: the clocks may round differently.
+                let rest = max(0, stopAt - clock.monotonic()) + 1000
+                guard (try? await Task.sleep(for: .microseconds(rest))) != nil else { return }
+                self?.endIfDue()
+            }
+        }
+    }
+
+    private func endIfDue() {
+>>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
         state.withLock { state in
             if state.policy.tick(now: clock.monotonic()) == .stop { state.active?.recorder.endAtKeyframe() }
         }
-        clearEnded()
     }
 
     /// Ends for good: what was received is written and its segment finished.
     func end() async {
         let active = state.withLock { state in
             state.isEnded = true
+            state.alarm?.cancel()
             defer { state.active = nil }
             // Its last frames are queued before those of a recording that may begin now.
             state.active?.recorder.endNow()

@@ -65,7 +65,11 @@ package final class LivePicture: @unchecked Sendable {
     private func takeOnThread(width: Int?, quality: Int, age: Int64) throws -> Picture {
         let now = clock.monotonic()
         lastUse = now
-        isWarm.withLock { $0 = true }
+        let wasWarm = isWarm.withLock { isWarm in
+            defer { isWarm = true }
+            return isWarm
+        }
+        if !wasWarm { planRelease() }
         let key = (width ?? 0) * 128 + quality
         if let hit = cached[key], now - hit.made < age { return hit.picture }
         guard let newest = hub.newestPackets(after: decoder == nil ? nil : position) else {
@@ -98,11 +102,23 @@ package final class LivePicture: @unchecked Sendable {
         return picture
     }
 
-    /// Frees the decoder when nobody has asked for `seconds`. Called from time to time by the owner.
-    package func releaseIfIdle(for seconds: Double = 15) {
+    /// Seconds without a question after which the decoder goes.
+    package static let idleLimit = 15.0
+
+    /// Looks again when the decoder may have become needless; there is nothing to look at while nobody asks.
+    private func planRelease() {
+        Task { [weak self] in
+            // Nobody cancels it.
+            try? await Task.sleep(for: .seconds(Self.idleLimit), tolerance: .seconds(1))
+            self?.releaseIfIdle()
+        }
+    }
+
+    /// Frees the decoder when nobody has asked for `seconds`; happens by itself after 15.
+    package func releaseIfIdle(for seconds: Double = LivePicture.idleLimit) {
         guard isWarm.withLock({ $0 }) else { return }
         thread.enqueue { [self] in
-            guard Double(clock.monotonic() - lastUse) / 1e6 > seconds else { return }
+            guard Double(clock.monotonic() - lastUse) / 1e6 >= seconds else { return planRelease() }
             decoder = nil
             decoderEntry = nil
             frame = nil

@@ -249,30 +249,34 @@ package final class StreamReader: Sendable {
         return (source.name, failure)
     }
 
-    /// Ends with a failure when no video frame has come for `silenceLimit`; looks at frames, not at the socket.
+    /// Ends with a failure when no video frame has come for `silenceLimit`; looks at frames, not at the socket. Sleeps until that can
+    /// be the case at the earliest.
     private func watch(_ source: any PacketSource) async -> SourceFailure? {
-        let began = environment.clock.monotonic()
-        var isConnected = false
-        while await sleep(isConnected ? 2 : 0.2) {
-            let now = environment.clock.monotonic()
-            let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
-            if !isConnected, last != nil {
-                isConnected = true
-                gate.accepted(role)
-                let note: String? =
-                    source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
-                    ? "read through libav: our own client could not make sense of the camera"
-                    : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
-                set(.connected, note, source: source.name)
-                logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
-            }
-            let quietFor = Double(now - (last ?? began)) / 1e6
-            // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
-            if quietFor > (last == nil ? 3 * Self.silenceLimit : Self.silenceLimit) {
-                return SourceFailure(.unreachable, "no video for \(Int(quietFor)) s")
-            }
+        let first = FirstFrame()
+        let key = hub.attach(first, from: .next)
+        // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
+        let hasCome = await first.comes(within: 3 * Self.silenceLimit)
+        hub.detach(key)
+        guard !Task.isCancelled else { return nil }
+        guard hasCome else { return Self.silence(3 * Self.silenceLimit) }
+        noteConnected(source)
+        while true {
+            let quietFor = Double(environment.clock.monotonic() - (hub.lastVideoArrival ?? 0)) / 1e6
+            guard quietFor < Self.silenceLimit else { return Self.silence(quietFor) }
+            guard await sleep(Self.silenceLimit - quietFor + 0.05) else { return nil }
         }
-        return nil
+    }
+
+    private static func silence(_ seconds: Double) -> SourceFailure { SourceFailure(.unreachable, "no video for \(Int(seconds)) s") }
+
+    private func noteConnected(_ source: any PacketSource) {
+        gate.accepted(role)
+        let note: String? =
+            source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
+            ? "read through libav: our own client could not make sense of the camera"
+            : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
+        set(.connected, note, source: source.name)
+        logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
     }
 
     /// False when the task was cancelled.
@@ -282,6 +286,36 @@ package final class StreamReader: Sendable {
             return true
         } catch {
             return false
+        }
+    }
+}
+
+/// Tells when a stream's first video frame is there.
+private final class FirstFrame: PacketSink {
+    private let (frames, frame) = AsyncStream.makeStream(of: Void.self)
+
+    func begin(_ description: StreamDescription) {}
+    func interrupted() {}
+
+    func receive(_ packet: MediaPacket) {
+        if packet.kind == .video { frame.finish() }
+    }
+
+    /// False when it has not come after so many seconds, or when the task was cancelled.
+    func comes(within seconds: Double) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                for await _ in self.frames {}
+                return !Task.isCancelled
+            }
+            group.addTask {
+                // Thrown when the frame was faster.
+                try? await Task.sleep(for: .milliseconds(Int64(seconds * 1000)))
+                return false
+            }
+            let first = await group.next() ?? false
+            group.cancelAll()
+            return first
         }
     }
 }

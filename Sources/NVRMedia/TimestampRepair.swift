@@ -30,22 +30,33 @@ package struct TimestampRepair: Sendable {
     private let rate: Double
     private let toleranceTicks: Int64
     private let jumpTicks: Int64
+    /// Distances from the aim that are left alone, and those that are corrected fast where frames are reordered.
     private let deadZone: Double
-    private var last: Last?
-    /// Smoothed step between frames, ticks: stands in where a stamp is missing or nonsense.
+    private let farZone: Double
+    /// How long the position of a reordered stream is open after a disturbance.
+    private let settleTicks: Int64
+    /// How far decode times may lie before the newest frame without moving it.
+    private let leadTicks: Int64
+    /// Smoothed step between frames, ticks, by the advance of the sender's newest stamp: stands in where a stamp is missing or nonsense.
     private var step: Double
-    /// Smoothed distance of the reference from the timeline, ticks.
+    /// Smoothed distance of the timeline from where it should be, ticks.
     private var drift = 0.0
     private var repaired = 0
-    /// How far presentation lies behind the sender's clock where frames are reordered: MP4 players want it never before decoding.
-    private var reorderDelay: Int64 = 0
+    /// The newest frame by the sender's clock; with reordering most frames lie before it.
+    private var top: Top?
+    private var lastDTS: Int64 = 0
+    /// Once frames are reordered.
+    private var order: DecodeOrder?
+    /// When the position of a reordered stream is known again after a disturbance, ticks of arrival.
+    private var settledAt: Int64 = 0
 
-    private struct Last {
+    private struct Top {
         var stamp: Stamp
-        var dts: Int64
-        /// Where the sender's clock stands on the timeline: with reordering this differs from `dts`.
-        var clock: Int64
+        /// Where it is shown.
+        var pts: Int64
         var arrival: Int64
+        /// Frames since, this one not counted.
+        var followers = 0
     }
 
     /// `rate`: ticks a second. `nominalStep`: ticks between frames when nothing else is known.
@@ -56,6 +67,9 @@ package struct TimestampRepair: Sendable {
         toleranceTicks = Int64(rate * Self.tolerance)
         jumpTicks = Int64(rate * 1.5)
         deadZone = rate * 0.06
+        farZone = rate * 0.085
+        settleTicks = Int64(rate * 1.5)
+        leadTicks = Int64(rate * 0.3)
     }
 
     /// Frames whose stamp was not believed.
@@ -68,63 +82,112 @@ package struct TimestampRepair: Sendable {
     ///   - reference: where it should be, from sender reports; the arrival when nil.
     ///   - isReordered: the stream has B-frames, so a stamp may lie before the one of the frame decoded before it.
     package mutating func next(_ stamp: Stamp, arrival: Int64, reference: Int64? = nil, isReordered: Bool = false) -> Time {
-        guard let last else {
-            self.last = Last(stamp: stamp, dts: arrival, clock: arrival, arrival: arrival)
+        guard var top else {
+            self.top = Top(stamp: stamp, pts: arrival, arrival: arrival)
+            lastDTS = arrival
             return Time(dts: arrival, pts: arrival, isRepaired: stamp == .missing)
         }
-        var clock: Int64
-        var believed = true
-        switch Self.difference(stamp, last.stamp) {
-        case .some(let delta) where isReordered && delta < 0 && Double(delta) > -rate:
-            clock = last.clock + delta
-        case .some(let delta) where delta > 0:
-            clock = last.clock + min(delta, Int64(rate * 86_400))
-            let elapsed = arrival - last.arrival
+        if isReordered, order == nil {
+            order = DecodeOrder(front: top.pts)
+            settledAt = arrival + settleTicks
+        }
+        top.followers += 1
+        let delta = Self.difference(stamp, top.stamp)
+        if isReordered, let delta, delta < 0, Double(delta) > -rate, let pts = order?.shown(delta) {
+            self.top = top
+            return place(pts, arrival, isReordered: true, isRepaired: false)
+        }
+        let isRepaired = advance(&top, to: stamp, by: delta, arrival, aim: reference ?? arrival + lead, isReordered)
+        self.top = top
+        let time = place(top.pts, arrival, isReordered: isReordered, isRepaired: isRepaired)
+        self.top?.pts = max(top.pts, time.pts)
+        if isRepaired { repaired += 1 }
+        return time
+    }
+
+    /// How far the front has to lie behind the arrivals so that decode times, which lie before it by the span of the reordering, stay
+    /// close to them: nothing for usual streams.
+    private var lead: Int64 { order.map { min(max(0, $0.span - leadTicks), toleranceTicks) } ?? 0 }
+
+    /// Moves the front of the timeline to a new frame; gives whether its stamp was not believed.
+    private mutating func advance(
+        _ top: inout Top, to stamp: Stamp, by delta: Int64?, _ arrival: Int64, aim: Int64, _ isReordered: Bool
+    ) -> Bool {
+        var isBelieved = false
+        var pts = top.pts
+        let elapsed = arrival - top.arrival
+        // Nothing is added up that could overflow.
+        let delta = delta.map { min($0, Int64(rate * 86_400)) }
+        if let delta, delta > 0 {
+            pts += delta
             // A stamp that runs ahead of the time that has passed is a jump of the sender's clock; one that lags is a late packet.
-            if clock - arrival > toleranceTicks, delta > elapsed + jumpTicks { believed = false }
-        default:
-            clock = last.clock
-            believed = false
+            isBelieved = pts - arrival <= toleranceTicks || delta <= elapsed + jumpTicks
         }
-        if !believed {
-            clock = max(last.dts + Int64(step.rounded()), arrival - toleranceTicks)
-            drift = 0
-        } else if !(isReordered && clock <= last.clock) {
-            let aim = min(max(reference ?? arrival, arrival - toleranceTicks), arrival + toleranceTicks)
-            drift += (Double(aim - clock) - drift) / 32
-            if abs(drift) > deadZone {
-                // Slewed by at most 2 % of the step, so that playback speed does not visibly change.
-                let most = max(1, Double(clock - last.clock) * 0.02)
-                let change = Int64(min(max(drift * 0.05, -most), most).rounded())
-                clock += change
-                drift -= Double(change)
-            }
-        }
-        let bounded = min(max(clock, arrival - toleranceTicks), arrival + toleranceTicks)
-        if bounded != clock {
-            clock = bounded
-            drift = Double(arrival - clock)
-            believed = false
-        }
-        let dts: Int64
-        if isReordered {
-            // Decode times go on at the frame step; presentation follows the sender's clock.
-            let paced = last.dts + max(1, Int64(step.rounded()))
-            dts = max(last.dts + 1, min(max(paced, arrival - toleranceTicks), arrival + toleranceTicks))
+        if isBelieved {
+            let aim = min(max(aim, arrival - toleranceTicks), arrival + toleranceTicks)
+            pts +=
+                isReordered
+                ? settled(from: top.pts, to: pts, aim: aim, isOpen: arrival < settledAt) : slewed(from: top.pts, to: pts, aim: aim)
         } else {
-            dts = max(last.dts + 1, clock)
-            clock = dts
+            pts = max(top.pts + Int64(step.rounded()), arrival - toleranceTicks)
+            drift = 0
         }
-        if isReordered { reorderDelay = max(reorderDelay, dts - clock) }
-        let advanced = Double(dts - last.dts)
-        if believed, advanced < rate * 2 {
-            step += (advanced - step) / 8
-        } else if stamp == .missing, arrival - last.arrival < Int64(rate * 2) {
-            step = max(1, step + (Double(arrival - last.arrival) - step) / 16)
+        let bounded = min(max(pts, arrival - toleranceTicks), arrival + toleranceTicks)
+        if bounded != pts {
+            pts = bounded
+            drift = Double(aim - pts)
+            isBelieved = false
         }
-        if !believed { repaired += 1 }
-        self.last = Last(stamp: stamp == .missing ? Self.advance(last.stamp, by: dts - last.dts) : stamp, dts: dts, clock: clock, arrival: arrival)
-        return Time(dts: dts, pts: isReordered ? clock + reorderDelay : dts, isRepaired: !believed)
+        pts = max(pts, top.pts + 1)
+        if !isBelieved { settledAt = arrival + settleTicks }
+        let advanced = Double(pts - top.pts) / Double(top.followers)
+        if isBelieved, advanced < rate * 2 {
+            // A gap says little about the step.
+            step += (min(advanced, 4 * step) - step) / 8
+        } else if stamp == .missing, elapsed < Int64(rate * 2) {
+            step = max(1, step + (Double(elapsed) / Double(top.followers) - step) / 16)
+        }
+        if isBelieved { order?.advance(by: delta ?? 0, to: pts) } else { order?.start(pts) }
+        top = Top(stamp: stamp == .missing ? Self.advance(top.stamp, by: pts - top.pts) : stamp, pts: pts, arrival: arrival)
+        return !isBelieved
+    }
+
+    /// Ticks by which the step from `last` to `next` is changed, so that the timeline comes to lie around `aim`: at most 2 % of the
+    /// step, so that playback speed does not visibly change.
+    private mutating func slewed(from last: Int64, to next: Int64, aim: Int64) -> Int64 {
+        drift += (Double(aim - next) - drift) / 32
+        return slew(by: drift * 0.05, most: Double(next - last) * 0.02)
+    }
+
+    /// The same for a stream with B-frames, whose first frames say little about where it lies. While that `isOpen` it is known from the
+    /// earliest: none can have been seen after it arrived. Later it is corrected faster than elsewhere where it lies far off.
+    private mutating func settled(from last: Int64, to next: Int64, aim: Int64, isOpen: Bool) -> Int64 {
+        let (distance, length) = (Double(aim - next), Double(next - last))
+        drift += (distance - drift) * (abs(distance) > farZone ? min(1, max(0.125, length / rate * 3)) : 0.03125)
+        if isOpen, distance < -deadZone {
+            drift = 0
+            return max(Int64(distance), last + 1 - next)
+        }
+        let isFar = abs(drift) > farZone
+        return slew(by: drift * (isFar ? 0.5 : 0.05), most: length * (isFar ? 0.5 : 0.02))
+    }
+
+    private mutating func slew(by wanted: Double, most: Double) -> Int64 {
+        guard abs(drift) > deadZone else { return 0 }
+        let change = min(max(wanted, -max(1, most)), max(1, most)).rounded()
+        drift -= change
+        return Int64(change)
+    }
+
+    /// Gives a frame that is shown at `pts` its place in the order of decoding.
+    private mutating func place(_ pts: Int64, _ arrival: Int64, isReordered: Bool, isRepaired: Bool) -> Time {
+        guard isReordered else {
+            lastDTS = max(lastDTS + 1, pts)
+            return Time(dts: lastDTS, pts: lastDTS, isRepaired: isRepaired)
+        }
+        let due = order?.next(pts) ?? lastDTS + 1
+        lastDTS = max(lastDTS + 1, min(max(due, arrival - toleranceTicks), arrival + toleranceTicks))
+        return Time(dts: lastDTS, pts: max(pts, lastDTS), isRepaired: isRepaired)
     }
 
     /// Ticks from `earlier` to `later` on a wrapping counter, nil when either is missing.

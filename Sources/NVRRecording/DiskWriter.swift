@@ -12,6 +12,8 @@ package final class DiskWriter: Sendable {
         var lastSync: Int64 = 0
         var failure: String?
         var isStopping = false
+        /// Recordings whose last write the disk refused, in the order of their turns.
+        var refused: [SegmentWriter] = []
     }
 
     /// Totals since the start.
@@ -30,15 +32,18 @@ package final class DiskWriter: Sendable {
     package let layout: RecordingLayout
     package let growing = GrowingSegments()
     let thread = BlockingThread(name: "disk", stackBytes: 1 << 20)
-    let store: SegmentStore
+    let ledger: any SegmentLedger
     let clock: any NVRClock
     let logger: Logger
+    /// Changed on the thread only.
+    let waitingRows = Mutex(WaitingRows())
+    let rowFailure = Mutex<String?>(nil)
     private let state = Mutex(State())
     private let totals = Mutex(Counters())
 
-    package init(layout: RecordingLayout, store: SegmentStore, clock: any NVRClock, logger: Logger) {
+    package init(layout: RecordingLayout, ledger: any SegmentLedger, clock: any NVRClock, logger: Logger) {
         self.layout = layout
-        self.store = store
+        self.ledger = ledger
         self.clock = clock
         self.logger = logger
     }
@@ -46,7 +51,7 @@ package final class DiskWriter: Sendable {
     package var counters: Counters { totals.withLock { $0 } }
 
     /// Why nothing can be written now; nil while writing works.
-    package var failure: String? { state.withLock { $0.failure } }
+    package var failure: String? { state.withLock { $0.failure } ?? rowFailure.withLock { $0 } }
 
     /// Runs `body` on the writing thread, after what is queued.
     package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
@@ -107,37 +112,53 @@ package final class DiskWriter: Sendable {
             defer { state.failure = nil }
             return state.failure
         }
-        if was != nil { logger.notice("recording is written again") }
+        guard was != nil else { return }
+        logger.notice("recording is written again")
+        tryRows()
     }
 
-    // MARK: Rows, on the writing thread: a file and its row follow each other in a fixed order
-
-    func intend(_ segment: Segment, isContinuous: Bool) throws -> ID<Segment> {
-        try blockingWait { [store] in try await store.intend(segment, isContinuous: isContinuous) }
-    }
-
-    /// False when the segment was deleted meanwhile.
-    func list(_ id: ID<Segment>, end: WallTime, bytes: Int64, initLength: Int64) throws -> Bool {
-        try blockingWait { [store] in
-            try await store.commit([.begin(id, end: end, bytes: bytes, initLength: initLength)]).first?.isKept ?? false
+    /// A recording whose write was refused gets another turn soon, together with all others that wait; the thread does not.
+    func retryLater(_ writer: SegmentWriter) {
+        let isFirst = state.withLock { state in
+            defer { if !state.refused.contains(where: { $0 === writer }) { state.refused.append(writer) } }
+            return state.refused.isEmpty
         }
+        if isFirst { wake(after: Self.retryInterval) { $0.retryRefused() } }
     }
 
-    func finish(_ id: ID<Segment>, _ closing: SegmentClosing) throws {
-        try blockingWait { [store] in try await store.finish(id, closing) }
+    private func retryRefused() {
+        let writers = state.withLock { state in
+            defer { state.refused = [] }
+            return state.refused
+        }
+        for writer in writers { writer.drain() }
+        syncIfDue()
     }
 
-    func discard(_ id: ID<Segment>) throws {
-        _ = try blockingWait { [store] in try await store.commit([.discard(id)]) }
+    /// Runs `body` on the thread after a while; not at all when it has ended by then.
+    func wake(after microseconds: Int64, _ body: @escaping @Sendable (DiskWriter) -> Void) {
+        Task { [weak self] in
+            // Nobody cancels it.
+            try? await Task.sleep(for: .microseconds(microseconds))
+            guard let self else { return }
+            thread.enqueue { body(self) }
+        }
     }
 
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    /// Writers end their tries; what is queued is written when the disk allows it at once.
+    /// Writers end their tries; what is queued is written when the disk allows it at once, and so are the rows that wait.
     package func stop() async {
         state.withLock { $0.isStopping = true }
         // The thread only refuses when it has ended already, and then nothing is queued.
-        try? await thread.run { [self] in syncIfDue() }
+        try? await thread.run { [self] in
+            retryRefused()
+            syncIfDue()
+        }
+        // A turn that had begun before has queued its next one by now.
+        try? await thread.run { [self] in tryRows() }
+        let left = waitingRows.withLock { $0.count }
+        if left > 0 { logger.warning("the database did not take the last rows; the next start finishes them", metadata: ["rows": "\(left)"]) }
         thread.stop()
     }
 }
@@ -148,6 +169,11 @@ extension DiskWriter {
     /// Writes a picture whole or not at all, over an older one of the same path.
     package func store(picture: [UInt8], path: String) async throws {
         try await thread.run { [layout] in try Self.write(picture, to: layout.absolute(path), replacing: true) }
+    }
+
+    /// Deletes a picture that nothing refers to; a missing one is no error.
+    package func remove(picture path: String) async throws {
+        _ = try await thread.run { [layout] in try POSIXFile.remove(layout.absolute(path)) }
     }
 
     /// Writes a snapshot under the first free name of its pattern; gives its path below the recording root.

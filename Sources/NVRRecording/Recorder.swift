@@ -8,6 +8,7 @@ package final class Recorder: PacketSink {
     private let assembler: Mutex<FragmentAssembler>
     private let writer: SegmentWriter
     private let ending = Mutex(Ending.no)
+    private let onEnd: @Sendable () -> Void
 
     /// How far the end of the recording is.
     private enum Ending: Equatable {
@@ -18,9 +19,11 @@ package final class Recorder: PacketSink {
         case done(next: WallTime?)
     }
 
-    /// `segmentSeconds`: after how many seconds the next keyframe begins a new file.
-    package init(writer: SegmentWriter, segmentSeconds: Int, recordsAudio: Bool) {
+    /// `segmentSeconds`: after how many seconds the next keyframe begins a new file. `onEnd` is called on the camera's thread when a
+    /// recording that was to end with its GOP has ended.
+    package init(writer: SegmentWriter, segmentSeconds: Int, recordsAudio: Bool, onEnd: @escaping @Sendable () -> Void = {}) {
         self.writer = writer
+        self.onEnd = onEnd
         assembler = Mutex(FragmentAssembler(segmentSeconds: segmentSeconds, takesAudio: recordsAudio))
     }
 
@@ -49,12 +52,18 @@ package final class Recorder: PacketSink {
             }
         }
         if takes { withAssembler { $0.add(packet, emit: $1) } }
-        if ends { withAssembler { $0.end(emit: $1) } }
+        guard ends else { return }
+        withAssembler { $0.end(emit: $1) }
+        onEnd()
     }
 
     package func interrupted() {
-        ending.withLock { if $0 == .atKeyframe { $0 = .done(next: nil) } }
+        let ends = ending.withLock { ending in
+            defer { if ending == .atKeyframe { ending = .done(next: nil) } }
+            return ending == .atKeyframe
+        }
         withAssembler { $0.end(emit: $1) }
+        if ends { onEnd() }
     }
 
     /// Ends the recording with the GOP that is coming in, so that one that begins soon can join it without a gap or a frame twice.

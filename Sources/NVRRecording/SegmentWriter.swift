@@ -50,35 +50,15 @@ package final class SegmentWriter: @unchecked Sendable {
 
     // Touched on the disk's thread only.
     private var open: OpenSegment?
-    private var transcoder: AACTranscoder?
-    private var transcoderRun: Int64?
-    /// The transcoded sound of the newest chunk by the number of its first packet: a chunk that is tried again is not transcoded again.
-    private var transcodedChunk: (first: UInt64, sound: [AACTranscoder.Output])?
-    /// Begin of the newest transcoded frame that is in a file, ticks since the origin of the run.
-    private var lastTranscoded: Int64?
+    private var sound: SegmentSound
     private var needsKeyframe = false
-
-    private struct OpenSegment {
-        var id: ID<Segment>
-        var file: POSIXFile
-        var start: WallTime
-        var origin: WallTime
-        var baseTime: Int64
-        var audioTimescale: Int?
-        var audioEnd: Int64 = 0
-        var end: WallTime
-        var length: Int64
-        var sequence: UInt32 = 0
-        var entries: [FragmentIndexEntry] = []
-        var hasRow = false
-        var initLength: Int64
-    }
 
     package init(configuration: Configuration, disk: DiskWriter, logger: Logger) {
         self.configuration = configuration
         fileName = Mutex(configuration.fileName)
         self.disk = disk
         self.logger = logger
+        sound = SegmentSound(logger: logger)
     }
 
     /// The pattern of the names of files that are made from now on.
@@ -166,12 +146,9 @@ package final class SegmentWriter: @unchecked Sendable {
                         queue.bytes = 0
                         queue.isScheduled = false
                     }
-                    return
+                    return close()
                 }
-                pause(microseconds: DiskWriter.retryInterval)
-                // Other recordings on this disk get their turn between tries.
-                disk.schedule(self)
-                return
+                return disk.retryLater(self)
             }
         }
     }
@@ -199,14 +176,15 @@ package final class SegmentWriter: @unchecked Sendable {
                 queue.withLock { $0.droppedFrames += chunk.video.count }
                 return
             }
-            try appendHeldBackSound(of: chunk)
+            disk.count(fragmentBytes: try open?.appendHeldBack(by: chunk, from: &sound) ?? 0)
             close()
             try begin(chunk)
             needsKeyframe = false
         }
         guard let before = open else { return }
+        let soundBefore = sound
         var segment = before
-        let written = try append(chunk, to: &segment)
+        let written = try segment.append(chunk, with: &sound)
         open = segment
         disk.count(fragmentBytes: written)
         account(written)
@@ -219,6 +197,7 @@ package final class SegmentWriter: @unchecked Sendable {
             } catch {
                 // The chunk is written again, so it must not count as written.
                 open = before
+                sound.goBack(to: soundBefore)
                 throw error
             }
             guard isKept else { return abandon() }
@@ -266,29 +245,8 @@ package final class SegmentWriter: @unchecked Sendable {
     private func begin(_ chunk: Chunk) throws {
         guard let first = chunk.video.first else { return }
         var tracks = [TrackDescription(id: 1, timescale: UInt32(StreamDescription.videoTimescale), kind: .video(chunk.description.video))]
-        var audioTimescale: Int?
-        if let audio = chunk.description.audio {
-            if transcoderRun != chunk.description.run {
-                transcoder = try AACTranscoder(audio)
-                transcoderRun = chunk.description.run
-                transcodedChunk = nil
-                lastTranscoded = nil
-            }
-            if let transcoder {
-                audioTimescale = transcoder.timescale
-                tracks.append(
-                    TrackDescription(
-                        id: 2, timescale: UInt32(transcoder.timescale), kind: .audio(.aac(audioSpecificConfig: transcoder.audioSpecificConfig))))
-            } else {
-                audioTimescale = audio.timescale
-                let entry: AudioSampleEntry
-                switch audio.codec {
-                case .aac(let configuration): entry = .aac(audioSpecificConfig: configuration)
-                case .opus, .pcmu, .pcma: entry = .opus(channels: audio.channels, preSkip: 0, sampleRate: 48_000)
-                }
-                tracks.append(TrackDescription(id: 2, timescale: UInt32(clamping: audio.timescale), kind: .audio(entry)))
-            }
-        }
+        let soundTrack = sound.track(chunk.description)
+        if let soundTrack { tracks.append(soundTrack) }
         let start = first.wall
         let identity = SegmentIdentity(cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, start: start)
         let header = InitSegment.bytes(
@@ -314,141 +272,27 @@ package final class SegmentWriter: @unchecked Sendable {
                 // A row whose file is gone has this name; it stays until somebody repairs it.
                 continue
             }
+            let file: POSIXFile
             do {
-                let file = try POSIXFile.create(absolute)
-                try header.withUnsafeBytes { try file.write([$0], at: 0) }
-                open = OpenSegment(
-                    id: id, file: file, start: start, origin: chunk.description.origin, baseTime: first.dts,
-                    audioTimescale: audioTimescale, end: start, length: Int64(header.count), initLength: Int64(header.count))
-                return
+                file = try POSIXFile.create(absolute)
             } catch {
-                do {
-                    try POSIXFile.remove(absolute)
-                    try disk.discard(id)
-                } catch {
-                    logger.error("an unfinished segment could not be taken back; the next start does it", metadata: ["error": "\(error)"])
-                }
+                disk.settle(WaitingRows.Entry(.discard(id)))
+                // Somebody else's file, made since we looked.
+                if error.exists { continue }
                 throw error
             }
+            do {
+                try header.withUnsafeBytes { try file.write([$0], at: 0) }
+            } catch {
+                disk.settle(WaitingRows.Entry(.discard(id), before: .unlink(absolute)))
+                throw error
+            }
+            open = OpenSegment(
+                id: id, file: file, start: start, baseTime: first.dts, initLength: Int64(header.count),
+                audioTimescale: soundTrack.map { Int($0.timescale) })
+            return
         }
         throw NVRError(.conflict, "100 files named like \(pattern) are there already for one second")
-    }
-
-    /// Writes a fragment behind the last; gives its bytes.
-    private func append(_ chunk: Chunk, to segment: inout OpenSegment) throws -> Int64 {
-        var videoSamples: [FragmentSample] = []
-        videoSamples.reserveCapacity(chunk.video.count)
-        for (index, packet) in chunk.video.enumerated() {
-            let next = index + 1 < chunk.video.count ? chunk.video[index + 1].dts : chunk.videoEnd
-            videoSamples.append(
-                FragmentSample(
-                    size: packet.byteCount, duration: UInt32(clamping: max(1, next - packet.dts)), isKeyframe: packet.isKeyframe,
-                    compositionOffset: Int32(clamping: packet.pts - packet.dts)))
-        }
-        let start = (chunk.video.first?.dts ?? segment.baseTime) - segment.baseTime
-        let duration = chunk.videoEnd - (chunk.video.first?.dts ?? chunk.videoEnd)
-        var tracks = [FragmentTrack(trackID: 1, baseDecodeTime: UInt64(max(0, start)), samples: videoSamples)]
-        var transcoded: [AACTranscoder.Output] = []
-        var copied: [MediaPacket] = []
-        if let timescale = segment.audioTimescale {
-            let base = segment.baseTime * Int64(timescale) / Int64(StreamDescription.videoTimescale)
-            var sound: [(time: Int64, duration: Int64, size: Int)]
-            if transcoder != nil {
-                let (all, written) = (try transcode(chunk), lastTranscoded ?? .min)
-                // What came out late is in the segment before; the encoder's look-ahead before the first sound of the run holds nothing.
-                transcoded = all.filter { $0.time > written && $0.time + $0.duration > base }
-                sound = transcoded.map { ($0.time - base, $0.duration, $0.bytes.count) }
-            } else {
-                copied = chunk.audio
-                let duration = nominalAudioDuration(chunk.description.audio)
-                sound = copied.map { ($0.dts - base, duration, $0.byteCount) }
-            }
-            if let track = Self.place(sound, from: &segment.audioEnd) { tracks.append(track) }
-        }
-        let wall = chunk.video.first?.wall.microseconds
-        let header = Fragment.header(sequence: segment.sequence + 1, tracks: tracks, wallClock: wall)
-        var size = Int64(header.count)
-        // The frames' memory is held by the chunk for the length of the call.
-        try withExtendedLifetime(chunk) {
-            var pieces: [UnsafeRawBufferPointer] = []
-            pieces.reserveCapacity(1 + chunk.video.count + copied.count + transcoded.count)
-            let sound = transcoded.flatMap(\.bytes)
-            try header.withUnsafeBytes { header in
-                try sound.withUnsafeBytes { sound in
-                    pieces.append(header)
-                    for packet in chunk.video { packet.withUnsafeBytes { pieces.append($0) } }
-                    for packet in copied { packet.withUnsafeBytes { pieces.append($0) } }
-                    if !sound.isEmpty { pieces.append(sound) }
-                    size = pieces.reduce(0) { $0 + Int64($1.count) }
-                    try segment.file.write(pieces, at: segment.length)
-                }
-            }
-        }
-        lastTranscoded = transcoded.last?.time ?? lastTranscoded
-        segment.sequence += 1
-        segment.entries.append(
-            FragmentIndexEntry(
-                offset: segment.length, size: size, start: start, duration: duration, startsWithKeyframe: chunk.startsWithKeyframe))
-        segment.length += size
-        segment.end = segment.start.advanced(
-            byMicroseconds: (start + duration) * 1_000_000 / Int64(StreamDescription.videoTimescale))
-        return size
-    }
-
-    private func transcode(_ chunk: Chunk) throws -> [AACTranscoder.Output] {
-        guard let transcoder, let first = chunk.audio.first?.sequence else { return [] }
-        if let known = transcodedChunk, known.first == first { return known.sound }
-        var sound: [AACTranscoder.Output] = []
-        for packet in chunk.audio { sound += try transcoder.push(packet) }
-        transcodedChunk = (first, sound)
-        return sound
-    }
-
-    /// The encoder holds sound back: what belongs before the new segment that `chunk` begins comes out with its first sound, and goes
-    /// behind the last pictures of the open one.
-    private func appendHeldBackSound(of chunk: Chunk) throws {
-        guard var segment = open, segment.hasRow, let timescale = segment.audioTimescale, transcoderRun == chunk.description.run,
-            let border = chunk.video.first?.dts, let last = segment.entries.last
-        else { return }
-        let scale = Int64(StreamDescription.videoTimescale)
-        let (written, stop) = (lastTranscoded ?? .min, border * Int64(timescale) / scale)
-        let held = try transcode(chunk).filter { $0.time > written && $0.time < stop }
-        let base = segment.baseTime * Int64(timescale) / scale
-        guard let track = Self.place(held.map { ($0.time - base, $0.duration, $0.bytes.count) }, from: &segment.audioEnd) else { return }
-        let bytes = Fragment.header(sequence: segment.sequence + 1, tracks: [track]) + held.flatMap(\.bytes)
-        try bytes.withUnsafeBytes { try segment.file.write([$0], at: segment.length) }
-        lastTranscoded = held.last?.time
-        segment.sequence += 1
-        segment.entries.append(
-            FragmentIndexEntry(offset: segment.length, size: Int64(bytes.count), start: last.endTime, duration: 0, startsWithKeyframe: false))
-        segment.length += Int64(bytes.count)
-        open = segment
-        disk.count(fragmentBytes: Int64(bytes.count))
-    }
-
-    /// Lays sound where its own times say, but never before `end`, which moves behind it: sound that came late shortens itself and
-    /// does not push back what follows.
-    private static func place(_ sound: [(time: Int64, duration: Int64, size: Int)], from end: inout Int64) -> FragmentTrack? {
-        var starts: [Int64] = []
-        starts.reserveCapacity(sound.count)
-        for piece in sound { starts.append(max(starts.last.map { $0 + 1 } ?? end, piece.time)) }
-        guard let first = starts.first, let last = starts.last, let lastPiece = sound.last else { return nil }
-        end = last + max(1, lastPiece.duration)
-        let stops = starts.dropFirst() + [end]
-        let samples = zip(sound, zip(starts, stops)).map { piece, span in
-            FragmentSample(size: piece.size, duration: UInt32(clamping: span.1 - span.0), isKeyframe: true)
-        }
-        return FragmentTrack(trackID: 2, baseDecodeTime: UInt64(max(0, first)), samples: samples)
-    }
-
-    private func nominalAudioDuration(_ track: StreamDescription.AudioTrack?) -> Int64 {
-        switch track?.codec {
-        case .aac(let configuration):
-            // A configuration that cannot be read means the usual 1024.
-            Int64((try? AudioSpecificConfig(bytes: configuration))?.samplesPerFrame ?? 1024)
-        case .opus: 960
-        default: 160
-        }
     }
 
     func sync() {
@@ -460,33 +304,17 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
-    /// Ends the open segment: sync, final row.
+    /// Ends the open segment: sync, final row. What fails is tried again until it is done; recording goes on meanwhile.
     private func close() {
         guard let segment = open else { return }
         open = nil
         disk.clean(self)
         guard !segment.entries.isEmpty else { return discard(segment) }
-        do {
-            try segment.file.sync()
-            if !segment.hasRow {
-                if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
-            }
-            try disk.finish(
-                segment.id, SegmentClosing(end: segment.end, bytes: segment.length, index: FragmentIndex(entries: segment.entries).packed()))
-        } catch {
-            // The file is whole; the next start finishes its row from the file.
-            disk.failed(error, camera: "\(configuration.cameraID)")
-        }
-        disk.growing.remove(segment.id)
+        disk.settle(WaitingRows.Entry(.finish(segment.id, segment.closing), before: .sync(segment.file)))
     }
 
     private func discard(_ segment: OpenSegment) {
         disk.clean(self)
-        do {
-            try POSIXFile.remove(segment.file.path)
-            try disk.discard(segment.id)
-        } catch {
-            logger.error("an empty segment could not be taken back; the next start does it", metadata: ["error": "\(error)"])
-        }
+        disk.settle(WaitingRows.Entry(.discard(segment.id), before: .unlink(segment.file.path)))
     }
 }

@@ -22,11 +22,16 @@ package struct StartupRecovery: Sendable {
     private let layout: RecordingLayout
     private let store: Store
     private let logger: Logger
+    private let later: (@Sendable (WaitingRows.Entry) async -> Void)?
 
-    package init(layout: RecordingLayout, store: Store, logger: Logger) {
+    /// `later` takes rows that the database refuses because its disk is full: a server must start then, too.
+    package init(
+        layout: RecordingLayout, store: Store, logger: Logger, later: (@Sendable (WaitingRows.Entry) async -> Void)? = nil
+    ) {
         self.layout = layout
         self.store = store
         self.logger = logger
+        self.later = later
     }
 
     /// `now`: events without footage end here at the latest.
@@ -41,9 +46,24 @@ package struct StartupRecovery: Sendable {
                 logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
             }
         }
-        try await removeGarbage(&report)
-        report.endedEvents = try await store.events.closeStale(at: now)
+        do {
+            try await removeGarbage(&report)
+            report.endedEvents = try await store.events.closeStale(at: now)
+        } catch let error as NVRError where error.kind == .exhausted {
+            report.notes.append("\(error)")
+            logger.error("the disk is full: deletions and events of the last run are put in order by the next start", metadata: ["error": "\(error)"])
+        }
         return report
+    }
+
+    /// Enters a row, now or when the disk allows it.
+    private func enter(_ change: SegmentChange) async throws {
+        do {
+            _ = try await store.segments.commit([change])
+        } catch let error as NVRError where error.kind == .exhausted {
+            guard let later else { throw error }
+            await later(WaitingRows.Entry(change))
+        }
     }
 
     private func finish(_ segment: Segment, _ report: inout Report) async throws {
@@ -58,7 +78,7 @@ package struct StartupRecovery: Sendable {
         }
         guard let scanned, let closing = scanned.closing(of: segment) else {
             try POSIXFile.remove(path)
-            _ = try await store.segments.commit([.discard(segment.id)])
+            try await enter(.discard(segment.id))
             report.discarded += 1
             return
         }
@@ -68,7 +88,7 @@ package struct StartupRecovery: Sendable {
             try file.sync()
             report.truncatedBytes += scanned.length - scanned.file.completeLength
         }
-        try await store.segments.finish(segment.id, closing)
+        try await enter(.finish(segment.id, closing))
         report.finished += 1
     }
 

@@ -49,7 +49,8 @@ func buildServer(
     let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
 
-    let recovery = StartupRecovery(layout: layout, store: store, logger: logger)
+    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger)
+    let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
     let report = try await recovery.run(now: WallTime(microseconds: clock.wall()))
     if report != StartupRecovery.Report() {
         logger.notice(
@@ -60,7 +61,6 @@ func buildServer(
             ])
     }
 
-    let disk = DiskWriter(layout: layout, store: store.segments, clock: clock, logger: logger)
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))

@@ -8,6 +8,10 @@ struct SimulatedFrame {
     var arrival: Int64
     /// Ticks the sender's clock says have passed since the frame before in decoding order.
     var senderStep: Int64
+    /// When the camera saw it, ticks since the first arrival: where it should be shown if nothing took time on the way.
+    var seen: Int64 = 0
+    /// Something was wrong with it, or with its way.
+    var isDisturbed = false
 }
 
 /// A camera that sends `count` frames. Everything follows from the seed.
@@ -33,10 +37,17 @@ struct SimulatedSender {
     var base: UInt64 = 0
     /// Seconds of random delay at most.
     var jitter = 0.02
-    var isReordered = false
+    /// Places by which each frame of a group is shown later than it is sent; one group follows the other.
+    var order: [Int] = []
+    var isReordered: Bool { !order.isEmpty }
+    /// Seconds after which nothing is disturbed any more.
+    var calmAfter = Double.infinity
     var disturbances: Disturbances = []
     /// Chance of a disturbance at a frame.
     var chance = 0.02
+
+    /// Groups of pictures as encoders send them: one or two B-frames, pyramids of three and seven, and P-frames alone.
+    static let orders = [[1, -1], [2, -1, -1], [3, 0, -2, -1], [7, 2, -1, -3, -2, 0, -2, -1], [0]]
 
     static func random(_ random: inout SeededGenerator) -> SimulatedSender {
         var sender = SimulatedSender()
@@ -49,7 +60,7 @@ struct SimulatedSender {
         sender.base =
             random.chance(0.5) ? mask &- UInt64.random(in: 0...UInt64(sender.rate * 10), using: &random) : random.next() & mask
         sender.jitter = [0, 0.01, 0.04, 0.12, 0.4].randomElement(using: &random) ?? 0
-        sender.isReordered = random.chance(0.2)
+        if random.chance(0.3) { sender.order = orders.randomElement(using: &random) ?? [] }
         for kind in 0..<7 where random.chance(0.4) { sender.disturbances.insert(.init(rawValue: 1 << kind)) }
         sender.chance = [0.003, 0.02, 0.1].randomElement(using: &random) ?? 0.02
         return sender
@@ -71,8 +82,7 @@ struct SimulatedSender {
         var lastArrival: Int64 = 0
         var zero: Double?
         var lastSenderTicks: Int64 = 0
-        // Three frames shown between two that were decoded before them: I P B B P B B …
-        let pattern: [Double] = isReordered ? [2, -1, -1] : [0]
+        let latest = order.max() ?? 0
         for index in 0..<count {
             captured += 1 / fps
             clock += factor * Double(rate) / fps
@@ -80,7 +90,9 @@ struct SimulatedSender {
                 factorLeft -= 1
                 if factorLeft == 0 { factor = 1 + skew / 1e6 }
             }
-            if !disturbances.isEmpty, random.chance(chance) {
+            var isDisturbed = factorLeft > 0 || missingLeft > 0 || repeatedLeft > 0 || heldUntil > captured
+            if !disturbances.isEmpty, captured < calmAfter, random.chance(chance) {
+                isDisturbed = true
                 let kinds = (0..<7).map { Disturbances(rawValue: 1 << $0) }.filter { disturbances.contains($0) }
                 switch kinds.randomElement(using: &random) {
                 case .some(.resets): clock = Double(random.next() & (mask >> 12))
@@ -98,8 +110,8 @@ struct SimulatedSender {
                 default: break
                 }
             }
-            let reorder = index == 0 ? 0 : pattern[(index - 1) % pattern.count]
-            let shown = clock + reorder * Double(rate) / fps * factor
+            let reorder = index == 0 || order.isEmpty ? 0 : order[(index - 1) % order.count]
+            let shown = clock + Double(reorder) * Double(rate) / fps * factor
             let ticks = Int64(max(-4e15, min(4e15, shown.rounded())))
             let value = (base &+ UInt64(bitPattern: ticks)) & mask
             var stamp = TimestampRepair.Stamp.wrapping(value, bits: bits)
@@ -118,7 +130,11 @@ struct SimulatedSender {
             let first = zero ?? seconds
             zero = first
             lastArrival = max(lastArrival, Int64((seconds - first) * Double(rate)))
-            frames.append(SimulatedFrame(stamp: stamp, arrival: lastArrival, senderStep: ticks - lastSenderTicks))
+            if heldUntil > captured { isDisturbed = true }
+            frames.append(
+                SimulatedFrame(
+                    stamp: stamp, arrival: lastArrival, senderStep: ticks - lastSenderTicks,
+                    seen: Int64((captured + Double(reorder - latest) / fps - first) * Double(rate)), isDisturbed: isDisturbed))
             lastSenderTicks = ticks
         }
         return frames

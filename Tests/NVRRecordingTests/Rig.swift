@@ -63,14 +63,14 @@ final class Rig {
     let log = LogCounter()
     let disk: DiskWriter
 
-    /// `root`: the recording root below the folder; it is not made here.
-    init(root: String = "footage", folder: URL? = nil) throws {
+    /// `root`: the recording root below the folder; it is not made here. `ledger`: what takes the rows, the store itself as a rule.
+    init(root: String = "footage", folder: URL? = nil, ledger: (SegmentStore) -> any SegmentLedger = { $0 }) throws {
         let folder = folder ?? FileManager.default.temporaryDirectory.appendingPathComponent("nvrrecording-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
         store = try Store.open(at: folder.appendingPathComponent("nvr.db").path)
         disk = DiskWriter(
-            layout: RecordingLayout(root: folder.appendingPathComponent(root).path), store: store.segments, clock: clock, logger: log.logger)
+            layout: RecordingLayout(root: folder.appendingPathComponent(root).path), ledger: ledger(store.segments), clock: clock, logger: log.logger)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }  // A leftover in /tmp harms nobody.

@@ -1,0 +1,89 @@
+import Logging
+import NVRBase
+import NVRModel
+import NVRStore
+import Synchronization
+
+/// Rows, on the writing thread: a file and its row follow each other in a fixed order.
+extension DiskWriter {
+    /// Announces a segment.
+    func intend(_ segment: Segment, isContinuous: Bool) throws -> ID<Segment> {
+        // The database takes the older ones first.
+        if waitingRows.withLock({ $0.isDue(now: clock.monotonic()) }) { tryRows() }
+        return try blockingWait { [ledger] in try await ledger.intend(segment, isContinuous: isContinuous) }
+    }
+
+    /// False when the segment was deleted meanwhile.
+    func list(_ id: ID<Segment>, end: WallTime, bytes: Int64, initLength: Int64) throws -> Bool {
+        try blockingWait { [ledger] in
+            try await ledger.commit([.begin(id, end: end, bytes: bytes, initLength: initLength)]).first?.isKept ?? false
+        }
+    }
+
+    /// Takes a row that must be entered sooner or later: at once when the database allows it, else as soon as it does. Meanwhile the
+    /// segment plays as a growing one.
+    func settle(_ entry: WaitingRows.Entry) {
+        if let left = waitingRows.withLock({ $0.add(entry) }) {
+            growing.remove(left.change.id)
+            logger.error("too many rows wait for the database; the next start finishes this segment", metadata: ["segment": "\(left.change.id)"])
+        }
+        tryRows()
+    }
+
+    /// The same from elsewhere.
+    package func settleSoon(_ entry: WaitingRows.Entry) async {
+        // The thread only refuses when it has ended, and then the next start does it.
+        try? await thread.run { [self] in settle(entry) }
+    }
+
+    /// Tries all rows that wait; what is refused again is tried later.
+    func tryRows() {
+        let entries = waitingRows.withLock { $0.takeAll() }
+        guard !entries.isEmpty else { return }
+        var rest: [WaitingRows.Entry] = []
+        var isRefused = false
+        for var entry in entries {
+            guard !isRefused else {
+                rest.append(entry)
+                continue
+            }
+            do {
+                switch entry.before {
+                case .nothing: break
+                case .sync(let file): try file.sync()
+                case .unlink(let path): try POSIXFile.remove(path)
+                }
+                entry.before = .nothing
+                let change = entry.change
+                _ = try blockingWait { [ledger] in try await ledger.commit([change]) }
+                growing.remove(change.id)
+            } catch {
+                rest.append(entry)
+                note(error)
+                // A full disk refuses the others as well.
+                isRefused = (error as? NVRError)?.kind == .exhausted
+            }
+        }
+        if let wait = waitingRows.withLock({ $0.putBack(rest, now: clock.monotonic()) }) {
+            wake(after: wait) { $0.tryRowsIfDue() }
+        } else if rowFailure.withLock({ $0.take() }) != nil {
+            logger.notice("the database takes the rows of segments again")
+        }
+    }
+
+    private func tryRowsIfDue() {
+        if waitingRows.withLock({ $0.isDue(now: clock.monotonic()) }) { tryRows() }
+    }
+
+    /// Logged once until the database works again.
+    private func note(_ error: any Error) {
+        let isNew = rowFailure.withLock { failure in
+            defer { failure = "\(error)" }
+            return failure == nil
+        }
+        if isNew {
+            logger.error(
+                "a recorded segment cannot be entered in the database; it is tried until it can", metadata: ["error": "\(error)"])
+        }
+    }
+}

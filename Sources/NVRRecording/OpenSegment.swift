@@ -1,0 +1,100 @@
+import ISOBMFF
+import NVRMedia
+import NVRModel
+import NVRStore
+
+/// A segment file that is being written: what lies in it so far, whole fragments only. Used on the disk's thread only.
+struct OpenSegment {
+    let id: ID<Segment>
+    let file: POSIXFile
+    let start: WallTime
+    /// Decode time of the first frame, ticks since the origin of the run.
+    let baseTime: Int64
+    let initLength: Int64
+    /// Where the sound goes; nil when the segment has none.
+    private var sound: SegmentSound.Place?
+    private(set) var end: WallTime
+    /// Bytes up to the end of the last whole fragment.
+    private(set) var length: Int64
+    private(set) var entries: [FragmentIndexEntry] = []
+    /// The segment is listed.
+    var hasRow = false
+
+    init(id: ID<Segment>, file: POSIXFile, start: WallTime, baseTime: Int64, initLength: Int64, audioTimescale: Int?) {
+        self.id = id
+        self.file = file
+        self.start = start
+        self.baseTime = baseTime
+        self.initLength = initLength
+        sound = audioTimescale.map { SegmentSound.Place(timescale: $0, videoBase: baseTime) }
+        end = start
+        length = initLength
+    }
+
+    private var nextSequence: UInt32 { UInt32(clamping: entries.count + 1) }
+
+    /// Writes a chunk as a fragment behind the last; gives its bytes. When it throws nothing has changed but the file behind `length`.
+    mutating func append(_ chunk: Chunk, with source: inout SegmentSound) throws -> Int64 {
+        var samples: [FragmentSample] = []
+        samples.reserveCapacity(chunk.video.count)
+        for (index, packet) in chunk.video.enumerated() {
+            let next = index + 1 < chunk.video.count ? chunk.video[index + 1].dts : chunk.videoEnd
+            samples.append(
+                FragmentSample(
+                    size: packet.byteCount, duration: UInt32(clamping: max(1, next - packet.dts)), isKeyframe: packet.isKeyframe,
+                    compositionOffset: Int32(clamping: packet.pts - packet.dts)))
+        }
+        let first = chunk.video.first?.dts ?? chunk.videoEnd
+        let begin = (chunk.video.first?.dts ?? baseTime) - baseTime
+        let piece = sound.flatMap { source.piece(of: chunk, at: $0) }
+        let video = FragmentTrack(trackID: 1, baseDecodeTime: UInt64(max(0, begin)), samples: samples)
+        let header = Fragment.header(
+            sequence: nextSequence, tracks: [video] + (piece.map { [$0.track] } ?? []), wallClock: chunk.video.first?.wall.microseconds)
+        // The frames' memory is held by the chunk for the length of the call.
+        let size = try withExtendedLifetime(chunk) {
+            try write(header, copied: chunk.video + (piece?.copied ?? []), bytes: piece?.transcoded ?? [])
+        }
+        if let piece { wrote(piece, of: &source) }
+        let duration = chunk.videoEnd - first
+        entries.append(
+            FragmentIndexEntry(offset: length, size: size, start: begin, duration: duration, startsWithKeyframe: chunk.startsWithKeyframe))
+        length += size
+        end = start.advanced(byMicroseconds: (begin + duration) * 1_000_000 / Int64(StreamDescription.videoTimescale))
+        return size
+    }
+
+    /// Writes the sound that the encoder held back until `chunk`, which begins the next segment, as a fragment without pictures; gives
+    /// its bytes, 0 when there is none.
+    mutating func appendHeldBack(by chunk: Chunk, from source: inout SegmentSound) throws -> Int64 {
+        guard hasRow, let place = sound, let last = entries.last, let piece = source.heldBack(by: chunk, at: place) else { return 0 }
+        let header = Fragment.header(sequence: nextSequence, tracks: [piece.track])
+        let size = try write(header, copied: [], bytes: piece.transcoded)
+        wrote(piece, of: &source)
+        entries.append(FragmentIndexEntry(offset: length, size: size, start: last.endTime, duration: 0, startsWithKeyframe: false))
+        length += size
+        return size
+    }
+
+    private mutating func wrote(_ piece: SegmentSound.Piece, of source: inout SegmentSound) {
+        guard var place = sound else { return }
+        source.wrote(piece, at: &place)
+        sound = place
+    }
+
+    /// One gathering write of all parts; gives their bytes.
+    private func write(_ header: [UInt8], copied: [MediaPacket], bytes: [UInt8]) throws -> Int64 {
+        try header.withUnsafeBytes { header in
+            try bytes.withUnsafeBytes { bytes in
+                var pieces: [UnsafeRawBufferPointer] = [header]
+                pieces.reserveCapacity(2 + copied.count)
+                for packet in copied { packet.withUnsafeBytes { pieces.append($0) } }
+                if !bytes.isEmpty { pieces.append(bytes) }
+                try file.write(pieces, at: length)
+                return pieces.reduce(0) { $0 + Int64($1.count) }
+            }
+        }
+    }
+
+    /// The final row.
+    var closing: SegmentClosing { SegmentClosing(end: end, bytes: length, index: FragmentIndex(entries: entries).packed()) }
+}

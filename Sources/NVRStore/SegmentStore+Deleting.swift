@@ -1,0 +1,86 @@
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// Deletion in two phases, so that a crash in between leaves a row that tells which file is still to go.
+extension SegmentStore {
+    /// First phase of deletion: the segments are listed no longer, their `continuous` events go. Gives the files to unlink;
+    /// segments that do not exist or are garbage already are left out.
+    package func markGarbage(_ ids: [ID<Segment>]) async throws -> [GarbageSegment] {
+        guard !ids.isEmpty else { return [] }
+        let (garbage, events) = try await rows.write("deleting segments") { db in
+            var garbage: [GarbageSegment] = []
+            var events: [ID<Event>] = []
+            for id in ids {
+                let (segment, gone) = try Self.markGarbage(db, id)
+                if let segment { garbage.append(segment) }
+                events += gone
+            }
+            return (garbage, events)
+        }
+        for id in events { rows.changes.send(.eventDeleted(id)) }
+        return garbage
+    }
+
+    static func markGarbage(_ db: Database, _ id: ID<Segment>) throws -> (GarbageSegment?, events: [ID<Event>]) {
+        let path = try db.row("SELECT path FROM segments WHERE id = ? AND state <> 3", [id.rawValue]) { $0["path"] as String }
+        guard let path else { return (nil, []) }
+        let events = try db.rows("SELECT id FROM events WHERE segment_id = ?", [id.rawValue]) { ID<Event>($0["id"]) }
+        try EventStore.forgetPictures(db, where: "segment_id = ?", [id.rawValue])
+        try db.run("DELETE FROM events WHERE segment_id = ?", [id.rawValue])
+        try db.run("UPDATE segments SET state = 3 WHERE id = ?", [id.rawValue])
+        return (GarbageSegment(id: id, path: path), events)
+    }
+
+    /// Segments whose files are to be unlinked, also those a crash left behind.
+    package func garbage(limit: Int = 1000) async throws -> [GarbageSegment] {
+        try await rows.read("reading garbage") { db in
+            try db.rows(Self.garbageSQL, [limit]) {
+                GarbageSegment(id: ID($0["id"]), path: $0["path"])
+            }
+        }
+    }
+
+    /// Second phase of deletion: the files are gone, so the rows go. Rows that are not garbage stay.
+    package func removeGarbage(_ ids: [ID<Segment>]) async throws {
+        guard !ids.isEmpty else { return }
+        try await rows.write("deleting segments") { db in
+            for id in ids { try db.run("DELETE FROM segments WHERE id = ? AND state = 3", [id.rawValue]) }
+        }
+    }
+
+    /// Pictures of deleted events that are to be unlinked: paths below the recording root.
+    package func garbageFiles(limit: Int = 1000) async throws -> [String] {
+        try await rows.read("reading garbage") { db in
+            try db.rows("SELECT path FROM garbage_files LIMIT ?", [limit]) { $0["path"] }
+        }
+    }
+
+    /// The pictures are gone.
+    package func removeGarbageFiles(_ paths: [String]) async throws {
+        guard !paths.isEmpty else { return }
+        try await rows.write("deleting pictures") { db in
+            for path in paths { try db.run("DELETE FROM garbage_files WHERE path = ?", [path]) }
+        }
+    }
+}
+
+/// Numbers.
+extension SegmentStore {
+    /// Listed footage per camera and stream; kept as running totals, so this is cheap at any size.
+    package func totals() async throws -> [SegmentTotal] {
+        try await rows.read("counting footage") { db in
+            try db.rows("SELECT camera_id, role, count, bytes FROM segment_totals WHERE count > 0 ORDER BY camera_id, role") {
+                SegmentTotal(cameraID: ID($0["camera_id"]), role: Self.role($0["role"]), count: $0["count"], bytes: $0["bytes"])
+            }
+        }
+    }
+
+    /// Bytes of listed segments that began at or after `time`, per camera.
+    package func bytes(since time: WallTime) async throws -> [ID<Camera>: Int64] {
+        try await rows.read("counting footage") { db in
+            let pairs = try db.rows(Self.bytesSinceSQL, [time.microseconds]) { (ID<Camera>($0["camera_id"]), $0["bytes"] as Int64) }
+            return Dictionary(pairs) { $0 + $1 }
+        }
+    }
+}
