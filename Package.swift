@@ -65,7 +65,7 @@ let package = Package(
         room("Argon2", ["CArgon2"]),
 
         // Layer 1: packets and rows.
-        room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .logging, .collections]),
+        room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .nioSSL, .logging, .collections]),
         room("NVRStore", ["NVRModel", "NVRBase", .grdb, .logging]),
 
         // Layer 2.
@@ -102,7 +102,7 @@ let package = Package(
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
         tests("LibavTests", ["Libav"]),
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),

@@ -45,8 +45,13 @@ package struct ReaderEnvironment: Sendable {
                 endpoint: endpoint, transport: transport, userAgent: "VibeNVR", wantAudio: settings.wantAudio, addressCheck: addressCheck)
             return RTSPSource(configuration: configuration, eventLoop: eventLoop, clock: clock, logger: logger)
         }
-        return LibavSource(url: settings.url, transport: transport, wantAudio: settings.wantAudio, clock: clock, logger: logger)
+        return LibavSource(
+            url: settings.url, transport: transport, wantAudio: settings.wantAudio, eventLoop: eventLoop, addressCheck: addressCheck,
+            clock: clock, logger: logger)
     }
+
+    /// Whether both our own client and libav may read a URL.
+    func hasChoice(for settings: StreamSettings) -> Bool { !prefersLibav && RTSPEndpoint(settings.url.reveal()) != nil }
 }
 
 /// Keeps the streams of one camera from spending log-ins side by side: while the camera refuses the main stream's, the sub-stream,
@@ -184,7 +189,7 @@ package final class StreamReader: Sendable {
             } else if delivered, lastVideo.map({ $0 - began > 5_000_000 }) == true {
                 cause = .interrupted
             }
-            if failure.isUnintelligible, !delivered {
+            if failure.isUnintelligible, !delivered, environment.hasChoice(for: settings) {
                 unintelligible += 1
                 if unintelligible >= 2 {
                     useLibav.toggle()
@@ -260,7 +265,7 @@ package final class StreamReader: Sendable {
                 isConnected = true
                 gate.accepted(role)
                 let note: String? =
-                    source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
+                    source.name == "libav" && environment.hasChoice(for: settings)
                     ? "read through libav: our own client could not make sense of the camera"
                     : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
                 set(.connected, note, source: source.name)
