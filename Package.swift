@@ -77,7 +77,7 @@ let package = Package(
         room("Zlib", ["CZlib"]),
 
         // Layer 1: packets and rows.
-        room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .logging, .collections]),
+        room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .nioSSL, .logging, .collections]),
         room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
 
         // Layer 2.
@@ -122,8 +122,14 @@ let package = Package(
                 "WebSocketUpgrade", .nioCore, .nioHTTP1, .nioWebSocket, .httpTypes, .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         tests("LibavTests", ["Libav"]),
+<<<<<<< HEAD
         tests("ZlibTests", ["Zlib"]),
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .logging]),
+||||||| c2c9f71
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+=======
+        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
+>>>>>>> 288d10bb3c5efe6304b5e1219b08d82ff088fe76
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),

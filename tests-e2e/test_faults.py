@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from conftest import Outcomes
 from harness.media import follow, probe, steps
 from harness.server import NVR, wait_for
+from harness.tls import self_signed
 from peers import footage
 from peers.fault_camera import FaultCamera
 from peers.program_camera import free_port
@@ -492,14 +492,7 @@ def digest_sha256(nvr):
 
 @scenario
 def rtsps_with_a_certificate_of_its_own(nvr):
-    folder = nvr.folder / "tls"
-    folder.mkdir()
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=camera"],
-        check=True, capture_output=True,
-    )
-    with FaultCamera(small(), tls=(str(certificate), str(key)), auth="basic", user="viewer", password="pass") as peer:
+    with FaultCamera(small(), tls=self_signed(nvr.folder / "tls"), auth="basic", user="viewer", password="pass") as peer:
         case = Case(nvr, "rtsps", peer, login="viewer:pass")
         case.recorded(3)
         movies = case.finished()

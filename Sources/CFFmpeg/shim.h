@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/aes.h>
 #include <libavutil/avutil.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/imgutils.h>
@@ -16,6 +17,8 @@
 static const int cffmpeg_error_eof = AVERROR_EOF;
 static const int cffmpeg_error_exit = AVERROR_EXIT;
 static const int cffmpeg_error_again = AVERROR(EAGAIN);
+static const int cffmpeg_error_io = AVERROR(EIO);
+static const int cffmpeg_error_not_supported = AVERROR(ENOSYS);
 static const int cffmpeg_error_timed_out = AVERROR(ETIMEDOUT);
 static const int cffmpeg_error_no_memory = AVERROR(ENOMEM);
 static const int cffmpeg_error_invalid_input = AVERROR_INVALIDDATA;

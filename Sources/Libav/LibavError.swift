@@ -19,6 +19,8 @@ package struct LibavError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidInput
         /// No such decoder, encoder, stream or (allowed) protocol.
         case unsupported
+        /// An RTSP server sends us elsewhere.
+        case redirected
         case outOfMemory
         case other
     }
@@ -33,14 +35,15 @@ package struct LibavError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(operation): \(text)" }
 
-    init(code: Int32, operation: String) {
+    /// `reason`: when the code alone does not tell.
+    init(code: Int32, operation: String, reason: Reason? = nil) {
         self.code = code
         self.operation = operation
         var buffer = [CChar](repeating: 0, count: 128)
         // A code that libav does not know still fills the buffer with "Error number …".
         _ = av_strerror(code, &buffer, buffer.count)
         text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        reason = Self.reason(of: code)
+        self.reason = reason ?? Self.reason(of: code)
     }
 
     init(outOfMemoryIn operation: String) {

@@ -60,3 +60,6 @@ package struct StreamDescription: Hashable, Sendable {
         bitRate = max(0, parameters.pointee.bit_rate)
     }
 }
+
+/// The same where another module has descriptions of its own.
+package typealias InputStream = StreamDescription

@@ -1,44 +1,30 @@
-import ISOBMFF
 import Libav
 package import Logging
+package import NIOCore
 package import NVRBase
 import NVRModel
 package import RTSP
 import Synchronization
 
 /// Reads a camera with libav, on a thread of its own that can be interrupted: HTTP MJPEG, HLS, RTMP, files, and RTSP cameras that
-/// our own client cannot make sense of.
+/// our own client cannot make sense of. `LibavInput` opens them.
 package final class LibavSource: PacketSource {
     package let name = "libav"
-    private let url: Secret
-    private let options: [String: String]
-    private let protocols: AllowedProtocols
+    private let settings: LibavInput
     private let clock: any NVRClock
     private let logger: Logger
     private let wantAudio: Bool
     private let counters = Mutex(NetworkCounters())
 
-    /// `url` may carry credentials. `transport` matters for RTSP alone.
-    package init(url: Secret, transport: RTSPTransport, wantAudio: Bool, clock: any NVRClock, logger: Logger) {
-        self.url = url
+    /// `url` may carry credentials. `transport` matters for RTSP alone. `addressCheck` throws for addresses that are refused.
+    package init(
+        url: Secret, transport: RTSPTransport, wantAudio: Bool, eventLoop: any EventLoop,
+        addressCheck: (@Sendable (SocketAddress) throws -> Void)? = nil, clock: any NVRClock, logger: Logger
+    ) {
+        settings = LibavInput(url: url, transport: transport, addresses: AddressGuard(addressCheck), eventLoop: eventLoop)
         self.wantAudio = wantAudio
         self.clock = clock
         self.logger = logger
-        let scheme = url.reveal().prefix { $0 != ":" }.lowercased()
-        switch scheme {
-        case "rtsp", "rtsps":
-            protocols = .rtsp
-            options = ["rtsp_transport": transport == .udp ? "udp" : "tcp", "timeout": "10000000", "fflags": "nobuffer"]
-        case "rtmp", "rtmps", "rtmpt":
-            protocols = .rtmp
-            options = ["rw_timeout": "10000000"]
-        case "file":
-            protocols = .file
-            options = [:]
-        default:
-            protocols = .web
-            options = ["rw_timeout": "10000000", "reconnect": "0", "fflags": "nobuffer"]
-        }
     }
 
     package func setLive(_ isLive: Bool) {}
@@ -60,84 +46,43 @@ package final class LibavSource: PacketSource {
 
     /// Runs on the thread until the stream ends; the result says why.
     private func read(into hub: StreamHub, interrupt: Interrupt) -> SourceFailure {
-        do throws(LibavError) {
-            let input = try InputContext(
-                url: url.reveal(), options: options, protocols: protocols, interrupt: interrupt, timeout: .seconds(15))
+        var web: WebReader?
+        do {
+            let begun = clock.monotonic()
+            let opened = try settings.open(interrupt: interrupt)
+            web = opened.web
+            let input = opened.context
             defer { input.close() }
-            let streams = input.streams
-            guard
-                let video = streams.first(where: {
-                    $0.kind == .video && !$0.isAttachedPicture && [.h264, .h265, .mjpeg].contains($0.codec)
-                })
-            else {
+            guard let choice = LibavFeed.Choice(input.streams, wantAudio: wantAudio) else {
                 return SourceFailure(.unreachable, "the source offers no H.264, H.265 or MJPEG video", isUnintelligible: true)
             }
-            let audioStream = wantAudio ? streams.first { $0.kind == .audio && Self.audioCodec($0.codec, $0.extradata) != nil } : nil
-            let audio = audioStream.flatMap { stream in
-                Self.audioCodec(stream.codec, stream.extradata).map {
-                    StreamDescription.AudioTrack(codec: $0, timescale: max(1, stream.sampleRate), channels: max(1, stream.channels))
-                }
-            }
-            input.select(streams: Set([video.index] + (audioStream.map { [$0.index] } ?? [])))
-            var assembler = PacketAssembler(audio: audio, framerate: video.frameRate?.positiveValue)
-            var normalizer: NALUnitNormalizer? =
-                switch video.codec {
-                case .h264: NALUnitNormalizer(codec: .h264, extradata: video.extradata)
-                case .h265: NALUnitNormalizer(codec: .h265, extradata: video.extradata)
-                default: nil
-                }
-            var pictureEntry: VideoSampleEntry?
-            let publish: (PacketAssembler.Output) -> Void = { output in
-                switch output {
-                case .description(let description): hub.publish(description)
-                case .packet(let packet): hub.publish(packet)
-                }
-            }
-            // A file is read at the pace of its own clock, as if a camera sent it.
-            let isFile = protocols == .file
-            var pacing: (first: Int64, start: Int64)?
-            while let packet = try input.readPacket(timeout: .seconds(10)) {
-                if isFile, packet.streamIndex == video.index, let dts = packet.dts, let time = video.timeBase.microseconds(dts) {
-                    if let pacing {
-                        Self.wait(until: pacing.start + (time - pacing.first), clock: clock, interrupt: interrupt)
-                    } else {
-                        pacing = (time, clock.monotonic())
+            input.select(streams: Set([choice.video.index] + (choice.audio.map { [$0.index] } ?? [])))
+            let backlog = try LibavBacklog(opened, choice, begun: begun, clock: clock)
+            let feed = LibavFeed(choice, header: backlog.header, isTimed: opened.isTimed, hub: hub, clock: clock)
+            var pacer = opened.isAhead ? MediaPacer() : nil
+            func take(_ packet: Packet, _ arrived: Int64?) {
+                if packet.streamIndex == choice.video.index, let time = packet.dts.flatMap({ choice.video.timeBase.microseconds($0) }) {
+                    let now = clock.monotonic()
+                    if let rest = pacer?.wait(for: time, now: now), rest > 0 {
+                        Self.wait(until: now + rest, clock: clock, interrupt: interrupt)
                     }
                 }
-                let arrival = clock.monotonic()
                 counters.withLock { $0.packets += 1 }
-                if packet.streamIndex == video.index {
-                    let ticks = packet.pts.flatMap { video.timeBase.rescale($0, to: Rational(1, Int32(StreamDescription.videoTimescale))) }
-                    let stamp: TimestampRepair.Stamp = ticks.map { .wrapping(UInt64(bitPattern: $0) & (1 << 62 - 1), bits: 62) } ?? .missing
-                    let reordered = packet.pts != nil && packet.dts != nil && packet.pts != packet.dts
-                    if normalizer != nil {
-                        guard let normalized = packet.withBytes({ normalizer?.normalize($0) }), normalized.bytes.count > 0 else { continue }
-                        assembler.video(
-                            .init(
-                                bytes: normalized.bytes, stamp: stamp, arrival: arrival, isKeyframe: normalized.isKeyframe,
-                                isDamaged: packet.isCorrupt, isReordered: reordered),
-                            entry: normalizer?.entry, wall: clock.wall(), emit: publish)
-                    } else {
-                        if let size = packet.withBytes(pictureSize(ofJPEG:)) { pictureEntry = .mjpeg(width: size.width, height: size.height) }
-                        assembler.video(
-                            .init(
-                                bytes: packet.withBytes { MediaBytes(copying: $0) }, stamp: stamp, arrival: arrival, isKeyframe: true,
-                                isDamaged: packet.isCorrupt, isReordered: false),
-                            entry: pictureEntry, wall: clock.wall(), emit: publish)
-                    }
-                } else if let audioStream, packet.streamIndex == audioStream.index {
-                    let ticks = packet.pts.flatMap {
-                        audioStream.timeBase.rescale($0, to: Rational(1, Int32(clamping: max(1, audioStream.sampleRate))))
-                    }
-                    assembler.audio(
-                        packet.withBytes { MediaBytes(copying: $0) },
-                        stamp: ticks.map { .wrapping(UInt64(bitPattern: $0) & (1 << 62 - 1), bits: 62) } ?? .missing, arrival: arrival,
-                        referenceArrival: nil, emit: publish)
-                }
+                feed.take(packet, arrival: pacer == nil ? arrived ?? clock.monotonic() : clock.monotonic())
             }
-            return SourceFailure(.interrupted, "the source came to its end")
-        } catch {
+            for (packet, arrival) in backlog.packets { take(packet, arrival) }
+            if !backlog.hasEnded {
+                while let packet = try input.readPacket(timeout: .seconds(10)) { take(packet, nil) }
+            }
+            // The end of a playlist or a file, or what a demuxer makes of a connection that broke.
+            return web?.failure.map(RTSPSource.failure) ?? SourceFailure(.interrupted, "the source came to its end")
+        } catch let error as LibavError {
+            if error.reason != .cancelled, error.reason != .invalidInput, let failure = web?.failure { return RTSPSource.failure(failure) }
             return Self.failure(error)
+        } catch let error as RTSPError {
+            return RTSPSource.failure(error)
+        } catch {
+            return SourceFailure(.unreachable, "the source cannot be read")
         }
     }
 
@@ -147,16 +92,6 @@ package final class LibavSource: PacketSource {
             let rest = time - clock.monotonic()
             guard rest > 0 else { return }
             pause(microseconds: min(rest, 20_000))
-        }
-    }
-
-    private static func audioCodec(_ codec: CodecID, _ extradata: [UInt8]) -> StreamDescription.AudioTrack.Codec? {
-        switch codec {
-        case .aac where extradata.count >= 2: .aac(audioSpecificConfig: extradata)
-        case .opus: .opus
-        case .pcmMulaw: .pcmu
-        case .pcmAlaw: .pcma
-        default: nil
         }
     }
 

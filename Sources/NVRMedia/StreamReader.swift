@@ -45,8 +45,13 @@ package struct ReaderEnvironment: Sendable {
                 endpoint: endpoint, transport: transport, userAgent: "VibeNVR", wantAudio: settings.wantAudio, addressCheck: addressCheck)
             return RTSPSource(configuration: configuration, eventLoop: eventLoop, clock: clock, logger: logger)
         }
-        return LibavSource(url: settings.url, transport: transport, wantAudio: settings.wantAudio, clock: clock, logger: logger)
+        return LibavSource(
+            url: settings.url, transport: transport, wantAudio: settings.wantAudio, eventLoop: eventLoop, addressCheck: addressCheck,
+            clock: clock, logger: logger)
     }
+
+    /// Whether both our own client and libav may read a URL.
+    func hasChoice(for settings: StreamSettings) -> Bool { !prefersLibav && RTSPEndpoint(settings.url.reveal()) != nil }
 }
 
 /// Keeps the streams of one camera from spending log-ins side by side: while the camera refuses the main stream's, the sub-stream,
@@ -184,7 +189,7 @@ package final class StreamReader: Sendable {
             } else if delivered, lastVideo.map({ $0 - began > 5_000_000 }) == true {
                 cause = .interrupted
             }
-            if failure.isUnintelligible, !delivered {
+            if failure.isUnintelligible, !delivered, environment.hasChoice(for: settings) {
                 unintelligible += 1
                 if unintelligible >= 2 {
                     useLibav.toggle()
@@ -252,6 +257,7 @@ package final class StreamReader: Sendable {
     /// Ends with a failure when no video frame has come for `silenceLimit`; looks at frames, not at the socket. Sleeps until that can
     /// be the case at the earliest.
     private func watch(_ source: any PacketSource) async -> SourceFailure? {
+<<<<<<< HEAD
         let first = FirstFrame()
         let key = hub.attach(first, from: .next)
         // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
@@ -264,6 +270,49 @@ package final class StreamReader: Sendable {
             let quietFor = Double(environment.clock.monotonic() - (hub.lastVideoArrival ?? 0)) / 1e6
             guard quietFor < Self.silenceLimit else { return Self.silence(quietFor) }
             guard await sleep(Self.silenceLimit - quietFor + 0.05) else { return nil }
+||||||| c2c9f71
+        let began = environment.clock.monotonic()
+        var isConnected = false
+        while await sleep(isConnected ? 2 : 0.2) {
+            let now = environment.clock.monotonic()
+            let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
+            if !isConnected, last != nil {
+                isConnected = true
+                gate.accepted(role)
+                let note: String? =
+                    source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
+                    ? "read through libav: our own client could not make sense of the camera"
+                    : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
+                set(.connected, note, source: source.name)
+                logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
+            }
+            let quietFor = Double(now - (last ?? began)) / 1e6
+            // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
+            if quietFor > (last == nil ? 3 * Self.silenceLimit : Self.silenceLimit) {
+                return SourceFailure(.unreachable, "no video for \(Int(quietFor)) s")
+            }
+=======
+        let began = environment.clock.monotonic()
+        var isConnected = false
+        while await sleep(isConnected ? 2 : 0.2) {
+            let now = environment.clock.monotonic()
+            let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
+            if !isConnected, last != nil {
+                isConnected = true
+                gate.accepted(role)
+                let note: String? =
+                    source.name == "libav" && environment.hasChoice(for: settings)
+                    ? "read through libav: our own client could not make sense of the camera"
+                    : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
+                set(.connected, note, source: source.name)
+                logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
+            }
+            let quietFor = Double(now - (last ?? began)) / 1e6
+            // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
+            if quietFor > (last == nil ? 3 * Self.silenceLimit : Self.silenceLimit) {
+                return SourceFailure(.unreachable, "no video for \(Int(quietFor)) s")
+            }
+>>>>>>> 288d10bb3c5efe6304b5e1219b08d82ff088fe76
         }
     }
 

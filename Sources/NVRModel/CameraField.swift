@@ -198,7 +198,6 @@ package struct CameraField: Sendable {
 
     // MARK: The table
 
-    private static let streamSchemes = ["rtsp", "rtsps", "http", "https"]
     private static let webSchemes = ["http", "https"]
     private static let profiles = 1...Int(Int32.max)
 
@@ -207,8 +206,8 @@ package struct CameraField: Sendable {
 
     private static let identity: [CameraField] = [
         text("name", \.general.name, .name, .identity, required: true),
-        text("rtsp_url", \.streams.url, .url(schemes: streamSchemes), .identity, required: true),
-        text("sub_rtsp_url", \.streams.subURL, .url(schemes: streamSchemes), .identity),
+        text("rtsp_url", \.streams.url, .url(schemes: CameraURL.streamSchemes), .identity, required: true),
+        text("sub_rtsp_url", \.streams.subURL, .url(schemes: CameraURL.streamSchemes), .identity),
         text("location", \.general.location, .text(200), .identity),
         flag("is_active", \.general.isActive, .general, nullable: false),
         choice("rtsp_transport", \.streams.transport, .general),

@@ -3,6 +3,9 @@
 package enum CameraURL {
     package static let maxLength = 2048
 
+    /// Where a camera's streams may come from.
+    package static let streamSchemes = ["rtsp", "rtsps", "http", "https", "rtmp", "rtmps"]
+
     /// What may be typed where.
     package struct Rules: Sendable, Hashable {
         /// Permits this machine as a target, for tests and demos; link-local addresses stay refused.
@@ -18,7 +21,7 @@ package enum CameraURL {
 
     /// Gives the URL as it is stored: the scheme in lower case and odd characters of user name and password percent-encoded, so
     /// that every reader of it finds the same host.
-    package static func check(_ text: String, schemes: [String] = ["rtsp", "rtsps", "http", "https"], rules: Rules)
+    package static func check(_ text: String, schemes: [String] = streamSchemes, rules: Rules)
         -> Result<String, Refusal>
     {
         func refuse(_ message: String) -> Result<String, Refusal> { .failure(Refusal(message: message)) }

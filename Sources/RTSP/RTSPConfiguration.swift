@@ -17,6 +17,13 @@ package struct RTSPCredentials: Sendable, Equatable, CustomStringConvertible, Cu
         self.password = password
     }
 
+    /// From the user info of a URL (RFC 3986 section 3.2.1): `name:password`, both percent-encoded.
+    package init(userInfo: some Collection<UInt8>) {
+        let colon = userInfo.firstIndex(of: UInt8(ascii: ":"))
+        username = Text.percentDecoded(userInfo[..<(colon ?? userInfo.endIndex)])
+        password = colon.map { Text.percentDecoded(userInfo[$0...].dropFirst()) } ?? ""
+    }
+
     package var description: String { "<credentials>" }
     package var debugDescription: String { description }
     package var customMirror: Mirror { Mirror(self, children: [:]) }

@@ -66,10 +66,7 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
         port = found.port ?? scheme.defaultPort
         pathAndQuery = Self.escaped(rest[found.end...])
         if let userInfo {
-            let colon = userInfo.firstIndex(of: UInt8(ascii: ":"))
-            let name = userInfo[..<(colon ?? userInfo.endIndex)]
-            let password = colon.map { userInfo[($0 + 1)...] } ?? []
-            credentials = RTSPCredentials(username: Self.unescaped(name), password: Self.unescaped(password))
+            credentials = RTSPCredentials(userInfo: userInfo)
         }
     }
 
@@ -138,24 +135,6 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
                 result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             } else {
                 result.append(byte)
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
-    /// Percent-decoding that leaves a "%" which is no escape alone.
-    private static func unescaped(_ bytes: ArraySlice<UInt8>) -> String {
-        var result: [UInt8] = []
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.endIndex, let high = hexDigit(bytes[index + 1]),
-                let low = hexDigit(bytes[index + 2])
-            {
-                result.append(high << 4 | low)
-                index += 3
-            } else {
-                result.append(bytes[index])
-                index += 1
             }
         }
         return String(decoding: result, as: UTF8.self)

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 #if canImport(Glibc)
     import Glibc
@@ -21,9 +21,9 @@ extension RTSPError {
 }
 
 /// Names to addresses.
-enum Resolver {
+package enum Resolver {
     /// The addresses of a host in the order the system prefers. Blocks: call on a thread that may.
-    static func addresses(host: String, port: Int) throws(RTSPError) -> [SocketAddress] {
+    package static func addresses(host: String, port: Int) throws(RTSPError) -> [SocketAddress] {
         var hints = addrinfo()
         #if canImport(Glibc)
             hints.ai_socktype = CInt(SOCK_STREAM.rawValue)

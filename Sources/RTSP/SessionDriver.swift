@@ -2,7 +2,6 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Synchronization
 
 /// The moving parts of one session: the connection, requests and their answers, deadlines, reports and the end.
 ///
@@ -172,7 +171,7 @@ final class SessionDriver: @unchecked Sendable {
                     if let cause = self.cause { throw cause }
                     if isTLS {
                         try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: Self.tlsContext(), serverHostname: serverName))
+                            NIOSSLClientHandler(context: LenientTLS.context(), serverHostname: serverName))
                     }
                     try channel.pipeline.syncOperations.addHandler(StreamInlet(self))
                 }
@@ -191,23 +190,6 @@ final class SessionDriver: @unchecked Sendable {
                 self.channel = channel
                 channel.read()
             }
-    }
-
-    private static let sharedTLS = Mutex<NIOSSLContext?>(nil)
-
-    /// Cameras sign their own certificates, so there is nothing to verify them against.
-    private static func tlsContext() throws -> NIOSSLContext {
-        try sharedTLS.withLock { shared in
-            if let shared { return shared }
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.certificateVerification = .none
-            tls.trustRoots = .certificates([])
-            tls.minimumTLSVersion = .tlsv1
-            tls.shutdownTimeout = .milliseconds(300)
-            let context = try NIOSSLContext(configuration: tls)
-            shared = context
-            return context
-        }
     }
 
     /// Makes `credentials` the ones to answer challenges with.
@@ -740,7 +722,7 @@ extension Duration {
 
 extension RTSPError {
     /// What a socket or TLS error means for the session.
-    init(network error: any Error) {
+    package init(network error: any Error) {
         switch error {
         case let error as RTSPError: self = error
         case let error as NIOSSLError: self = .tls("\(error)")

@@ -98,4 +98,23 @@ package enum Text {
         }
         return String(decoding: out, as: UTF8.self)
     }
+
+    /// Percent-decoding that leaves a "%" which is no escape alone.
+    package static func percentDecoded(_ text: some Collection<UInt8>) -> String {
+        let bytes = Array(text)
+        var result: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, let high = hexDigit(bytes[index + 1]),
+                let low = hexDigit(bytes[index + 2])
+            {
+                result.append(high << 4 | low)
+                index += 3
+            } else {
+                result.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
 }

@@ -2,6 +2,7 @@
 import Foundation
 import ISOBMFF
 import Logging
+import NIOPosix
 import NVRBase
 import NVRMedia
 import NVRModel
@@ -20,7 +21,8 @@ struct FileTests {
         _ = hub.attach(collector, from: .next)
         if let sink { _ = hub.attach(sink, from: .next) }
         let source = LibavSource(
-            url: Secret("file:\(path)"), transport: .tcp, wantAudio: audio, clock: SteppingClock(), logger: Logger(label: "test"))
+            url: Secret("file:\(path)"), transport: .tcp, wantAudio: audio, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            clock: SteppingClock(), logger: Logger(label: "test"))
         let failure = await #expect(throws: SourceFailure.self) { try await source.run(into: hub) }
         return (hub, collector, try #require(failure))
     }

@@ -135,7 +135,7 @@ struct CameraFieldTests {
             try detail(["name": "x", "rtsp_url": "file:///etc/passwd"])
                 == JSONValue(
                     parsing:
-                        #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, URL must start with rtsp://, rtsps://, http://, or https://","input":"file:///etc/passwd","ctx":{"error":{}}}]}"#
+                        #"{"detail":[{"type":"value_error","loc":["body","rtsp_url"],"msg":"Value error, URL must start with rtsp://, rtsps://, http://, https://, rtmp://, or rtmps://","input":"file:///etc/passwd","ctx":{"error":{}}}]}"#
                 ))
         #expect(
             try detail(["name": "x", "rtsp_url": "rtsp://localhost:554/a"])

@@ -26,10 +26,10 @@ struct HostileInputTests {
     @Test(
         "URLs that lead nowhere, or to this machine or a cloud's metadata, are refused",
         arguments: [
-            ("", "URL must start with rtsp://, rtsps://, http://, or https://"),
-            ("file:///etc/passwd", "URL must start with rtsp://, rtsps://, http://, or https://"),
-            ("rtsp:/10.0.0.1", "URL must start with rtsp://, rtsps://, http://, or https://"),
-            ("javascript://x", "URL must start with rtsp://, rtsps://, http://, or https://"),
+            ("", "URL must start with rtsp://, rtsps://, http://, https://, rtmp://, or rtmps://"),
+            ("file:///etc/passwd", "URL must start with rtsp://, rtsps://, http://, https://, rtmp://, or rtmps://"),
+            ("rtsp:/10.0.0.1", "URL must start with rtsp://, rtsps://, http://, https://, rtmp://, or rtmps://"),
+            ("javascript://x", "URL must start with rtsp://, rtsps://, http://, https://, rtmp://, or rtmps://"),
             ("rtsp://", "URL must contain a valid host"), ("rtsp:///x", "URL must contain a valid host"),
             ("rtsp://:554/x", "URL must contain a valid host"), ("rtsp://u:p@/x", "URL must contain a valid host"),
             ("rtsp://a..b/x", "URL must contain a valid host"), ("rtsp://a%00b/x", "URL must contain a valid host"),

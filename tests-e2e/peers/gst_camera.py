@@ -5,9 +5,9 @@ per command; it ends when its standard input does, so that it never outlives the
 
     {"port": 0, "auth": "none|basic|digest", "user": "u", "password": "p",
      "mounts": {"/main": {"video": Film.describe(), "audio": {...}, "films": {"name": Film.describe()}}},
-     "live": false}
+     "live": false, "tls": ["certificate.pem", "key.pem"]}
 
-A `live` camera goes on while nobody watches: all its mounts show the same moment to whoever comes, from the middle of a GOP.
+A mount with `"mux": "ts"` sends its film as an MPEG transport stream in RTP (RFC 2250). A `live` camera goes on while nobody watches: all its mounts show the same moment to whoever comes, from the middle of a GOP.
 Else a film begins with its first frame when its first client comes.
 
 Commands: {"do": "play", "films": {"/main": "name"}} shows another film once, from the next key frame of the loop on;
@@ -39,20 +39,23 @@ class GstCamera(Peer):
     def __init__(
         self, mounts: dict[str, Film | tuple[Film, Audio | None]], *, films: dict[str, dict[str, Film]] | None = None,
         auth: str = "none", user: str = "viewer", password: str = "pass", port: int = 0, live: bool = False,
+        tls: tuple[str, str] | None = None, muxed: tuple[str, ...] = (),
     ):
         described = {}
         for path, content in mounts.items():
             film, audio = content if isinstance(content, tuple) else (content, None)
             described[path] = {"video": film.describe(), "audio": asdict(audio) if audio else None}
+            described[path]["mux"] = "ts" if path in muxed else ""
             described[path]["films"] = {key: other.describe() for key, other in (films or {}).get(path, {}).items()}
         self.auth, self.user, self.password = auth, user, password
-        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described, "live": live}
+        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described, "live": live, "tls": tls}
+        self._scheme = "rtsps" if tls else "rtsp"
         super().__init__([sys.executable, __file__], self._setup)
         self.port = self.ready["port"]
 
     def url(self, path: str = "/main", credentials: bool = True) -> str:
         login = f"{self.user}:{self.password}@" if credentials and self.auth != "none" else ""
-        return f"rtsp://{login}127.0.0.1:{self.port}{path}"
+        return f"{self._scheme}://{login}127.0.0.1:{self.port}{path}"
 
     def play(self, **films: str) -> dict:
         """Shows the named films once, all beginning together: `play(main="crossing", sub="crossing")`.
@@ -161,7 +164,7 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
 
     class Mount:
         def __init__(self, path: str, setup: dict):
-            self.path = path
+            self.path, self.mux = path, setup.get("mux", "")
             self.film = Film(**setup["video"])
             self.audio = Audio(**setup["audio"]) if setup.get("audio") else None
             units = self.film.units
@@ -184,7 +187,9 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
             }[self.film.codec]
             caps += f",width={self.film.width},height={self.film.height},framerate={self.film.fps}/1"
             common = "is-live=true format=time min-latency=0 max-bytes=4000000 leaky-type=downstream"
-            text = f'( appsrc name=video {common} caps="{caps}" ! {pay} name=pay0 pt=96'
+            if self.mux == "ts":
+                pay = "mpegtsmux alignment=7 ! rtpmp2tpay"
+            text = f'( appsrc name=video {common} caps="{caps}" ! {pay} name=pay0 pt={33 if self.mux else 96}'
             if self.audio:
                 rate, channels = self.audio.rate, self.audio.channels
                 caps, pay = {
@@ -220,12 +225,18 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                 name, counts["requests"].get(name, 0) + 1))
 
     server.connect("client-connected", connected)
-    secured = setup["auth"] != "none"
+    secured = setup["auth"] != "none" or setup.get("tls")
     if secured:
         auth = GstRtspServer.RTSPAuth.new()
         token = GstRtspServer.RTSPToken.new()
         token.set_string("media.factory.role", "viewer")
-        if setup["auth"] == "basic":
+        if setup.get("tls"):
+            from gi.repository import Gio
+
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(*setup["tls"]))
+        if setup["auth"] == "none":
+            auth.set_default_token(token)
+        elif setup["auth"] == "basic":
             auth.add_basic(GstRtspServer.RTSPAuth.make_basic(setup["user"], setup["password"]), token)
         else:
             from gi.repository import GstRtsp  # noqa: F401  the enumeration below lives there

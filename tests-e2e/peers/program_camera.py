@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -124,3 +125,55 @@ class IpycamCamera(_Program):
         program = Path(sys.executable).with_name("ipycam")
         command = [str(program), "--config", "camera.json", "--source", str(source), "--width", "640", "--height", "360", "--fps", "10"]
         self._start(command, dict(os.environ), lower_rights=False)
+
+
+class RTMPServer:
+    """ffmpeg as an RTMP server: plays a film in a loop to one client, and begins anew for the next."""
+
+    def __init__(self, film: Film, audio: Audio | None = None, *, port: int = 0):
+        self.port = port or free_port()
+        self._source = muxed(film, audio, 6)
+        self._wanted = threading.Event()
+        self._child: subprocess.Popen | None = None
+        self._errors = tempfile.TemporaryFile()
+        self._ended = False
+        self.up()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    def url(self, path: str = "/live/camera", host: str = "127.0.0.1") -> str:
+        return f"rtmp://{host}:{self.port}{path}"
+
+    def _keep(self) -> None:
+        while not self._ended:
+            if not self._wanted.wait(0.1):
+                continue
+            # The name of the application and the stream stand in its own URL, but whatever the client names is served.
+            self._child = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(self._source),
+                 "-c", "copy", "-f", "flv", "-listen", "1", self.url()],
+                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, start_new_session=True,
+            )
+            self._child.wait()
+
+    def up(self) -> float:
+        """The wall time (seconds) from which it may be found."""
+        self._wanted.set()
+        return time.time()
+
+    def down(self) -> None:
+        self._wanted.clear()
+        if self._child:
+            self._child.kill()
+
+    def close(self) -> None:
+        self._ended = True
+        self.down()
+        self._keeper.join(5)
+        self._errors.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
