@@ -202,7 +202,7 @@ package final class Playback: Sendable {
             return hit.media
         }
         if let ready { return ready }
-        let media = try await thread.run { [self] in 
+        let media = try await thread.run { [self] in
             try build(
                 segments: segments, range: range, isExact: isExact, etag: "m\(key)-\(Self.hash(signature))", fileName: fileName)
         }

@@ -18,6 +18,7 @@ enum APIRouter {
                 + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
+                + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
                     store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,

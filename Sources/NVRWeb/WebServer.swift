@@ -46,12 +46,14 @@ package struct WebDependencies: Sendable {
     package var setupCode: SetupCode
     package var live: LiveCameras
     package var media: RecordedMedia
+    package var replay: ReplayMedia
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia,
+        settings: WebSettings,
         clock: any NVRClock, logger: Logger
     ) {
         self.store = store
@@ -59,6 +61,7 @@ package struct WebDependencies: Sendable {
         self.setupCode = setupCode
         self.live = live
         self.media = media
+        self.replay = replay
         self.settings = settings
         self.clock = clock
         self.logger = logger

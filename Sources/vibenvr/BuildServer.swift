@@ -88,7 +88,7 @@ func buildServer(
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal), settings: settings, clock: clock, logger: logger),
+            media: RecordedMedia(playback: playback, removal: removal), replay: ReplayMedia(playback: playback), settings: settings, clock: clock, logger: logger),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)

@@ -108,9 +108,23 @@ final class WebFixture: Sendable {
             },
             deleteEvents: { try await store.events.delete($0).deleted },
             deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } })
+        let replay = ReplayMedia(
+            index: { _, _ in [] },
+            export: { _, _, _, name in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, name)
+            },
+            keyframe: { _, _, _ in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, "k.jpg")
+            },
+            timeLapse: { _, _, _, name in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, name)
+            })
         server = WebServer(
             WebDependencies(
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, settings: settings, clock: clock,
                 logger: logger))
     }
 

@@ -24,7 +24,7 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + liveOperations + eventOperations + mediaOperations + systemOperations
+        authOperations + cameraOperations + liveOperations + eventOperations + replayOperations + mediaOperations + systemOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -223,5 +223,5 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+        ] + accountSchemas + cameraSchemas + eventSchemas + replaySchemas + statisticsSchemas
 }
