@@ -18,18 +18,20 @@ package final class Playback: Sendable {
 
     /// Movies kept ready at most; each holds its files open.
     private static let keptMovies = 8
-    /// Segments in one movie at most: a day of one-minute segments.
-    private static let mostSegments = 1500
+    /// Segments in one movie at most: two days of one-minute segments.
+    static let mostSegments = 3000
     /// Microseconds for which an unfinished movie is given again unchanged, so that a player's ranges belong to one file.
     private static let snapshotLife: Int64 = 20_000_000
 
     private let layout: RecordingLayout
     private let store: Store
     private let growing: GrowingSegments
-    private let clock: any NVRClock
+    let clock: any NVRClock
     private let logger: Logger
     /// Reads files and decodes pictures; never the disk's writing thread.
-    private let thread = BlockingThread(name: "playback", stackBytes: 1 << 20)
+    let thread = BlockingThread(name: "playback", stackBytes: 1 << 20)
+    /// Decodes pictures for somebody who drags along a timeline: a long movie being laid out must not keep them waiting.
+    let previews = BlockingThread(name: "previews", stackBytes: 1 << 20)
     private let built = Mutex<[String: Built]>([:])
 
     package init(layout: RecordingLayout, store: Store, growing: GrowingSegments, clock: any NVRClock, logger: Logger) {
@@ -74,7 +76,7 @@ package final class Playback: Sendable {
         }
     }
 
-    private func openFile(_ path: String) throws -> POSIXFile {
+    func openFile(_ path: String) throws -> POSIXFile {
         do {
             return try POSIXFile.openExisting(layout.absolute(path))
         } catch {
@@ -84,11 +86,11 @@ package final class Playback: Sendable {
         }
     }
 
-    private func note(_ segment: Segment, _ text: String) {
+    func note(_ segment: Segment, _ text: String) {
         logger.warning("a file of footage \(text)", metadata: ["path": "\(segment.path)"])
     }
 
-    private static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+    static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     private func picture(path: String, time: WallTime) async throws -> StoredMedia {
         try await thread.run { [self] in
@@ -100,7 +102,7 @@ package final class Playback: Sendable {
         }
     }
 
-    private func firstPicture(of segment: Segment) async throws -> StoredMedia {
+    func firstPicture(of segment: Segment) async throws -> StoredMedia {
         try await thread.run { [self] in
             let file = try openFile(segment.path)
             let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
@@ -180,7 +182,10 @@ package final class Playback: Sendable {
 
     // MARK: Movies
 
-    private func movie(key: String, segments: [Segment], range: TimeRange, isFinal: Bool) async throws -> StoredMedia {
+    /// The movie of a range, kept ready for the player's next request. `isExact`: begins and ends on the frame, by an edit list.
+    func movie(
+        key: String, segments: [Segment], range: TimeRange, isFinal: Bool, isExact: Bool = false, fileName: String? = nil
+    ) async throws -> StoredMedia {
         guard !segments.isEmpty else { throw NVRError(.notFound, "there is no footage of this time") }
         guard segments.count <= Self.mostSegments else { throw NVRError(.exhausted, "the range is too long for one file") }
         let signature =
@@ -197,7 +202,10 @@ package final class Playback: Sendable {
             return hit.media
         }
         if let ready { return ready }
-        let media = try await thread.run { [self] in try build(segments: segments, range: range, etag: "m\(key)-\(Self.hash(signature))") }
+        let media = try await thread.run { [self] in
+            try build(
+                segments: segments, range: range, isExact: isExact, etag: "m\(key)-\(Self.hash(signature))", fileName: fileName)
+        }
         built.withLock { built in
             built[key] = Built(signature: signature, isFinal: isFinal, media: media, lastUse: now)
             while built.count > Self.keptMovies, let oldest = built.min(by: { $0.value.lastUse < $1.value.lastUse }) {
@@ -208,7 +216,7 @@ package final class Playback: Sendable {
     }
 
     /// Lays the range out over the segments' files. What is missing or damaged behind our back is left out.
-    private func build(segments: [Segment], range: TimeRange, etag: String) throws -> StoredMedia {
+    private func build(segments: [Segment], range: TimeRange, isExact: Bool, etag: String, fileName: String?) throws -> StoredMedia {
         var files: [POSIXFile] = []
         var video = MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])
         var audio: MovieTrack?
@@ -258,6 +266,9 @@ package final class Playback: Sendable {
                     }
                     return sample.decodeTime + sample.duration / 2 < last.decodeTime + last.duration
                 }
+                func isBeyond(_ sample: MovieSample, _ scale: Int64) -> Bool {
+                    isExact && sample.decodeTime >= Self.ticks(range.end.microseconds(since: start), scale)
+                }
                 for entry in entries {
                     for sample in try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader) {
                         func moved(_ scale: Int64, _ description: Int) -> MovieSample {
@@ -268,11 +279,13 @@ package final class Playback: Sendable {
                         }
                         if sample.trackID == videoTrack.id {
                             let placed = moved(timescale, videoDescription)
-                            if !isRepeated(placed, in: video) { video.samples.append(placed) }
+                            if !isRepeated(placed, in: video), !isBeyond(placed, timescale) { video.samples.append(placed) }
                         } else if let audioTrack, sample.trackID == audioTrack.id, audio?.timescale == audioTrack.timescale {
                             let placed = moved(Int64(audioTrack.timescale), audioDescription)
                             // Sound before the first picture would make the movie begin with darkness.
-                            if placed.decodeTime >= 0, !isRepeated(placed, in: audio) { audio?.samples.append(placed) }
+                            if placed.decodeTime >= 0, !isRepeated(placed, in: audio), !isBeyond(placed, Int64(audioTrack.timescale)) {
+                                audio?.samples.append(placed)
+                            }
                         }
                     }
                 }
@@ -285,20 +298,29 @@ package final class Playback: Sendable {
         }
         guard !video.samples.isEmpty, let first, let origin else { throw NVRError(.notFound, "File not found") }
         let tracks = [video] + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
-        let movie = try Movie(tracks: tracks, creationTime: origin.microseconds / 1_000_000)
+        // What lies before the begin of the range is decoded, since the first frame needs it, and not shown.
+        let lead = range.start.microseconds(since: origin)
+        let movie = try Movie(
+            tracks: tracks, creationTime: origin.microseconds / 1_000_000,
+            presentationStart: isExact && lead > 0 ? Self.ticks(lead, Int64(video.timescale)) : nil)
         return StoredMedia(
-            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: Self.name(first.path))
+            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: fileName ?? Self.name(first.path))
+    }
+
+    /// Microseconds as ticks of a timescale.
+    static func ticks(_ microseconds: Int64, _ timescale: Int64) -> Int64 {
+        microseconds / 1_000_000 * timescale + microseconds % 1_000_000 * timescale / 1_000_000
     }
 
     /// The number of a sample description in a track, added when it is new.
-    private static func describe(_ track: inout MovieTrack, _ kind: TrackDescription.Kind) -> Int {
+    static func describe(_ track: inout MovieTrack, _ kind: TrackDescription.Kind) -> Int {
         if let known = track.descriptions.firstIndex(of: kind) { return known }
         track.descriptions.append(kind)
         return track.descriptions.count - 1
     }
 
     /// FNV-1a, 64 bits: names a content, protects nothing.
-    private static func hash(_ text: String) -> String {
+    static func hash(_ text: String) -> String {
         var value: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return String(value, radix: 16)

@@ -37,6 +37,7 @@ enum APIRouter {
                 + BackupRoutes(backups: web.backups).routes
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
+                + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + AuditRoutes(store: web.store).routes
                 + StatisticsRoutes(

@@ -54,13 +54,23 @@ package struct WebDependencies: Sendable {
     package var live: LiveCameras
     package var media: RecordedMedia
     package var backups: Backups
+    package var replay: ReplayMedia
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
+<<<<<<< HEAD
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, backups: Backups,
         settings: WebSettings, clock: any NVRClock, logger: Logger
+||||||| 215c2a7
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
+        clock: any NVRClock, logger: Logger
+=======
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia,
+        settings: WebSettings,
+        clock: any NVRClock, logger: Logger
+>>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
     ) {
         self.store = store
         self.accounts = accounts
@@ -68,6 +78,7 @@ package struct WebDependencies: Sendable {
         self.live = live
         self.media = media
         self.backups = backups
+        self.replay = replay
         self.settings = settings
         self.clock = clock
         self.logger = logger

@@ -132,10 +132,32 @@ final class WebFixture: Sendable {
         let backups = Backups(
             store: store, folder: BackupFolder(path: folder.path + "/backups"), rules: BackupReader.Rules(urls: urls, folder: { $0 }),
             version: settings.version, passphrase: nil, clock: clock, logger: logger)
+        let replay = ReplayMedia(
+            index: { _, _ in [] },
+            export: { _, _, _, name in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, name)
+            },
+            keyframe: { _, _, _ in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, "k.jpg")
+            },
+            timeLapse: { _, _, _, name in
+                guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
+                return content(bytes, name)
+            })
         server = WebServer(
             WebDependencies(
+<<<<<<< HEAD
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, backups: backups, settings: settings,
                 clock: clock, logger: logger))
+||||||| 215c2a7
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
+                logger: logger))
+=======
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, settings: settings, clock: clock,
+                logger: logger))
+>>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
     }
 
     // MARK: Requests

@@ -25,7 +25,7 @@ package enum OpenAPIDocument {
     /// The descriptions of every area.
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
-        + eventIntakeOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
+        + eventIntakeOperations + replayOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
         + apiKeyOperations + settingsOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
@@ -233,10 +233,16 @@ package enum OpenAPIDocument {
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
 <<<<<<< HEAD
+<<<<<<< HEAD
         ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + backupSchemas + statisticsSchemas
 ||||||| 215c2a7
         ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
 =======
         ] + accountSchemas + cameraSchemas + eventSchemas + settingsSchemas + statisticsSchemas
 >>>>>>> 7a0ce34045b9f180d59e9ea2faa83ef06a9f47de
+||||||| 215c2a7
+        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+=======
+        ] + accountSchemas + cameraSchemas + eventSchemas + replaySchemas + statisticsSchemas
+>>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
 }
