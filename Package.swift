@@ -122,14 +122,8 @@ let package = Package(
                 "WebSocketUpgrade", .nioCore, .nioHTTP1, .nioWebSocket, .httpTypes, .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         tests("LibavTests", ["Libav"]),
-<<<<<<< HEAD
         tests("ZlibTests", ["Zlib"]),
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .logging]),
-||||||| c2c9f71
-        tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
-=======
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
->>>>>>> 288d10bb3c5efe6304b5e1219b08d82ff088fe76
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),

@@ -55,6 +55,8 @@ final class CameraRuntime: Sendable {
         var recording: StreamRecording?
         var motion: LiveMotion?
         var external = ExternalMotion()
+        /// Ends motion that somebody else told of and then forgot.
+        var externalAlarm: Task<Void, Never>?
         var droppedBefore = 0
         var isEnded = false
     }
@@ -156,6 +158,10 @@ final class CameraRuntime: Sendable {
         }
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
+        journal.finish()
+        await writing.value
+    }
+
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
     private func run(_ subReader: StreamReader) async {
         if plan.needsSub { return await subReader.run() }
@@ -168,8 +174,7 @@ final class CameraRuntime: Sendable {
                 await group.next()
                 group.cancelAll()
             }
-        journal.finish()
-        await writing.value
+        }
     }
 
     /// Sets recording and detection up by each plan that comes, and takes the detector's news.
@@ -224,205 +229,89 @@ final class CameraRuntime: Sendable {
         if let live { new.motionBegan(at: live.since) }
     }
 
-        if state.withLock({ $0.external.tick(now: environment.clock.monotonic()) }) { externalMotionEnded() }
     // MARK: Motion
 
-<<<<<<< HEAD
     /// Takes over what somebody else tells of motion; `time` is when they saw it, if they say so.
     func reportMotion(_ isOn: Bool, at time: WallTime?) {
         guard isOn else {
-            if state.withLock({ $0.external.ended() }) { externalMotionEnded() }
+            let wasOn = state.withLock { state in
+                state.externalAlarm?.cancel()
+                state.externalAlarm = nil
+                return state.external.ended()
+            }
+            if wasOn { externalMotionEnded() }
             return
         }
         let now = WallTime(microseconds: environment.clock.wall())
         let monotonic = environment.clock.monotonic()
         let (isFirst, before) = state.withLock { state in
             state.motion?.updatedAt = now
+            if state.externalAlarm == nil { state.externalAlarm = Task { [weak self] in await self?.waitForSilence() } }
             return (state.external.reported(now: monotonic), state.plan.recording.reach)
         }
         if isFirst { motionContinuation.yield((.webhook, .began(at: ExternalMotion.start(named: time, now: now, before: before)))) }
+    }
+
+    /// Ends motion of which nothing is told any more.
+    private func waitForSilence() async {
+        while let rest = state.withLock({ $0.external.untilSilence(now: environment.clock.monotonic()) }) {
+            // Thrown when somebody told of the end.
+            guard (try? await Task.sleep(for: .microseconds(rest + 1000))) != nil else { return }
+            let isOver = state.withLock { state in
+                guard state.external.tick(now: environment.clock.monotonic()) else { return false }
+                state.externalAlarm = nil
+                return true
+            }
+            if isOver { return externalMotionEnded() }
+        }
     }
 
     private func externalMotionEnded() {
         motionContinuation.yield((.webhook, .ended(at: WallTime(microseconds: environment.clock.wall()))))
     }
 
+    /// Takes what the sources tell: recording follows at once, the journal writes when it can.
     private func takeNews() async {
         var sources = MotionSources()
-        var open: OpenEvent?
         for await (source, item) in motionNews {
-            do {
-                switch item {
-                case .began(let time): if sources.began(source) { open = try await begin(at: time, source) }
-                case .best(let picture, let score, let boxes):
-                    let now = WallTime(microseconds: environment.clock.wall())
-                    state.withLock { state in
-                        state.motion?.metadata = boxes
-                        state.motion?.updatedAt = now
-                    }
-                    guard var current = open else { continue }
-                    let isFirst = current.score == nil
-                    current.picture = picture
-                    current.score = score
-                    current.boxes = boxes
-                    open = current
-                    if isFirst { try await storeThumbnail(of: current) }
-                case .ended(let time):
-                    guard let end = sources.ended(source, at: time) else { continue }
-                    let now = WallTime(microseconds: environment.clock.wall())
-                    state.withLock { state in
-                        state.motion = nil
-                        state.openEvent = nil
-                    }
-                    state.withLock { $0.recording }?.motionEnded(at: end, now: now)
-                    if let ended = open {
-                        open = nil
-                        try await finish(ended, at: end)
-                    }
-||||||| 215c2a7
-    private func take(_ news: AsyncStream<MotionNews>) async {
-        var open: OpenEvent?
-        for await item in news {
-            do {
-                switch item {
-                case .began(let time):
-                    state.withLock { state in
-                        state.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time)
-                    }
-                    state.withLock { $0.recording }?.motionBegan(at: time)
-                    let size = mainHub.description
-                    let event = try await environment.store.events.insert(
-                        Event(
-                            id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width,
-                            height: size?.height))
-                    state.withLock { $0.openEvent = event.id }
-                    open = OpenEvent(event: event)
-                    if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
-                case .best(let picture, let score, let boxes):
-                    let now = WallTime(microseconds: environment.clock.wall())
-                    state.withLock { state in
-                        state.motion?.metadata = boxes
-                        state.motion?.updatedAt = now
-                    }
-                    guard var current = open else { continue }
-                    let isFirst = current.picture == nil
-                    current.picture = picture
-                    current.score = score
-                    current.boxes = boxes
-                    open = current
-                    if isFirst { try await storeThumbnail(of: current) }
-                case .ended(let time):
-                    let now = WallTime(microseconds: environment.clock.wall())
-                    state.withLock { state in
-                        state.motion = nil
-                        state.openEvent = nil
-                    }
-                    state.withLock { $0.recording }?.motionEnded(at: time, now: now)
-                    if let ended = open {
-                        open = nil
-                        try await finish(ended, at: time)
-                    }
-=======
-    /// Takes the detector's news: recording follows at once, the journal writes when it can.
-    private func take(_ news: AsyncStream<MotionNews>) async {
-        for await item in news {
             switch item {
-            case .began(let time):
-                state.withLock { $0.motion = LiveMotion(since: time, source: "standard", metadata: nil, updatedAt: time) }
-                state.withLock { $0.recording }?.motionBegan(at: time)
-                let size = mainHub.description
-                let event = Event(
-                    id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height)
-                let fileName = plan.recording.fileName
-                journal.note { $0.began(event, fileName: fileName) }
-                if plan.pictures.onMotion { await noteSnapshot() }
+            case .began(let time): if sources.began(source) { await begin(at: time, source) }
             case .best(let picture, let score, let boxes):
                 let now = WallTime(microseconds: environment.clock.wall())
                 state.withLock { state in
                     state.motion?.metadata = boxes
                     state.motion?.updatedAt = now
->>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
                 }
                 journal.note { $0.best(picture, score: score, metadata: boxes) }
             case .ended(let time):
+                guard let end = sources.ended(source, at: time) else { continue }
                 let now = WallTime(microseconds: environment.clock.wall())
                 state.withLock { $0.motion = nil }
-                state.withLock { $0.recording }?.motionEnded(at: time, now: now)
-                journal.note { $0.ended(at: time) }
+                state.withLock { $0.recording }?.motionEnded(at: end, now: now)
+                journal.note { $0.ended(at: end) }
             }
         }
     }
 
-<<<<<<< HEAD
-    private func begin(at time: WallTime, _ source: MotionSource) async throws -> OpenEvent {
-        state.withLock { state in
-            state.motion = LiveMotion(since: time, source: source.rawValue, metadata: nil, updatedAt: time)
-        }
+    private func begin(at time: WallTime, _ source: MotionSource) async {
+        state.withLock { $0.motion = LiveMotion(since: time, source: source.rawValue, metadata: nil, updatedAt: time) }
         state.withLock { $0.recording }?.motionBegan(at: time)
         let size = mainHub.description
-        let event = try await environment.store.events.insert(
-            Event(id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height))
-        state.withLock { $0.openEvent = event.id }
-        var open = OpenEvent(event: event)
+        let event = Event(id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height)
+        let fileName = plan.recording.fileName
+        journal.note { $0.began(event, fileName: fileName) }
+        if plan.pictures.onMotion { await noteSnapshot() }
+        guard source != .standard else { return }
+        // The detector sends its own picture; others have none.
         do {
-            if plan.pictures.onMotion { _ = try await takeSnapshot(kind: .motion) }
-            // The detector sends its own picture; others have none.
-            if source != .standard {
-                open.picture = try await frame(width: 1280)
-                try await storeThumbnail(of: open)
-            }
-        } catch let error as NVRError {
+            let picture = try await frame(width: 1280, age: 150_000)
+            journal.note { $0.pictured(picture) }
+        } catch {
             // The event is worth more than its picture; a camera that is just being reconnected has none.
             logger.info("motion has no picture", metadata: ["reason": "\(error)"])
         }
-        return open
     }
 
-    private struct OpenEvent {
-        var event: Event
-        var picture: Picture?
-        /// Nil while no detector has measured it.
-        var score: Double?
-        var boxes: String?
-    }
-
-    private func thumbnailPath(_ event: Event) -> String {
-        environment.disk.layout.path(
-            camera: cameraID, pattern: plan.recording.fileName + "-event-\(event.id)", time: event.start, fileExtension: "jpg", attempt: 0)
-    }
-
-    private func storeThumbnail(of open: OpenEvent) async throws {
-        guard let picture = open.picture else { return }
-        let path = thumbnailPath(open.event)
-        try await environment.disk.store(picture: picture.jpeg, path: path)
-        let (score, boxes) = (open.score, open.boxes)
-        _ = try await environment.store.events.update(open.event.id) { event in
-            event.thumbnailPath = path
-            event.score = score
-            event.metadata = boxes
-||||||| 215c2a7
-    private struct OpenEvent {
-        var event: Event
-        var picture: Picture?
-        var score = 0.0
-        var boxes: String?
-    }
-
-    private func thumbnailPath(_ event: Event) -> String {
-        environment.disk.layout.path(
-            camera: cameraID, pattern: plan.recording.fileName + "-event-\(event.id)", time: event.start, fileExtension: "jpg", attempt: 0)
-    }
-
-    private func storeThumbnail(of open: OpenEvent) async throws {
-        guard let picture = open.picture else { return }
-        let path = thumbnailPath(open.event)
-        try await environment.disk.store(picture: picture.jpeg, path: path)
-        let (score, boxes) = (open.score, open.boxes)
-        _ = try await environment.store.events.update(open.event.id) { event in
-            event.thumbnailPath = path
-            event.score = score
-            event.metadata = boxes
-=======
     private func noteSnapshot() async {
         do {
             let settings = plan.pictures
@@ -430,7 +319,6 @@ final class CameraRuntime: Sendable {
             journal.note { $0.took(picture, fileName: settings.fileName) }
         } catch {
             logger.warning("there is no picture for a snapshot of motion", metadata: ["error": "\(error)"])
->>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
         }
     }
 

@@ -25,6 +25,9 @@ package struct ExternalMotion: Sendable {
         return lastWord != nil
     }
 
+    /// Microseconds until the silence ends motion; nil while there is none.
+    package func untilSilence(now: Int64) -> Int64? { lastWord.map { max(0, $0 + Self.longestSilence - now) } }
+
     /// True when motion is over because of the silence.
     package mutating func tick(now: Int64) -> Bool {
         guard let lastWord, now - lastWord >= Self.longestSilence else { return false }

@@ -79,6 +79,14 @@ package struct PendingEvents: Sendable {
         motions.removeAll { $0.motion.isDone }
     }
 
+    /// A picture of the event that goes on, when no better one has come.
+    package mutating func pictured(_ picture: Picture) {
+        guard let last = motions.indices.last, motions[last].motion.event.end == nil, motions[last].motion.picture == nil,
+            !motions[last].motion.hasThumbnail
+        else { return }
+        motions[last].motion.picture = picture
+    }
+
     /// The event that goes on ends.
     package mutating func ended(at time: WallTime) {
         guard let last = motions.indices.last, motions[last].motion.event.end == nil else { return }

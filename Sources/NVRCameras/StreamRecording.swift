@@ -48,6 +48,7 @@ final class StreamRecording: Sendable {
             guard state.plan.mode == plan.mode, state.plan.audio == plan.audio, !state.isEnded else { return .none }
             state.plan = plan
             state.policy.adopt(before: plan.before, after: plan.after)
+            setAlarm(&state)
             return .some(state.active?.recorder)
         }
         guard let recorder else { return false }
@@ -60,12 +61,11 @@ final class StreamRecording: Sendable {
     private var mode: RecordingMode { state.withLock { $0.plan.mode } }
 
     private func start(from start: StreamHub.Start) {
-        let recorder = Recorder(writer: writer, segmentSeconds: plan.segmentSeconds, recordsAudio: plan.audio) { [weak self] in
-            self?.clearEnded()
-        }
         state.withLock { state in
             guard state.active == nil, !state.isEnded else { return }
-            let recorder = Recorder(writer: writer, segmentSeconds: state.plan.segmentSeconds, recordsAudio: state.plan.audio)
+            let recorder = Recorder(writer: writer, segmentSeconds: state.plan.segmentSeconds, recordsAudio: state.plan.audio) { [weak self] in
+                self?.clearEnded()
+            }
             state.active = (recorder, hub.attach(recorder, from: start))
         }
     }
@@ -106,15 +106,6 @@ final class StreamRecording: Sendable {
         }
     }
 
-<<<<<<< HEAD
-    /// Called once a second or so.
-    func tick() {
-        guard mode == .motionTriggered else { return }
-||||||| 215c2a7
-    /// Called once a second or so.
-    func tick() {
-        guard plan.mode == .motionTriggered else { return }
-=======
     /// One sleep up to the end of the recording; motion that begins before turns it off.
     private func setAlarm(_ state: inout State) {
         state.alarm?.cancel()
@@ -129,7 +120,6 @@ final class StreamRecording: Sendable {
     }
 
     private func endIfDue() {
->>>>>>> a8807677704484d887e6c213cef0a8dfcca67740
         state.withLock { state in
             if state.policy.tick(now: clock.monotonic()) == .stop { state.active?.recorder.endAtKeyframe() }
         }

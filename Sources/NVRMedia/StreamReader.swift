@@ -257,7 +257,6 @@ package final class StreamReader: Sendable {
     /// Ends with a failure when no video frame has come for `silenceLimit`; looks at frames, not at the socket. Sleeps until that can
     /// be the case at the earliest.
     private func watch(_ source: any PacketSource) async -> SourceFailure? {
-<<<<<<< HEAD
         let first = FirstFrame()
         let key = hub.attach(first, from: .next)
         // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
@@ -270,49 +269,6 @@ package final class StreamReader: Sendable {
             let quietFor = Double(environment.clock.monotonic() - (hub.lastVideoArrival ?? 0)) / 1e6
             guard quietFor < Self.silenceLimit else { return Self.silence(quietFor) }
             guard await sleep(Self.silenceLimit - quietFor + 0.05) else { return nil }
-||||||| c2c9f71
-        let began = environment.clock.monotonic()
-        var isConnected = false
-        while await sleep(isConnected ? 2 : 0.2) {
-            let now = environment.clock.monotonic()
-            let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
-            if !isConnected, last != nil {
-                isConnected = true
-                gate.accepted(role)
-                let note: String? =
-                    source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
-                    ? "read through libav: our own client could not make sense of the camera"
-                    : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
-                set(.connected, note, source: source.name)
-                logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
-            }
-            let quietFor = Double(now - (last ?? began)) / 1e6
-            // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
-            if quietFor > (last == nil ? 3 * Self.silenceLimit : Self.silenceLimit) {
-                return SourceFailure(.unreachable, "no video for \(Int(quietFor)) s")
-            }
-=======
-        let began = environment.clock.monotonic()
-        var isConnected = false
-        while await sleep(isConnected ? 2 : 0.2) {
-            let now = environment.clock.monotonic()
-            let last = hub.lastVideoArrival.flatMap { $0 >= began ? $0 : nil }
-            if !isConnected, last != nil {
-                isConnected = true
-                gate.accepted(role)
-                let note: String? =
-                    source.name == "libav" && environment.hasChoice(for: settings)
-                    ? "read through libav: our own client could not make sense of the camera"
-                    : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
-                set(.connected, note, source: source.name)
-                logger.info("stream connected", metadata: ["stream": "\(role.rawValue)", "source": "\(source.name)"])
-            }
-            let quietFor = Double(now - (last ?? began)) / 1e6
-            // Connecting has deadlines of its own in the source; here the wait for the first frame is bounded, too.
-            if quietFor > (last == nil ? 3 * Self.silenceLimit : Self.silenceLimit) {
-                return SourceFailure(.unreachable, "no video for \(Int(quietFor)) s")
-            }
->>>>>>> 288d10bb3c5efe6304b5e1219b08d82ff088fe76
         }
     }
 
@@ -321,7 +277,7 @@ package final class StreamReader: Sendable {
     private func noteConnected(_ source: any PacketSource) {
         gate.accepted(role)
         let note: String? =
-            source.name == "libav" && settings.url.reveal().lowercased().hasPrefix("rtsp") && !environment.prefersLibav
+            source.name == "libav" && environment.hasChoice(for: settings)
             ? "read through libav: our own client could not make sense of the camera"
             : source.network.fellBackToTCP ? "the camera refuses UDP: TCP is used" : nil
         set(.connected, note, source: source.name)

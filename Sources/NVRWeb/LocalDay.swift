@@ -43,15 +43,10 @@ package enum LocalDay {
 
     /// The time of day that the wall shows at `time`.
     package static func clock(at time: WallTime) -> (hour: Int, minute: Int, second: Int) {
+        let fields = fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient)
         return (Int(fields.tm_hour), Int(fields.tm_min), Int(fields.tm_sec))
-    /// Reads ISO 8601; a text without a zone means the server's. Of an hour that comes twice the first is meant, and one that
-    /// does not exist is moved by the step.
-        // With a zone it does not depend on an assumed one.
-        guard let moved = WallTime(iso8601: text, offset: 3600), moved != asUTC else { return asUTC }
-        func offset(_ time: WallTime) -> Int { fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_gmtoff }
-        // The offset in force a little before gives the first of two.
-        let first = WallTime(iso8601: text, offset: offset(asUTC.advanced(byMicroseconds: -14 * 3_600_000_000))) ?? asUTC
-        return WallTime(iso8601: text, offset: offset(first)) ?? first
+    }
+
     /// The last full hour that the wall showed; zones need not be whole hours from UTC.
     package static func startOfHour(at time: WallTime) -> WallTime {
         let (second, micros) = time.microseconds.flooredDivision(by: 1_000_000)

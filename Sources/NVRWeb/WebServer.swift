@@ -60,17 +60,8 @@ package struct WebDependencies: Sendable {
     package var logger: Logger
 
     package init(
-<<<<<<< HEAD
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, backups: Backups,
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         settings: WebSettings, clock: any NVRClock, logger: Logger
-||||||| 215c2a7
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
-        clock: any NVRClock, logger: Logger
-=======
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia,
-        settings: WebSettings,
-        clock: any NVRClock, logger: Logger
->>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
     ) {
         self.store = store
         self.accounts = accounts

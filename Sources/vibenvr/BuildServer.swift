@@ -97,14 +97,8 @@ func buildServer(
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-<<<<<<< HEAD
-            media: RecordedMedia(playback: playback, removal: removal, clock: clock), backups: backups, settings: settings, clock: clock,
-            logger: logger),
-||||||| 215c2a7
-            media: RecordedMedia(playback: playback, removal: removal), settings: settings, clock: clock, logger: logger),
-=======
-            media: RecordedMedia(playback: playback, removal: removal), replay: ReplayMedia(playback: playback), settings: settings, clock: clock, logger: logger),
->>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
+            media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
+            settings: settings, clock: clock, logger: logger),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)

@@ -148,16 +148,8 @@ final class WebFixture: Sendable {
             })
         server = WebServer(
             WebDependencies(
-<<<<<<< HEAD
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, backups: backups, settings: settings,
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups, settings: settings,
                 clock: clock, logger: logger))
-||||||| 215c2a7
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
-                logger: logger))
-=======
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, settings: settings, clock: clock,
-                logger: logger))
->>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
     }
 
     // MARK: Requests

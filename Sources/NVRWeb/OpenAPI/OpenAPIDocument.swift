@@ -232,17 +232,6 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-<<<<<<< HEAD
-<<<<<<< HEAD
-        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + backupSchemas + statisticsSchemas
-||||||| 215c2a7
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
-=======
-        ] + accountSchemas + cameraSchemas + eventSchemas + settingsSchemas + statisticsSchemas
->>>>>>> 7a0ce34045b9f180d59e9ea2faa83ef06a9f47de
-||||||| 215c2a7
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
-=======
-        ] + accountSchemas + cameraSchemas + eventSchemas + replaySchemas + statisticsSchemas
->>>>>>> fe37172de669273969bbe0f6b3bf048962d3933b
+        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + settingsSchemas + backupSchemas
+        + statisticsSchemas
 }
