@@ -1,7 +1,7 @@
 import NVRAccounts
 import NVRBase
-import NVRModel
-import NVRStore
+package import NVRModel
+package import NVRStore
 import Synchronization
 
 /// What the database says in numbers to somebody who sees certain cameras. Bytes unless said otherwise.

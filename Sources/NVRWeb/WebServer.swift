@@ -39,6 +39,10 @@ package struct WebSettings: Sendable {
     package var trustedProxies: Set<String> = []
     /// What requests to the webhook must carry; nil closes it.
     package var webhookSecret: Secret?
+    /// The certificate to serve HTTPS with; nil serves plain HTTP.
+    package var tls: TLSIdentity?
+    /// With a certificate: a port whose plain HTTP is sent on to HTTPS.
+    package var redirectPort: Int?
     /// Connections served at a time; more wait in the kernel's queue. Before that, those that have been quiet for longest end.
     package var mostConnections = 512
 
@@ -166,7 +170,7 @@ package final class WebServer: Service {
                     }
                 }
             }
-            group.addTask { [audit] in await audit.run() }
+            group.addTask { [audit] in await audit.run(); return false }
             group.addTask {
                 // Thrown when the server ended by itself.
                 guard (try? await gracefulShutdown()) != nil else { return true }

@@ -82,7 +82,7 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
             logger.debug("the water mark stays as it is", metadata: ["reason": "\($0)"])
         }
         let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_NOTSENT_LOWAT)))
-        socket.channel.setOption(option, value: Self.unsent).whenFailure { [logger] in
+        socket.channel.setOption(option, value: Int(Self.unsent)).whenFailure { [logger] in
             logger.debug("what waits unsent is not bounded", metadata: ["reason": "\($0)"])
         }
         ticks = socket.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { [weak self] _ in self?.look() }

@@ -3,6 +3,7 @@ import Hummingbird
 import NVRBackup
 import NVRBase
 import NVRModel
+import NVRStore
 
 /// Backups of the configuration, for administrators.
 struct BackupRoutes: Sendable {
