@@ -129,7 +129,7 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
-        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .logging]),
+        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioPosix, .logging]),
         tests(
             "NVRWebTests",
             [

@@ -1,11 +1,11 @@
 import HTTPTypes
-import NIOCore
-import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 import NIOHTTPTypesHTTP1
 import NIOWebSocket
 
 /// What a connection turned out to be by its first request.
-enum Negotiated<Plain: Sendable>: Sendable {
+package enum Negotiated<Plain: Sendable>: Sendable {
     case http(Plain)
     case webSocket(any WebSocketSession)
     /// A WebSocket was refused; the answer is on its way and the connection ends with it.
@@ -16,10 +16,10 @@ enum Negotiated<Plain: Sendable>: Sendable {
 /// open a connection of its own for every WebSocket; proxies that reuse connections have to be told not to.
 ///
 /// NIO's own upgrade handler loses a request that it does not upgrade; this one leaves it to HTTP, or answers the refusal.
-final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+package final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPServerRequestPart
+    package typealias InboundOut = HTTPServerRequestPart
+    package typealias OutboundOut = HTTPServerResponsePart
 
     private enum State {
         case waiting
@@ -31,7 +31,7 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
         case ended
     }
 
-    let result: EventLoopPromise<Negotiated<Plain>>
+    package let result: EventLoopPromise<Negotiated<Plain>>
     private let encoder: HTTPResponseEncoder
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private let limits: WebSocketLimits
@@ -40,7 +40,7 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
     private var state = State.waiting
     private var deadline: Scheduled<Void>?
 
-    init(
+    package init(
         result: EventLoopPromise<Negotiated<Plain>>, encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>,
         limits: WebSocketLimits, decide: @escaping (HTTPRequestHead) -> EventLoopFuture<WebSocketDecision>,
         makePlain: @escaping () throws -> Plain
@@ -53,18 +53,18 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
         self.makePlain = makePlain
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
         deadline = context.eventLoop.scheduleTask(in: limits.handshakeTimeout) { channel.close(promise: nil) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.cancel()
         // The first outcome counts: without one the connection ended before its first request.
         result.fail(ChannelError.inputClosed)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
         case .waiting:
             guard case .head(let head) = unwrapInboundIn(data) else { return end(context) }
@@ -176,12 +176,12 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
         context.close(promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         if case .deciding = state { end(context) }
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch state {
         case .waiting:
             // Bytes that are no HTTP are refused where all such bytes are.
@@ -192,7 +192,7 @@ final class FirstRequest<Plain: Sendable>: ChannelInboundHandler, RemovableChann
         }
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch (state, event) {
         case (.plain, _): context.fireUserInboundEventTriggered(event)
         case (.upgrading, _): if event is ChannelShouldQuiesceEvent { end(context) }

@@ -1,10 +1,10 @@
-import NIOCore
-import NIOWebSocket
+package import NIOCore
+package import NIOWebSocket
 
 /// Puts the frames of a client together and refuses what RFC 6455 forbids it to send. Pure.
-struct MessageAssembler {
+package struct MessageAssembler {
     /// What a frame turned out to be.
-    enum Event: Equatable {
+    package enum Event: Equatable {
         case message(WebSocketMessage)
         /// To be answered with the same bytes.
         case ping(ByteBuffer)
@@ -14,11 +14,11 @@ struct MessageAssembler {
     }
 
     /// What ends a connection, with the code that tells why.
-    struct Violation: Error, Equatable {
-        let closure: WebSocketClosure
-        let reason: String
+    package struct Violation: Error, Equatable {
+        package let closure: WebSocketClosure
+        package let reason: String
 
-        init(_ closure: WebSocketClosure, _ reason: String) {
+        package init(_ closure: WebSocketClosure, _ reason: String) {
             self.closure = closure
             self.reason = reason
         }
@@ -29,10 +29,10 @@ struct MessageAssembler {
     private var fragments = 0
     private var partial: ByteBuffer?
 
-    init(limits: WebSocketLimits) { self.limits = limits }
+    package init(limits: WebSocketLimits) { self.limits = limits }
 
     /// Nil while a message is not whole.
-    mutating func take(_ frame: WebSocketFrame) throws(Violation) -> Event? {
+    package mutating func take(_ frame: WebSocketFrame) throws(Violation) -> Event? {
         // Section 5.1: a server ends the connection upon a frame that is not masked.
         guard frame.maskKey != nil else { throw Violation(.protocolError, "frames of clients are masked") }
         // Section 5.2: no extension was negotiated that could give these bits a meaning.
@@ -92,20 +92,20 @@ struct MessageAssembler {
 }
 
 /// How many frames a client may still send: a bucket that fills again at a steady rate. Pure; time is passed in.
-struct FrameAllowance {
+package struct FrameAllowance {
     private let burst: Double
     private let perSecond: Double
     private var left: Double
     private var last: NIODeadline?
 
-    init(limits: WebSocketLimits) {
+    package init(limits: WebSocketLimits) {
         burst = Double(limits.burst)
         perSecond = Double(limits.framesPerSecond)
         left = burst
     }
 
     /// False when it has sent too many.
-    mutating func take(at now: NIODeadline) -> Bool {
+    package mutating func take(at now: NIODeadline) -> Bool {
         if let last { left = min(burst, left + Double((now - last).nanoseconds) / 1e9 * perSecond) }
         last = now
         guard left >= 1 else { return false }

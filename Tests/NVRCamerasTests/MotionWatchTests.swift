@@ -1,6 +1,7 @@
 // What belongs here: real footage through sampler, detector and tracker, as a camera's analysis runs it.
 import Foundation
 import Logging
+import NIOPosix
 import NVRBase
 import NVRCameras
 import NVRDetection
@@ -54,7 +55,7 @@ struct MotionWatchTests {
         let packets = Packets()
         _ = hub.attach(packets, from: .next)
         let source = LibavSource(
-            url: Secret("file:\(file.path)"), transport: .tcp, wantAudio: false, clock: Clock(), logger: Logger(label: "test"))
+            url: Secret("file:\(file.path)"), transport: .tcp, wantAudio: false, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), clock: Clock(), logger: Logger(label: "test"))
         await #expect(throws: SourceFailure.self) { try await source.run(into: hub) }
         return (try #require(hub.description), packets.all.withLock { $0 })
     }

@@ -5,8 +5,7 @@ import NIOHTTP1
 import NIOWebSocket
 import Synchronization
 import Testing
-
-@testable import WebSocketUpgrade
+import WebSocketUpgrade
 
 /// The first request of a connection, on a channel without a network.
 @Suite("First request")

@@ -44,7 +44,7 @@ enum M0004_Audit {
 
     /// Events by the quarter of an hour (unit 0) and by the UTC day (unit 1) in which they begin; camera 0 stands for all. Every time
     /// zone in use begins its hours and days at a quarter, so that any of them is counted by adding a few rows.
-    private static let eventCounts = """
+    private static let eventCounts: String = """
         CREATE TABLE event_counts (
             camera_id INTEGER NOT NULL,
             unit INTEGER NOT NULL,
@@ -68,7 +68,7 @@ enum M0004_Audit {
 
         """
 
-    private static let counted = """
+    private static let counted: String = """
         INSERT INTO event_counts VALUES
             (0, 0, NEW.start_us / 900000000, NEW.medium, NEW.kind, 1),
             (0, 1, NEW.start_us / 86400000000, NEW.medium, NEW.kind, 1),
@@ -77,7 +77,7 @@ enum M0004_Audit {
             ON CONFLICT DO UPDATE SET count = count + 1;
         """
 
-    private static let uncounted = [(0, "0"), (0, "OLD.camera_id"), (1, "0"), (1, "OLD.camera_id")].map { unit, camera in
+    private static let uncounted: String = [(0, "0"), (0, "OLD.camera_id"), (1, "0"), (1, "OLD.camera_id")].map { unit, camera in
         let length = unit == 0 ? "900000000" : "86400000000"
         let row = """
             camera_id = \(camera) AND unit = \(unit) AND bucket = OLD.start_us / \(length) AND medium = OLD.medium AND kind = OLD.kind
