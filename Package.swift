@@ -133,7 +133,7 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "WebSocketUpgrade", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
+                "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),

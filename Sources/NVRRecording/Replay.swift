@@ -40,6 +40,21 @@ package struct ReplaySegment: Sendable, Equatable {
     /// It is still being written; more fragments will come.
     package var isGrowing: Bool
     package var fragments: [ReplayFragment]
+
+    package init(
+        id: ID<Segment>, path: String, initLength: Int64, codecs: String, width: Int, height: Int, run: Int64, isGrowing: Bool,
+        fragments: [ReplayFragment]
+    ) {
+        self.id = id
+        self.path = path
+        self.initLength = initLength
+        self.codecs = codecs
+        self.width = width
+        self.height = height
+        self.run = run
+        self.isGrowing = isGrowing
+        self.fragments = fragments
+    }
 }
 
 extension Playback {

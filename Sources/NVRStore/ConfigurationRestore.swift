@@ -16,6 +16,9 @@ package struct RestoreReport: Sendable, Hashable {
     package var warnings: [String] = []
     /// New users whose password could not be taken over: an administrator has to set one.
     package var usersWithoutPassword: [String] = []
+
+    /// Nothing was changed.
+    package init() {}
 }
 
 extension Store {

@@ -175,7 +175,8 @@ private final class MemoryWeb: ByteOpener {
                 while try input.readPacket() != nil { packets += 1 }
             } catch {}  // Refusing altogether is just as right.
             #expect(packets == 0)
-            #expect(web.opened.allSatisfy(\.isClosed))
+            let areClosed = web.opened.allSatisfy { $0.isClosed }
+            #expect(areClosed)
         }
         #expect(server.requests == 0)
     }

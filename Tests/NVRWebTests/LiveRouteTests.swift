@@ -1,10 +1,13 @@
 import HTTPTypes
 import Hummingbird
+import ISOBMFF
+import NVRAccounts
 import NVRCameras
 import NVRMedia
 import NVRModel
 import NVRWeb
 import Testing
+import WebSocketUpgrade
 
 /// Who gets a WebSocket or moving pictures, before anything of them is sent.
 @Suite("Live routes")

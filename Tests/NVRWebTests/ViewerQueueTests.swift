@@ -1,3 +1,4 @@
+import ISOBMFF
 import NIOCore
 import NVRMedia
 import NVRModel
