@@ -46,16 +46,22 @@ import Testing
             ("viewer who may replay", .viewer, true, [.view, .replay]), ("viewer who may control", .viewer, true, [.view, .control]),
             ("viewer", .viewer, false, [.view, .replay]), ("admin", .admin, false, Set(Permission.allCases)),
         ]
+        let admin = try await web.accounts.create(username: "admin", password: WebFixture.password, role: .admin)
         for user in users {
-            let made = try await web.accounts.create(username: user.name, password: WebFixture.password, role: user.role)
-            _ = try await web.accounts.update(made.id) {
-                $0.restrictCameraAccess = user.isRestricted
-                guard user.isRestricted, !user.may.isEmpty else { return }
-                $0.cameraGrants = [
-                    Grant(
-                        id: camera, canView: user.may.contains(.view), canReplay: user.may.contains(.replay),
-                        canControl: user.may.contains(.control))
-                ]
+            let made: User
+            if user.role == .admin {
+                made = admin
+            } else {
+                made = try await web.accounts.create(username: user.name, password: WebFixture.password, role: user.role)
+                _ = try await web.accounts.update(made.id) {
+                    $0.restrictCameraAccess = user.isRestricted
+                    guard user.isRestricted, !user.may.isEmpty else { return }
+                    $0.cameraGrants = [
+                        Grant(
+                            id: camera, canView: user.may.contains(.view), canReplay: user.may.contains(.replay),
+                            canControl: user.may.contains(.control))
+                    ]
+                }
             }
             let key = try await web.accounts.apiKeys.make(for: made.id, name: "key", expiresInDays: 1).plain
             let expired = try await web.accounts.apiKeys.make(for: made.id, name: "old", expiresInDays: nil)
