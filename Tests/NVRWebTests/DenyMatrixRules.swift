@@ -14,6 +14,8 @@ struct Rule: Sendable {
         /// Users, keys and the media cookie.
         case media
         case administrators
+        /// Whoever names the secret of the webhook; nobody of the matrix does.
+        case webhook
     }
 
     let audience: Audience
@@ -34,6 +36,8 @@ struct Rule: Sendable {
     static let users = Rule(audience: .users)
     static let usersAndKeys = Rule(audience: .usersAndKeys)
     static let administrators = Rule(audience: .administrators)
+    static let media = Rule(audience: .media)
+    static let webhook = Rule(audience: .webhook)
     /// The second administrator finds nothing any more.
     static let deletion = Rule(audience: .administrators, success: [200, 404])
     static func viewing(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .view) }
@@ -57,14 +61,19 @@ struct Rule: Sendable {
     func refusingOthers(_ status: Int) -> Rule { changed { $0.toOthers = status } }
 
     /// One rule for every route of the table: `DenyMatrixTests` fails for a route that has none.
-    static let all: [String: Rule] = [
+    static let all = [String: Rule](
+        uniqueKeysWithValues: [sessions, cameras, events, groupsAndStorage, accounts, settings, system].flatMap { $0.map { ($0.key, $0.value) } })
+
+    private static let sessions: [String: Rule] = [
         "GET /": .everybody, "GET /ui": .everybody, "GET /ui/{file}": everybody.at("/ui/app.js"), "GET /docs": .everybody,
         "GET /openapi.json": .everybody, "GET /health": .everybody, "GET /metrics": everybody.answering(404),
         "GET /auth/status": .everybody, "POST /auth/setup": everybody.sending(#"{"username": "x", "password": "y"}"#).answering(403),
         "POST /auth/login": everybody.sending("username=nobody&password=wrong", form: true).answering(401, 429),
         "POST /auth/logout": .everybody, "GET /auth/me-from-cookie": everybody.answering(200, 204),
         "GET /auth/me": .usersAndKeys, "PATCH /auth/me/language": users.sending(#"{"language": "de"}"#),
+    ]
 
+    private static let cameras: [String: Rule] = [
         "GET /cameras": .usersAndKeys, "GET /cameras/{camera_id}": viewing(),
         "POST /cameras": administrators.sending(#"{"name": "New", "rtsp_url": "rtsp://10.0.0.8/x"}"#),
         "POST /cameras/reorder": administrators.sending(#"{"camera_ids": [1]}"#),
@@ -74,16 +83,76 @@ struct Rule: Sendable {
         "POST /cameras/probe-stream": administrators.sending(#"{"rtsp_url": "rtsp://10.0.0.8/x"}"#),
         "GET /cameras/{camera_id}/frame": viewing(.media), "POST /cameras/{camera_id}/snapshot": .administrators,
 
+        "POST /cameras/{camera_id}/clone": .administrators, "POST /cameras/{camera_id}/cleanup": .administrators,
+        "POST /cameras/{camera_id}/copy-settings": administrators.sending(#"{"camera_ids": []}"#),
+        "GET /cameras/export/all": .administrators, "GET /cameras/{camera_id}/export": .administrators,
+        "POST /cameras/export/bulk": administrators.sending("[1]"), "POST /cameras/import": administrators.answering(400, 415, 422),
+        "POST /cameras/import/motioneye": administrators.answering(400, 415, 422),
+
+        // It would not end for whoever may, and nobody gets a WebSocket without a handshake: rights to them are tried end to end.
+        "GET /cameras/{camera_id}/stream": media.at("/cameras/1/stream?fps=0").answering(422),
+        "GET /cameras/{camera_id}/ws": media.answering(426), "GET /cameras/{camera_id}/mse": media.answering(426),
+    ]
+
+    private static let events: [String: Rule] = [
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),
         "GET /media/{path...}": replaying(.media).at("/media/1/file.mp4"),
 
+        "POST /events": administrators.sending("{}").answering(422), "POST /events/webhook": .webhook,
+        "DELETE /events/bulk/all": .administrators,
+    ]
+
+    private static let groupsAndStorage: [String: Rule] = [
+        "GET /groups": .usersAndKeys, "GET /groups/{group_id}": viewing(),
+        "POST /groups": administrators.sending(#"{"name": "Another"}"#).answering(200, 409), "DELETE /groups/{group_id}": deletion,
+        "POST /groups/bulk-delete": administrators.sending("[99]"), "POST /groups/{group_id}/cameras": administrators.sending("[1]"),
+        "POST /groups/{group_id}/action": administrators.sending(#"{"action": "enable_motion"}"#),
+
+        "GET /storage/profiles": .administrators, "GET /storage/profiles/{profile_id}": administrators.answering(404),
+        "POST /storage/profiles": administrators.sending(#"{"name": "x", "path": "/etc"}"#).answering(400, 422),
+        "PUT /storage/profiles/{profile_id}": administrators.sending(#"{"name": "x"}"#).answering(404),
+        "DELETE /storage/profiles/{profile_id}": .administrators,
+    ]
+
+    private static let accounts: [String: Rule] = [
+        "POST /auth/2fa/setup": .users, "POST /auth/2fa/enable": users.sending(#"{"code": "000000"}"#).answering(400, 429),
+        "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400, 429),
+        "POST /auth/2fa/recovery-codes": users.answering(400), "GET /auth/devices": .users,
+        "DELETE /auth/devices/{device_id}": users.answering(404),
+        "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "mine"}"#),
+        // The first key is of the first viewer: nobody else can delete it, an administrator neither.
+        "DELETE /v1/api-tokens/{token_id}": users.answering(200, 404),
+
+        "GET /users": .administrators,
+        "POST /users": administrators.sending(#"{"username": "new", "password": "Another-Passw0rd!"}"#).answering(200, 400),
+        "PUT /users/{user_id}": administrators.at("/users/2").sending(#"{"language": "de"}"#), "DELETE /users/{user_id}": deletion.at("/users/2"),
+        "PUT /users/{user_id}/password": users.at("/users/1/password").sending(#"{"old_password": "x", "new_password": "Another-Passw0rd!"}"#)
+            .refusingOthers(403).answering(400, 429),
+        "GET /users/{user_id}/avatar": media.at("/users/1/avatar").refusingOthers(403).answering(404),
+        "POST /users/{user_id}/avatar": users.at("/users/1/avatar").refusingOthers(403).answering(400, 415, 422),
+        "DELETE /users/{user_id}/avatar": users.at("/users/1/avatar").refusingOthers(403),
+    ]
+
+    private static let settings: [String: Rule] = [
         "GET /settings": .administrators, "GET /settings/{key}": users.at("/settings/smtp_password").refusingOthers(403),
         "PUT /settings/{key}": administrators.at("/settings/opt_live_view_quality").sending(#"{"value": "60"}"#),
         "POST /settings/bulk": administrators.sending(#"{"opt_live_view_quality": "60"}"#), "POST /settings/init-defaults": .administrators,
         "POST /settings/test-notify": administrators.sending(#"{"channel": "email", "settings": {}}"#).answering(501),
         "POST /settings/telemetry/report": .administrators,
+
+        "GET /settings/backup/list": .administrators, "GET /settings/backup/export": .administrators,
+        "POST /settings/backup/export": .administrators, "POST /settings/backup/import": administrators.answering(400, 415, 422),
+        "POST /settings/backup/run": .administrators,
+        "DELETE /settings/backup/{filename}": administrators.at("/settings/backup/x.json").answering(404),
+        "POST /settings/backup/restore-file/{filename}": administrators.at("/settings/backup/restore-file/x.json").answering(404),
+    ]
+
+    private static let system: [String: Rule] = [
+        "GET /audit": .administrators, "GET /logs/": administrators.at("/logs/?service=backend"), "GET /logs/download": .administrators,
+        "GET /settings/engine/debug-status": .administrators, "GET /settings/sync-orphans/status": .administrators,
+        "POST /settings/sync-orphans": .administrators, "GET /v1/homepage/stats": .usersAndKeys,
 
         "GET /stats": .usersAndKeys, "GET /stats/history": .usersAndKeys, "GET /stats/resources-history": .usersAndKeys,
     ]
