@@ -17,7 +17,8 @@ package final class AccessChanges: Sendable {
     }
 }
 
-/// Tells `AccessChanges` of commits. It listens to SQLite itself, so that no way of writing, a restore or a cascade, is forgotten.
+/// Tells `AccessChanges` of commits. It listens to SQLite itself, where triggers count every change, so that no way of writing, a
+/// restore or a cascade, is forgotten.
 final class AccessObserver: TransactionObserver, Sendable {
     private let changes: AccessChanges
     /// Touched only on the writer's queue, between a change and its commit.
@@ -25,21 +26,8 @@ final class AccessObserver: TransactionObserver, Sendable {
 
     init(_ changes: AccessChanges) { self.changes = changes }
 
-    private static let grants: Set<String> = ["user_cameras", "user_groups", "group_cameras"]
-    private static let endings: Set<String> = ["users", "sessions", "api_tokens", "groups", "second_factors"]
-
     func observes(eventsOfKind kind: DatabaseEventKind) -> Bool {
-        switch kind {
-        case .insert(let table): return Self.grants.contains(table) || table == "second_factors"
-        case .delete(let table): return Self.grants.contains(table) || Self.endings.contains(table)
-        case .update(let table, let columns):
-            switch table {
-            // That a key was used or a code was taken changes nobody's rights.
-            case "api_tokens": return columns != ["last_used_us"]
-            case "second_factors": return columns.contains("is_enabled")
-            default: return Self.grants.contains(table) || Self.endings.contains(table)
-            }
-        }
+        if case .update("access_changes", _) = kind { true } else { false }
     }
 
     func databaseDidChange(with event: DatabaseEvent) { isPending.store(true, ordering: .relaxed) }

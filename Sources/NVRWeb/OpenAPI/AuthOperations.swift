@@ -29,11 +29,16 @@ extension OpenAPIDocument {
             .answers(.object(["user": .named("User"), "access_token": .text]), "You, and a token for further calls.")
             .answers(204, "No cookie, or its session is over.", types: []),
         Operation("PATCH /auth/me/language", "setMyLanguage", .sessions, "Choose my language")
-            .body(.object(["language": .text(2...16)]))
+            .body(.object(["language": Schema.text(2...16, pattern: "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$").described("A tag of BCP 47.")]))
             .answers(.named("User"), "You."),
     ]
 
     static let accountSchemas: [(String, Schema)] = [
+        (
+            "Grant",
+            Schema.object(["id": .id, "name": .text, "can_view": .boolean, "can_replay": .boolean, "can_control": .boolean])
+                .described("What a user may do with a camera, or with every camera of a group.")
+        ),
         (
             "AuthStatus",
             .object(["setup_required": .boolean, "oauth_enabled": .boolean, "oauth_provider_name": .text, "oauth_auto_redirect": .boolean])
