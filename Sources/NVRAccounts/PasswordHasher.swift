@@ -11,7 +11,8 @@ final class PasswordHasher: Sendable {
     /// A hash that no password has, for users that do not exist: made at the first use.
     private let decoy = Mutex<String?>(nil)
 
-    private static let mostWaiting = 32
+    /// Some seconds of work.
+    private static let mostWaiting = 16
 
     init(parameters: PasswordHash.Parameters) {
         self.parameters = parameters
@@ -31,20 +32,15 @@ final class PasswordHasher: Sendable {
 
     /// Takes as long as `verify`, and is never true.
     func verifyNothing(_ password: String) async throws {
-        let encoded: String
-        if let made = decoy.withLock({ $0 }) {
-            encoded = made
-        } else {
-            let made = try await hash(String(UInt64.random(in: .min ... .max), radix: 36))
-            decoy.withLock { $0 = made }
-            encoded = made
-        }
-        _ = try await verify(password, encoded)
+        try await run { [self] in _ = try PasswordHash.verify(password, try madeDecoy()) }
     }
 
-    /// Makes the decoy, so that the first unknown user does not take twice as long.
-    func prepare() async throws {
-        if decoy.withLock({ $0 }) == nil { try await verifyNothing("") }
+    /// Called on the thread only, so that a flood of unknown users makes one.
+    private func madeDecoy() throws -> String {
+        if let made = decoy.withLock({ $0 }) { return made }
+        let made = try PasswordHash.make(String(UInt64.random(in: .min ... .max), radix: 36), parameters: parameters)
+        decoy.withLock { $0 = made }
+        return made
     }
 
     private func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {

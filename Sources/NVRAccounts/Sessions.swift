@@ -27,9 +27,6 @@ package struct Sessions: Sendable {
 
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
 
-    /// Makes ready what the first sign-in would wait for.
-    package func prepare() async throws { try await hasher.prepare() }
-
     /// Checks name, password and second factor; nil when name or password is wrong or the user is inactive, after the same work in
     /// each case. Throws `SecondFactorRefusal` when the password alone is not enough. The caller throttles passwords before, and
     /// codes in `beforeCode`. A password whose hash is weaker than today's is hashed anew.

@@ -17,41 +17,20 @@ package final class AccessChanges: Sendable {
     }
 }
 
-/// Tells `AccessChanges` of commits. It listens to SQLite itself, so that no way of writing, a restore or a cascade, is forgotten. What
-/// a statement may write counts, not the rows it wrote: SQLite tells nothing of rows in tables WITHOUT ROWID, which sessions and grants
-/// are (sqlite.org/c3ref/update_hook.html).
+/// Tells `AccessChanges` of commits. It listens to SQLite itself, where triggers count every change, so that no way of writing, a
+/// restore or a cascade, is forgotten.
 final class AccessObserver: TransactionObserver, Sendable {
     private let changes: AccessChanges
-    /// Touched only on the writer's queue, between a statement and its commit.
+    /// Touched only on the writer's queue, between a change and its commit.
     private let isPending = Atomic(false)
 
     init(_ changes: AccessChanges) { self.changes = changes }
 
-    private static let grants: Set<String> = ["user_cameras", "user_groups", "group_cameras"]
-    private static let endings: Set<String> = ["users", "sessions", "api_tokens", "groups", "second_factors"]
-
-    /// Asked before each statement that writes, for everything that it may write, cascades included.
     func observes(eventsOfKind kind: DatabaseEventKind) -> Bool {
-        if Self.matters(kind) { isPending.store(true, ordering: .relaxed) }
-        return false
+        if case .update("access_changes", _) = kind { true } else { false }
     }
 
-    private static func matters(_ kind: DatabaseEventKind) -> Bool {
-        switch kind {
-        case .insert(let table): return grants.contains(table) || table == "second_factors"
-        case .delete(let table): return grants.contains(table) || endings.contains(table)
-        case .update(let table, let columns):
-            switch table {
-            // That a key was used or a code was taken changes nobody's rights.
-            case "api_tokens": return columns != ["last_used_us"]
-            case "second_factors": return columns.contains("is_enabled")
-            default: return grants.contains(table) || endings.contains(table)
-            }
-        }
-    }
-
-    /// Never called: no single rows are asked for.
-    func databaseDidChange(with event: DatabaseEvent) {}
+    func databaseDidChange(with event: DatabaseEvent) { isPending.store(true, ordering: .relaxed) }
 
     func databaseDidCommit(_ db: Database) {
         if isPending.exchange(false, ordering: .relaxed) { changes.noteCommit() }

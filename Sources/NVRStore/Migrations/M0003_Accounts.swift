@@ -3,7 +3,7 @@ import GRDB
 /// Rights to cameras and groups, second factors, trusted devices and avatars. Times are microseconds UTC. Frozen.
 enum M0003_Accounts {
     static func run(_ db: Database) throws {
-        try db.execute(sql: grants + secondFactors + avatars)
+        try db.execute(sql: grants + secondFactors + avatars + accessChanges)
     }
 
     private static let grants = """
@@ -61,4 +61,32 @@ enum M0003_Accounts {
             jpeg BLOB NOT NULL
         ) STRICT;
         """
+
+    /// Counts what may change somebody's rights, whoever writes it and whatever cascades. Triggers, since SQLite tells a program of no
+    /// change in a table without row ids, but of those in this one. That a key was used or a code was taken changes nothing.
+    private static var accessChanges: String {
+        let counting = """
+            CREATE TABLE access_changes (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                count INTEGER NOT NULL
+            ) STRICT;
+            INSERT INTO access_changes VALUES (1, 0);
+
+            """
+        let changes = [
+            ("users", "UPDATE OF username, email, role, is_active, restrict_camera_access, language, avatar_path"), ("users", "DELETE"),
+            ("sessions", "DELETE"), ("api_tokens", "DELETE"), ("api_tokens", "UPDATE OF is_active, expires_us"), ("groups", "UPDATE OF name"),
+            ("second_factors", "UPDATE OF is_enabled"), ("second_factors", "DELETE"),
+        ]
+        let grants = ["user_cameras", "user_groups", "group_cameras"].flatMap { table in ["INSERT", "UPDATE", "DELETE"].map { (table, $0) } }
+        return (changes + grants).enumerated().reduce(counting) { sql, entry in
+            let (number, (table, change)) = entry
+            return sql + """
+                CREATE TRIGGER access_change_\(number) AFTER \(change) ON \(table) BEGIN
+                    UPDATE access_changes SET count = count + 1 WHERE id = 1;
+                END;
+
+                """
+        }
+    }
 }
