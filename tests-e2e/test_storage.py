@@ -120,6 +120,36 @@ def test_a_full_disk_is_outlived(tmp_path):
         assert holes or not LONG, f"{FULL_SECONDS} s on a full disk without a loss: was it full?"
 
 
+@pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
+def test_on_a_full_disk_footage_can_be_deleted_and_recording_goes_on():
+    with FaultCamera(footage.full_hd()) as camera, SmallDisk(64, segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("cam", camera.url())
+        wait_for("finished segments", lambda: len(nvr.api.events()) - len(open_events(nvr)) >= 3, 60)
+        nvr.fill()
+        wait_for("the disk is full", lambda: "No space left" in nvr.log(), 30)
+        newest = max(event["id"] for event in nvr.api.events())
+        for event in nvr.api.events():
+            if event["timestamp_end"]:
+                answer = nvr.api.delete(f"/events/{event['id']}")
+                assert answer.status_code == 200, answer.text
+        assert nvr.api.put(f"/cameras/{key}", json={"name": "still changeable"}).status_code == 200
+        wait_for("recording goes on in the space that was made", lambda: any(event["id"] > newest for event in nvr.api.events()), 30)
+        assert nvr.running
+
+
+@pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
+def test_footage_leaves_room_for_the_database():
+    with FaultCamera(footage.full_hd()) as camera, SmallDisk(24, segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        nvr.api.add_camera("cam", camera.url())
+        wait_for("the disk is as full as footage makes it", lambda: "No space left" in nvr.log(), 120)
+        time.sleep(2)
+        space = os.statvfs(nvr.disk)
+        assert space.f_bavail * space.f_frsize > 300_000
+        wait_for("every segment is closed", lambda: len(open_events(nvr)) <= 1, 10)
+
+
 @pytest.fixture
 def small_volume(tmp_path):
     """A data folder on a small file system that outlives the server."""

@@ -26,6 +26,8 @@ package final class DiskWriter: Sendable {
 
     /// Microseconds between rounds of syncing.
     static let syncInterval: Int64 = 900_000
+    /// Bytes of a volume that footage leaves free; at most a fiftieth of it.
+    static let keptFree: Int64 = 64 << 20
     /// Microseconds between tries when the disk refuses.
     static let retryInterval: Int64 = 500_000
 
@@ -91,6 +93,13 @@ package final class DiskWriter: Sendable {
         guard !due.isEmpty else { return }
         for writer in due { writer.sync() }
         totals.withLock { $0.syncs += due.count }
+    }
+
+    /// Refuses footage that would take the last space of its volume, which the database may need: it has to note what is deleted.
+    func demandSpace(for bytes: Int) throws {
+        // A volume that cannot be asked says so when it is written to.
+        guard let space = try? POSIXFile.space(at: layout.root), space.free - Int64(bytes) < min(Self.keptFree, space.total / 50) else { return }
+        throw FileError.full(layout.root)
     }
 
     /// Notes that the disk refuses; logged once until it works again.

@@ -8,6 +8,9 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     package var path: String
     package var code: Int32
 
+    /// What a write says that would take the volume's last space.
+    static func full(_ path: String) -> FileError { FileError(operation: "write", path: path, code: ENOSPC) }
+
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     package var exists: Bool { code == EEXIST }

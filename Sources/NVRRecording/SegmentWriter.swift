@@ -170,6 +170,7 @@ package final class SegmentWriter: @unchecked Sendable {
     }
 
     private func write(_ chunk: Chunk) throws {
+        try disk.demandSpace(for: chunk.bytes)
         if chunk.startsSegment || open == nil || needsKeyframe {
             guard chunk.startsWithKeyframe else {
                 // What follows a loss can only be shown from the next keyframe on.

@@ -7,16 +7,33 @@ struct Rows: Sendable {
     let writer: any DatabaseWriter
     let changes: Broadcast<StoreChange>
     let secrets: SecretBox
+<<<<<<< HEAD
     let versions = StoreVersions()
     /// All cameras as they were read last: decoding their settings takes longer than most answers.
     let cameras = Versioned<Int, [Camera]>()
+=======
+    /// Nil for a database in memory.
+    var reserve: SpaceReserve?
+>>>>>>> 2496e607a8ccde445c8b923fe8c2ac71c1068fe2
 
-    /// Runs `body` in one transaction. A cancelled task does not undo it: what was begun is committed or fails by itself.
+    /// Runs `body` in one transaction, twice when the disk is full and the reserve makes room. A cancelled task does not undo it: what
+    /// was begun is committed or fails by itself.
     func write<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
-            writer.asyncWrite(body) { _, result in
-                continuation.resume(with: result.mapError { Self.translated($0, doing: doing) })
-            }
+        var result = await self.result(of: body)
+        if case .failure(let error as DatabaseError) = result, error.resultCode == .SQLITE_FULL, reserve?.release() == true {
+            result = await self.result(of: body)
+        }
+        switch result {
+        case .success(let value):
+            reserve?.restoreIfDue()
+            return value
+        case .failure(let error): throw Self.translated(error, doing: doing)
+        }
+    }
+
+    private func result<Value: Sendable>(of body: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, any Error> {
+        await withCheckedContinuation { continuation in
+            writer.asyncWrite(body) { _, result in continuation.resume(returning: result) }
         }
     }
 

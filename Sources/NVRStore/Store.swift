@@ -71,7 +71,8 @@ package struct Store: Sendable {
             let pool = try DatabasePool(path: path, configuration: configuration())
             // The pool sets NORMAL, with which the last commits before a power cut are lost.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            let store = try Store(opening: pool, name: path, logger: logger) { try keys.choose(for: path, check: $0) }
+            let reserve = path.lastIndex(of: "/").map { SpaceReserve(folder: String(path[..<$0])) }
+            let store = try Store(opening: pool, name: path, logger: logger, reserve: reserve) { try keys.choose(for: path, check: $0) }
             logger?.debug("database opened", metadata: ["path": "\(path)"])
             return store
         } catch {
@@ -81,13 +82,14 @@ package struct Store: Sendable {
 
     /// An empty database in memory, for tests.
     package static func inMemory() throws -> Store {
-        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory", logger: nil) { _ in
+        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory", logger: nil, reserve: nil) { _ in
             SecretKeys.Choice(current: .random())
         }
     }
 
     private init(
-        opening writer: any DatabaseWriter, name: String, logger: Logger?, choosingKey choose: (_ check: String?) throws -> SecretKeys.Choice
+        opening writer: any DatabaseWriter, name: String, logger: Logger?, reserve: SpaceReserve?,
+        choosingKey choose: (_ check: String?) throws -> SecretKeys.Choice
     ) throws {
         try writer.writeWithoutTransaction { db in
             // Small tables without which nothing works; footage rows can be made again from the files.
@@ -115,9 +117,13 @@ package struct Store: Sendable {
         }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
+<<<<<<< HEAD
         let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current)
         writer.add(transactionObserver: VersionObserver(rows.versions), extent: .databaseLifetime)
         self.init(rows: rows, access: access)
+=======
+        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current, reserve: reserve), access: access)
+>>>>>>> 2496e607a8ccde445c8b923fe8c2ac71c1068fe2
     }
 
     private static func configuration() -> Configuration {
