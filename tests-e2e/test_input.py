@@ -214,21 +214,71 @@ def test_paths_that_climb(nvr, path):
     assert b"root:" not in answer and b"SQLite format" not in answer
 
 
-@pytest.mark.parametrize("noise", [b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
-                                   b"POST /cameras HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-                                   b"POST /cameras HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n", b"GET " + b"/a" * 100_000 + b" HTTP/1.1\r\n\r\n"])
-def test_noise_instead_of_http(nvr, noise):
+def spoken(nvr: NVR, *pieces: bytes) -> list[tuple[int, dict[str, str], bytes]]:
+    """Sends bytes as they are and gives every answer, until the server ends the connection: status, headers (names in lower case), body."""
     host, port = nvr.api.base.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         connection.settimeout(10)
-        try:
-            connection.sendall(noise)
-            connection.shutdown(socket.SHUT_WR)
-            answer = connection.recv(200)
-        except OSError:
-            answer = b""
-    assert not answer or b" 5" not in answer.split(b"\r\n")[0], answer
+        for piece in pieces:
+            connection.sendall(piece)
+        connection.shutdown(socket.SHUT_WR)
+        stream, answers = connection.makefile("rb"), []
+        while line := stream.readline():
+            version, status, _ = line.decode("ascii").split(" ", 2)
+            assert version == "HTTP/1.1", line
+            headers = {}
+            while (line := stream.readline()) not in (b"\r\n", b""):
+                name, _, value = line.decode("ascii").partition(":")
+                assert name.lower() not in headers, line
+                headers[name.lower()] = value.strip()
+            answers.append((int(status), headers, stream.read(int(headers["content-length"]))))
+        return answers
+
+
+NOISE = {
+    "null bytes": (b"\0" * 100, 400),
+    "binary": (bytes(range(256)) * 4, 400),
+    "a TLS client": (bytes.fromhex("16030100c8010000c40303") + b"\x5a" * 196, 400),
+    "no path": (b"GET\r\n\r\n", 400),
+    "no such method": (b"FETCH! / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "method in lower case": (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "null byte in the path": (b"GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "no such version": (b"GET / HTTP/9.9\r\n\r\n", 400),
+    "no version but text": (b"GET / and now\r\n\r\n", 400),
+    "header without a colon": (b"GET / HTTP/1.1\r\nHost: x\r\nNo colon here\r\n\r\n", 400),
+    "header with a blank in its name": (b"GET / HTTP/1.1\r\nHost: x\r\nX y: z\r\n\r\n", 400),
+    "null byte in a header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 400),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n", 431),
+    "a header too large": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 200_000 + b"\r\n\r\n", 431),
+    "a path too long": (b"GET " + b"/a" * 100_000 + b" HTTP/1.1\r\n\r\n", 431),
+    "negative length": (b"POST /cameras HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400),
+    "two lengths": (b"POST /cameras HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400),
+    "a length and chunks": (b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    "chunks that are none": (b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n", 400),
+    "a body that breaks off": (b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nusername=", 400),
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_noise_instead_of_http(nvr, noise):
+    """What is no HTTP is refused like everything else, and the connection ends."""
+    raw, expected = NOISE[noise]
+    usual = nvr.api.get("/no-such-path").headers
+    [(status, headers, body)] = spoken(nvr, raw)
+    assert status == expected
+    assert headers["connection"] == "close" and headers["content-type"] == "application/json"
+    assert json.loads(body)["detail"]
+    for name in ("X-Content-Type-Options", "X-Frame-Options", "Content-Security-Policy", "Referrer-Policy", "Cache-Control"):
+        assert headers[name.lower()] == usual[name], name
     assert nvr.api.get("/health").status_code == 200
+
+
+def test_noise_after_a_request_is_answered_after_it(nvr):
+    good = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    answers = spoken(nvr, good + good + b"\0\0\0\r\n\r\n" + good)
+    assert [status for status, _, _ in answers] == [200, 200, 400], answers
+    assert answers[1][2] and "connection" not in answers[1][1]
+    assert json.loads(answers[2][2])["detail"]
 
 
 @pytest.mark.parametrize("body", [{"rtsp_url": "file:///etc/passwd"}, {"rtsp_url": 5}, {}, {"rtsp_url": "rtsp://192.0.2.7:0/"}, {"rtsp_url": "rtsp://192.0.2.7/", "rtsp_transport": "x"}])

@@ -15,7 +15,8 @@ from peers import footage
 from peers.gst_camera import GstCamera
 
 NOISE_SECONDS = 300 if LONG else 60
-SETTLE = 12
+# Long enough for the scene to count as calm: frames are held back undecoded then, and the event must not be late for it.
+SETTLE = 20
 
 
 class Story:

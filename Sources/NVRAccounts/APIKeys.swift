@@ -5,7 +5,6 @@ import NVRStore
 /// API keys: 256 random bits as 43 URL-safe characters, shown once and stored as their SHA-256. So many bits need no slow hash.
 package struct APIKeys: Sendable {
     let store: Store
-    let cache: IdentityCache
     let clock: any NVRClock
 
     /// Longest life that can be asked for, days.
@@ -31,7 +30,6 @@ package struct APIKeys: Sendable {
 
     /// Deletes a key at once; false when the user has none of this id.
     package func delete(_ id: ID<APIToken>, of user: ID<User>) async throws -> Bool {
-        defer { cache.forget(token: id) }
-        return try await store.tokens.delete(id, of: user)
+        try await store.tokens.delete(id, of: user)
     }
 }

@@ -17,14 +17,19 @@ package enum Access {
     /// Whether an identity may do something, to a camera or, with nil, at all.
     package static func allows(_ identity: Identity, _ permission: Permission, camera: ID<Camera>? = nil) -> Bool {
         guard identity.user.isActive else { return false }
+        let rights = identity.user.cameraRights
+        // API keys and the media cookie only read.
+        let mayChange = identity.via == .jwt || identity.via == .cookie
         switch permission {
-        case .view, .replay:
-            // Rights to single cameras are granted nowhere: a restricted user sees none.
-            return identity.isAdmin || !identity.user.restrictCameraAccess || camera == nil
-        case .control, .administer:
-            return identity.isAdmin && (identity.via == .jwt || identity.via == .cookie)
+        case .view: return isFree(identity) || camera.map(rights.view.contains) ?? true
+        case .replay: return isFree(identity) || camera.map(rights.replay.contains) ?? true
+        case .control: return mayChange && (identity.isAdmin || camera.map(rights.control.contains) ?? false)
+        case .administer: return mayChange && identity.isAdmin
         }
     }
+
+    /// Whether an identity sees and replays every camera.
+    private static func isFree(_ identity: Identity) -> Bool { identity.isAdmin || !identity.user.restrictCameraAccess }
 
     /// Throws `unauthenticated` without an identity and `forbidden` when it may not.
     package static func demand(_ identity: Identity?, _ permission: Permission, camera: ID<Camera>? = nil) throws -> Identity {
@@ -38,8 +43,10 @@ package enum Access {
         return identity
     }
 
-    /// Cameras an identity may see; nil = every one.
-    package static func visibleCameras(_ identity: Identity) -> Set<ID<Camera>>? {
-        allows(identity, .view, camera: ID(0)) ? nil : []
+    /// Cameras with which an identity may do something that is `view` or `replay`; nil = every one, also deleted ones.
+    package static func visibleCameras(_ identity: Identity, _ permission: Permission = .view) -> Set<ID<Camera>>? {
+        guard identity.user.isActive else { return [] }
+        if isFree(identity) { return nil }
+        return permission == .replay ? identity.user.cameraRights.replay : identity.user.cameraRights.view
     }
 }

@@ -12,24 +12,26 @@ package final class Accounts: Sendable {
 
     private let store: Store
     private let hasher: PasswordHasher
-    private let cache: IdentityCache
     private let clock: any NVRClock
 
     /// `parameters` is the cost of new password hashes; tests pass a small one.
     package init(
         store: Store, key: SigningKey, clock: any NVRClock = SystemClock(), parameters: PasswordHash.Parameters = .standard
-    ) async {
+    ) {
         self.store = store
         self.clock = clock
         hasher = PasswordHasher(parameters: parameters)
-        cache = IdentityCache()
-        let tokens = await SessionTokens(key: key)
-        sessions = Sessions(store: store, tokens: tokens, hasher: hasher, cache: cache, clock: clock)
-        apiKeys = APIKeys(store: store, cache: cache, clock: clock)
-        authenticator = Authenticator(store: store, tokens: tokens, cache: cache, clock: clock)
+        let tokens = SessionTokens(key: key)
+        sessions = Sessions(store: store, tokens: tokens, hasher: hasher, clock: clock)
+        apiKeys = APIKeys(store: store, clock: clock)
+        authenticator = Authenticator(store: store, tokens: tokens, cache: IdentityCache(), clock: clock)
     }
 
     deinit { hasher.stop() }
+
+    /// Sends after every commit that may have changed what somebody may do: a right, a role, a group's cameras, a session, key or
+    /// user that ended. What stays open asks `authenticator.stillAllowed` at each value, and thereby ends within a second.
+    package var accessChanges: Broadcast<Void> { store.access.broadcast }
 
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
 
@@ -60,8 +62,7 @@ package final class Accounts: Sendable {
 
     /// Changes a user. Throws `notFound`, `invalid`, and `conflict` for a taken name or the last administrator.
     package func update(_ id: ID<User>, _ body: @escaping @Sendable (inout User) throws -> Void) async throws -> User {
-        defer { cache.forget(user: id) }
-        return try await store.users.update(id) { user in
+        try await store.users.update(id) { user in
             try body(&user)
             if let refusal = User.refusal(ofName: user.username) { throw NVRError(.invalid, refusal) }
             try Self.checkEmail(user.email)
@@ -73,7 +74,6 @@ package final class Accounts: Sendable {
         guard let user = try await store.users.get(id) else { throw NVRError(.notFound, "User not found") }
         if let refusal = PasswordPolicy.refusal(of: password, username: user.username) { throw NVRError(.invalid, refusal) }
         let hash = try await hasher.hash(password)
-        defer { cache.forget(user: id) }
         try await store.users.setPasswordHash(id, hash)
         return user
     }
@@ -86,8 +86,7 @@ package final class Accounts: Sendable {
 
     /// Deletes a user with sessions and API keys; false when there was none. Throws `conflict` for the last administrator.
     package func delete(_ id: ID<User>) async throws -> Bool {
-        defer { cache.forget(user: id) }
-        return try await store.users.delete(id)
+        try await store.users.delete(id)
     }
 
     private static func checkEmail(_ email: String?) throws {

@@ -1,5 +1,5 @@
 import NVRBase
-import NVRModel
+package import NVRModel
 import NVRStore
 
 /// What a request carries to say who is asking, as it was sent.
@@ -55,32 +55,82 @@ package struct Authenticator: Sendable {
 
     private func identity(token: String, via: Identity.Way, isMediaRoute: Bool) async throws -> Identity? {
         guard !token.isEmpty, token.utf8.count <= SessionTokens.maxLength else { return nil }
-        let wall = WallTime(microseconds: clock.wall())
-        let key = IdentityCache.key(via.rawValue + ":" + token)
-        let (known, generation) = cache.find(key, monotonic: clock.monotonic(), wall: wall)
-        if let known { return known.via == .mediaCookie && !isMediaRoute ? nil : known }
-        guard let payload = await tokens.verified(token, at: wall), payload.reach == .full || isMediaRoute,
-            let (session, user) = try await store.sessions.active(payload.sid, at: wall), String(user.id.rawValue) == payload.sub
+        let look = Look(self, IdentityCache.key(via.rawValue + ":" + token))
+        if let known = look.known { return known.via == .mediaCookie && !isMediaRoute ? nil : known }
+        guard let payload = tokens.verified(token, at: look.wall), payload.reach == .full || isMediaRoute,
+            let (session, user) = try await store.sessions.active(payload.sid, at: look.wall), String(user.id.rawValue) == payload.sub
         else { return nil }
         let identity = Identity(user: user, via: payload.reach == .media ? .mediaCookie : via, sessionID: session.id)
-        cache.keep(
-            key, IdentityCache.Entry(identity: identity, expiresAt: session.expiresAt, storedAt: clock.monotonic()), generation: generation)
+        look.keep(identity, until: session.expiresAt)
         return identity
     }
 
     private func identity(apiKey text: String) async throws -> Identity? {
         guard text.utf8.count == 43 else { return nil }
-        let wall = WallTime(microseconds: clock.wall())
-        let key = IdentityCache.key("key:" + text)
-        let (known, generation) = cache.find(key, monotonic: clock.monotonic(), wall: wall)
-        if let known { return known }
-        guard let (token, user) = try await store.tokens.active(hash: IdentityCache.key(text), at: wall) else { return nil }
-        if token.lastUsedAt.map({ wall.microseconds(since: $0) >= Self.touchInterval }) ?? true {
-            try await store.tokens.touch(token.id, at: wall)
+        let look = Look(self, IdentityCache.key("key:" + text))
+        if let known = look.known { return known }
+        guard let (token, user) = try await store.tokens.active(hash: IdentityCache.key(text), at: look.wall) else { return nil }
+        if token.lastUsedAt.map({ look.wall.microseconds(since: $0) >= Self.touchInterval }) ?? true {
+            // A disk that is full must not keep anybody from reading; the use is noted another time.
+            try? await store.tokens.touch(token.id, at: look.wall, interval: Self.touchInterval)
         }
         let identity = Identity(user: user, via: .apiKey, tokenID: token.id)
-        cache.keep(
-            key, IdentityCache.Entry(identity: identity, expiresAt: token.expiresAt, storedAt: clock.monotonic()), generation: generation)
+        look.keep(identity, until: token.expiresAt)
         return identity
+    }
+
+    // MARK: What stays open
+
+    /// An identity as it is now: with today's role and rights; nil when its session or key has ended.
+    package func current(_ identity: Identity) async throws -> Identity? {
+        if let id = identity.sessionID {
+            let look = Look(self, IdentityCache.key("session:" + identity.via.rawValue + ":" + id))
+            if let known = look.known { return known }
+            guard let (session, user) = try await store.sessions.active(id, at: look.wall), user.id == identity.user.id else { return nil }
+            let current = Identity(user: user, via: identity.via, sessionID: id)
+            look.keep(current, until: session.expiresAt)
+            return current
+        }
+        guard let id = identity.tokenID else { return nil }
+        let look = Look(self, IdentityCache.key("token:\(id)"))
+        if let known = look.known { return known }
+        guard let (token, user) = try await store.tokens.active(id, at: look.wall), user.id == identity.user.id else { return nil }
+        let current = Identity(user: user, via: identity.via, tokenID: id)
+        look.keep(current, until: token.expiresAt)
+        return current
+    }
+
+    /// Whether somebody who was let in may go on: asked by what stays open (WebSockets, MJPEG, long downloads) at every value of
+    /// `Accounts.accessChanges`, and at least once a minute, since a session or key that merely expires sends nothing. Costs one
+    /// look into memory while nothing has changed. False, too, while the database does not answer.
+    package func stillAllowed(_ identity: Identity, _ permission: Permission, camera: ID<Camera>? = nil) async -> Bool {
+        // Whoever cannot be asked about is let in again by a new request.
+        guard let current = try? await current(identity) else { return false }
+        return Access.allows(current, permission, camera: camera)
+    }
+
+    /// One question to the cache, and the place of its answer. The generation is read before the database is, so that an answer
+    /// that a change overtakes counts for nothing.
+    private struct Look {
+        let authenticator: Authenticator
+        let key: [UInt8]
+        let generation: Int
+        let monotonic: Int64
+        let wall: WallTime
+        let known: Identity?
+
+        init(_ authenticator: Authenticator, _ key: [UInt8]) {
+            self.authenticator = authenticator
+            self.key = key
+            generation = authenticator.store.access.generation
+            monotonic = authenticator.clock.monotonic()
+            wall = WallTime(microseconds: authenticator.clock.wall())
+            known = authenticator.cache.find(key, monotonic: monotonic, wall: wall, generation: generation)
+        }
+
+        func keep(_ identity: Identity, until end: WallTime?) {
+            authenticator.cache.keep(
+                key, IdentityCache.Entry(identity: identity, expiresAt: end, storedAt: monotonic, generation: generation))
+        }
     }
 }

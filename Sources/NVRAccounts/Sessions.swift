@@ -20,7 +20,6 @@ package struct Sessions: Sendable {
     let store: Store
     let tokens: SessionTokens
     let hasher: PasswordHasher
-    let cache: IdentityCache
     let clock: any NVRClock
 
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
@@ -52,51 +51,35 @@ package struct Sessions: Sendable {
             id: randomText(bytes: 24), userID: user.id, createdAt: time,
             expiresAt: time.advanced(byMicroseconds: Self.lifetime * 1_000_000))
         try await store.sessions.insert(session)
-        return try await tokens(for: user, session)
+        return tokens(for: user, session)
     }
 
     /// Tokens of a running session again, for a browser that kept only its cookies; nil when it is over.
     package func renew(_ identity: Identity) async throws -> SignIn? {
         guard let id = identity.sessionID, let (session, user) = try await store.sessions.active(id, at: now) else { return nil }
-        return try await tokens(for: user, session)
+        return tokens(for: user, session)
     }
 
     /// Ends the session of an identity at once.
     package func signOut(_ identity: Identity) async throws {
         guard let id = identity.sessionID else { return }
-        defer { cache.forget(session: id) }
         try await store.sessions.end(id)
     }
 
     /// Ends all sessions of a user at once, but for one that is named.
     package func endAll(of user: ID<User>, except session: String? = nil) async throws {
-        defer { cache.forget(user: user) }
         try await store.sessions.endAll(of: user, except: session)
     }
 
-    private func tokens(for user: User, _ session: Session) async throws -> SignIn {
+    private func tokens(for user: User, _ session: Session) -> SignIn {
         SignIn(
-            user: user, session: session, accessToken: try await tokens.sign(user, session, reach: .full),
-            mediaToken: try await tokens.sign(user, session, reach: .media))
+            user: user, session: session, accessToken: tokens.sign(user, session, reach: .full),
+            mediaToken: tokens.sign(user, session, reach: .media))
     }
 }
 
-/// Random text of the URL-safe base 64 alphabet (RFC 4648 section 5), without padding.
+/// Random text of `count` bytes in the URL-safe base 64 alphabet.
 func randomText(bytes count: Int) -> String {
     var generator = SystemRandomNumberGenerator()
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-    var text: [UInt8] = []
-    var bits = 0
-    var pending = 0
-    for _ in 0..<count {
-        pending = pending << 8 | Int(UInt8.random(in: .min ... .max, using: &generator))
-        bits += 8
-        while bits >= 6 {
-            bits -= 6
-            text.append(alphabet[pending >> bits & 63])
-        }
-        pending &= (1 << bits) - 1
-    }
-    if bits > 0 { text.append(alphabet[pending << (6 - bits) & 63]) }
-    return String(decoding: text, as: UTF8.self)
+    return Base64URL.encoded((0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
 }

@@ -1,15 +1,15 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-import Logging
-import NVRBase
-import NVRDetection
-import NVRMedia
-import NVRModel
+package import Logging
+package import NVRBase
+package import NVRDetection
+package import NVRMedia
+package import NVRModel
 import Synchronization
 
 /// What motion detection has to tell of a camera, in order.
-enum MotionNews: Sendable {
+package enum MotionNews: Sendable {
     case began(at: WallTime)
     /// The best picture so far with its score; boxes as JSON text.
     case best(Picture, score: Double, boxes: String)
@@ -20,11 +20,11 @@ enum MotionNews: Sendable {
 /// thread; the news goes into a bounded stream.
 ///
 /// `@unchecked Sendable`: detector, tracker and picture are touched only on the sampler's thread.
-final class MotionWatch: @unchecked Sendable {
+package final class MotionWatch: FrameWatcher, @unchecked Sendable {
     /// Seconds between analysed pictures.
     private static let interval = 0.2
 
-    let news: AsyncStream<MotionNews>
+    package let news: AsyncStream<MotionNews>
     private let continuation: AsyncStream<MotionNews>.Continuation
     private let hub: StreamHub
     private let hours: Camera.Schedule?
@@ -32,22 +32,20 @@ final class MotionWatch: @unchecked Sendable {
     private var detector: any Detector
     private var tracker: EventTracker
     private var picture = LumaPicture()
+    private var calmness: Calmness
     private var sampler: FrameSampler?
     private let key = Mutex<Int?>(nil)
     private let lost = Mutex(0)
 
-    init(configuration: DetectorConfiguration, hours: Camera.Schedule?, hub: StreamHub, thread: BlockingThread, logger: Logger) {
+    package init(configuration: DetectorConfiguration, hours: Camera.Schedule?, hub: StreamHub, thread: BlockingThread, logger: Logger) {
         (news, continuation) = AsyncStream.makeStream(of: MotionNews.self, bufferingPolicy: .bufferingOldest(256))
         self.hub = hub
         self.hours = hours
         self.logger = logger
         detector = AdaptiveBackgroundDetector(configuration)
         tracker = EventTracker(configuration)
-        let sampler = FrameSampler(
-            thread: thread, interval: Self.interval,
-            onFrame: { [weak self] frame in self?.look(frame) },
-            onEnd: { [weak self] in self?.streamEnded() },
-            onError: { logger.warning("a picture cannot be analysed", metadata: ["error": "\($0)"]) })
+        calmness = Calmness(motionGap: configuration.motionGap)
+        let sampler = FrameSampler(thread: thread, interval: Self.interval, watcher: self)
         self.sampler = sampler
         key.withLock { $0 = hub.attach(sampler, from: .lastKeyframe) }
     }
@@ -55,14 +53,40 @@ final class MotionWatch: @unchecked Sendable {
     /// Pictures left out because decoding fell behind, and news nobody took.
     var dropped: Int { (sampler?.dropped ?? 0) + lost.withLock { $0 } }
 
+    /// Frames decoded so far, and frames that did not need to be; both on the sampler's thread.
+    package var effort: (decoded: Int, spared: Int) { sampler?.effort ?? (0, 0) }
+
     private func send(_ item: MotionNews) {
         if case .dropped = continuation.yield(item) { lost.withLock { $0 += 1 } }
     }
 
-    private func look(_ frame: SampledFrame) {
+    package var attention: DecodeThrift.Attention { calmness.attention }
+
+    package func look(_ frame: SampledFrame) {
+        take(frame, read(frame, by: &detector))
+    }
+
+    package func peek(_ frame: SampledFrame) -> Bool {
+        var trial = detector
+        let reading = read(frame, by: &trial)
+        guard calmness.expects(reading) else { return false }
+        detector = trial
+        take(frame, reading)
+        return true
+    }
+
+    package func failed(_ error: any Error) {
+        logger.warning("a picture cannot be analysed", metadata: ["error": "\(error)"])
+    }
+
+    private func read(_ frame: SampledFrame, by detector: inout any Detector) -> MotionReading {
         picture.withMutableSamples { target in _ = target.update(fromContentsOf: frame.luma) }
+        return detector.analyse(picture, at: frame.time.microseconds)
+    }
+
+    private func take(_ frame: SampledFrame, _ reading: MotionReading) {
         let time = frame.time.microseconds
-        let reading = detector.analyse(picture, at: time)
+        defer { calmness.saw(reading, isInEvent: tracker.isInEvent, at: time) }
         let counts = isInHours(frame.time)
         for transition in counts ? tracker.track(reading, at: time) : tracker.finish() {
             switch transition {
@@ -79,7 +103,8 @@ final class MotionWatch: @unchecked Sendable {
         }
     }
 
-    private func streamEnded() {
+    package func streamEnded() {
+        calmness.reset()
         for case .end(let at) in tracker.finish() { send(.ended(at: WallTime(microseconds: at))) }
         detector.reset()
     }
@@ -99,7 +124,7 @@ final class MotionWatch: @unchecked Sendable {
     }
 
     /// Stops looking; an event that is open ends.
-    func end(on thread: BlockingThread) {
+    package func end(on thread: BlockingThread) {
         let attached = key.withLock { key in
             defer { key = nil }
             return key

@@ -42,6 +42,11 @@ package struct CameraField: Sendable {
     let read: @Sendable (Camera) -> JSONValue
     let write: @Sendable (inout Camera, JSONValue) -> Void
 
+    /// Whether the value is encrypted in the database: secrets, and URLs, which hold credentials.
+    package var isEncrypted: Bool {
+        if case .url = kind { true } else { isSecret }
+    }
+
     /// Whether the field is part of a camera's stored settings.
     package var isStored: Bool { kind != .server }
 

@@ -44,25 +44,6 @@ extension Camera {
         return String(redacted[..<dots] + redacted[redacted.index(dots, offsetBy: 4)...])
     }
 
-    /// The text that is stored: every field that belongs to the owner.
-    package var settingsText: String {
-        var object = JSONObject()
-        for field in CameraField.all where field.isStored { object[field.name] = field.read(self) }
-        return JSONValue.object(object).serialized()
-    }
-
-    /// Reads stored settings. Missing fields take their defaults; limits are not checked again, so that tightening one never loses
-    /// a camera.
-    package init(id: ID<Camera>, createdAt: WallTime, settingsText: String) throws(JSONSyntaxError) {
-        self.init(id: id, createdAt: createdAt)
-        guard let object = try JSONValue(parsing: settingsText).object else {
-            throw JSONSyntaxError(offset: 0, message: "Expecting an object")
-        }
-        for field in CameraField.all where field.isStored {
-            if let value = object[field.name] { field.write(&self, value) }
-        }
-    }
-
     /// Takes the settings of some categories from another camera. Identity, ONVIF and general settings stay.
     package mutating func copySettings(of other: Camera, categories: Set<CameraField.Category>) {
         for field in CameraField.all

@@ -268,7 +268,7 @@ func isControl(_ scalar: Unicode.Scalar) -> Bool {
 }
 
 /// The text without white space at its ends.
-func trimmed(_ text: String) -> String {
+package func trimmed(_ text: String) -> String {
     var scalars = Substring(text).unicodeScalars
     while let first = scalars.first, first.properties.isWhitespace { scalars.removeFirst() }
     while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }

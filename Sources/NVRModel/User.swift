@@ -1,3 +1,44 @@
+/// What a user may do with one camera, or with every camera of one group, also those that join it later.
+package struct Grant<Subject>: Sendable, Hashable {
+    package var id: ID<Subject>
+    /// Of the camera or group, for display; filled in when it is read.
+    package var name: String
+    package var canView: Bool
+    package var canReplay: Bool
+    package var canControl: Bool
+
+    package init(id: ID<Subject>, name: String = "", canView: Bool = true, canReplay: Bool = true, canControl: Bool = false) {
+        self.id = id
+        self.name = name
+        self.canView = canView
+        self.canReplay = canReplay
+        self.canControl = canControl
+    }
+
+    /// The grant as the API answers it.
+    package var json: JSONValue {
+        [
+            "id": .integer(id.rawValue), "name": .string(name), "can_view": .bool(canView), "can_replay": .bool(canReplay),
+            "can_control": .bool(canControl),
+        ]
+    }
+}
+
+/// Rights to single cameras: the sum of all grants of a user, those through groups with them.
+package struct CameraRights: Sendable, Hashable {
+    /// Live pictures and settings without secrets.
+    package var view: Set<ID<Camera>>
+    /// Recordings and events.
+    package var replay: Set<ID<Camera>>
+    package var control: Set<ID<Camera>>
+
+    package init(view: Set<ID<Camera>> = [], replay: Set<ID<Camera>> = [], control: Set<ID<Camera>> = []) {
+        self.view = view
+        self.replay = replay
+        self.control = control
+    }
+}
+
 /// A person who may sign in.
 package struct User: Sendable, Hashable {
     package enum Role: String, Sendable, Hashable, Codable, CaseIterable {
@@ -13,9 +54,15 @@ package struct User: Sendable, Hashable {
     /// True when the user sees only cameras that were given to him.
     package var restrictCameraAccess = false
     package var language = "en"
-    /// Path of the picture below the data directory.
+    /// URL path of the picture.
     package var avatarPath: String?
     package var createdAt: WallTime
+    /// True when signing in takes a second factor; changed only by setting it up.
+    package var isTwoFactorEnabled = false
+    package var cameraGrants: [Grant<Camera>] = []
+    package var groupGrants: [Grant<CameraGroup>] = []
+    /// What the grants come to; made by the database when a user is read.
+    package var cameraRights = CameraRights()
 
     package init(id: ID<User>, username: String, email: String? = nil, role: Role, createdAt: WallTime) {
         self.id = id
@@ -37,10 +84,11 @@ package struct User: Sendable, Hashable {
     /// The user as the API answers it; never a hash.
     package var json: JSONValue {
         [
-            "username": .string(username), "email": JSONValue(email), "role": .string(role.rawValue), "is_2fa_enabled": false,
+            "username": .string(username), "email": JSONValue(email), "role": .string(role.rawValue), "is_2fa_enabled": .bool(isTwoFactorEnabled),
             "restrict_camera_access": .bool(restrictCameraAccess), "language": .string(language), "auth_source": "local",
             "oauth_subject_id": nil, "oauth_enabled": true, "id": .integer(id.rawValue), "is_active": .bool(isActive),
-            "avatar_path": JSONValue(avatarPath), "created_at": .string(createdAt.iso8601), "camera_accesses": [], "group_accesses": [],
+            "avatar_path": JSONValue(avatarPath), "created_at": .string(createdAt.iso8601), "camera_accesses": .array(cameraGrants.map(\.json)),
+            "group_accesses": .array(groupGrants.map(\.json)),
         ]
     }
 }

@@ -16,23 +16,24 @@ package struct CameraStore: Sendable {
 
     /// All cameras by `sortOrder`, then id.
     package func all() async throws -> [Camera] {
-        try await rows.read("reading the cameras") { db in
-            try db.rows("SELECT id, sort_order, created_us, settings FROM cameras ORDER BY sort_order, id") { try Self.camera($0) }
-        }
+        try await rows.read("reading the cameras") { try fetchAll($0) }
+    }
+
+    func fetchAll(_ db: Database) throws -> [Camera] {
+        try db.rows("SELECT id, sort_order, created_us, settings FROM cameras ORDER BY sort_order, id", [], camera)
     }
 
     package func get(_ id: ID<Camera>) async throws -> Camera? {
-        try await rows.read("reading a camera") { try Self.fetch($0, id) }
+        try await rows.read("reading a camera") { try fetch($0, id) }
     }
 
     /// Stores a new camera; its `id` is given here and its place is behind the others unless it has one.
+    /// Throws `invalid` when it names a storage profile that does not exist; so does `update`.
     package func insert(_ camera: Camera) async throws -> Camera {
         let stored = try await rows.write("storing a camera") { db in
+            try StorageProfileStore.demandProfiles(db, of: camera)
             var camera = camera
-            try db.run(
-                "INSERT INTO cameras (name, sort_order, created_us, settings) VALUES (?, ?, ?, ?)",
-                [camera.general.name, camera.sortOrder, camera.createdAt.microseconds, camera.settingsText])
-            camera.id = ID(db.lastInsertedRowID)
+            try insert(db, &camera)
             return camera
         }
         rows.changes.send(.camera(stored.id))
@@ -43,13 +44,14 @@ package struct CameraStore: Sendable {
     /// `id` and `createdAt` stay. An unchanged camera is not written and not announced.
     package func update(_ id: ID<Camera>, _ body: @escaping @Sendable (inout Camera) throws -> Void) async throws -> Camera {
         let (camera, isChanged) = try await rows.write("changing a camera") { db in
-            guard let old = try Self.fetch(db, id) else { throw NVRError(.notFound, "Camera not found") }
+            guard let old = try fetch(db, id) else { throw NVRError(.notFound, "Camera not found") }
             var new = old
             try body(&new)
             new.id = old.id
             new.createdAt = old.createdAt
             guard new != old else { return (old, false) }
-            try Self.write(db, new)
+            try StorageProfileStore.demandProfiles(db, of: new, old: old)
+            try write(db, new)
             return (new, true)
         }
         if isChanged { rows.changes.send(.camera(id)) }
@@ -60,7 +62,7 @@ package struct CameraStore: Sendable {
     package func delete(_ id: ID<Camera>, footage: Footage = .keep, at time: WallTime) async throws -> Camera? {
         if footage == .delete { try await deleteFootageInSteps(of: id) }
         let camera = try await rows.write("deleting a camera") { db in
-            guard let camera = try Self.fetch(db, id) else { return Camera?.none }
+            guard let camera = try fetch(db, id) else { return Camera?.none }
             try db.run("DELETE FROM cameras WHERE id = ?", [id.rawValue])
             if footage == .delete {
                 try Self.deleteFootage(db, of: id)
@@ -125,9 +127,9 @@ package struct CameraStore: Sendable {
         let changed = try await rows.write("ordering the cameras") { db in
             var changed: [ID<Camera>] = []
             for (place, id) in ids.enumerated() {
-                guard var camera = try Self.fetch(db, id), camera.sortOrder != place else { continue }
+                guard var camera = try fetch(db, id), camera.sortOrder != place else { continue }
                 camera.sortOrder = place
-                try Self.write(db, camera)
+                try write(db, camera)
                 changed.append(id)
             }
             return changed
@@ -141,23 +143,39 @@ package struct CameraStore: Sendable {
         try db.run("UPDATE segments SET state = 3 WHERE camera_id = ? AND state <> 3", [id.rawValue])
     }
 
-    private static func write(_ db: Database, _ camera: Camera) throws {
+    /// What the secrets of a camera are sealed for.
+    static func context(_ id: ID<Camera>, _ field: String) -> String { "camera:\(id):\(field)" }
+
+    /// Stores a new camera in the transaction of the caller and gives it its id, which its secrets are sealed for; an id that it
+    /// has already stays.
+    func insert(_ db: Database, _ camera: inout Camera) throws {
         try db.run(
-            "UPDATE cameras SET name = ?, sort_order = ?, settings = ? WHERE id = ?",
-            [camera.general.name, camera.sortOrder, camera.settingsText, camera.id.rawValue])
+            "INSERT INTO cameras (id, name, sort_order, created_us, settings) VALUES (?, ?, ?, ?, '{}')",
+            [camera.id.rawValue == 0 ? nil : camera.id.rawValue, camera.general.name, camera.sortOrder, camera.createdAt.microseconds])
+        camera.id = ID(db.lastInsertedRowID)
+        try write(db, camera)
     }
 
-    private static func fetch(_ db: Database, _ id: ID<Camera>) throws -> Camera? {
+    func write(_ db: Database, _ camera: Camera) throws {
+        let settings = try camera.settingsText { try rows.secrets.seal($1, for: Self.context(camera.id, $0)) }
+        try db.run(
+            "UPDATE cameras SET name = ?, sort_order = ?, settings = ? WHERE id = ?",
+            [camera.general.name, camera.sortOrder, settings, camera.id.rawValue])
+    }
+
+    func fetch(_ db: Database, _ id: ID<Camera>) throws -> Camera? {
         try db.row("SELECT id, sort_order, created_us, settings FROM cameras WHERE id = ?", [id.rawValue], camera)
     }
 
-    private static func camera(_ row: Row) throws -> Camera {
+    private func camera(_ row: Row) throws -> Camera {
         let id = ID<Camera>(row["id"])
         do {
-            var camera = try Camera(id: id, createdAt: WallTime(microseconds: row["created_us"]), settingsText: row["settings"])
+            var camera = try Camera(id: id, createdAt: WallTime(microseconds: row["created_us"]), settingsText: row["settings"]) {
+                try rows.secrets.open($1, for: Self.context(id, $0))
+            }
             camera.sortOrder = row["sort_order"]
             return camera
-        } catch {
+        } catch let error as JSONSyntaxError {
             throw NVRError(.dataLoss, "the settings of camera \(id) cannot be read: \(error.message) at byte \(error.offset)")
         }
     }

@@ -5,6 +5,7 @@ import NVRBase
 struct Rows: Sendable {
     let writer: any DatabaseWriter
     let changes: Broadcast<StoreChange>
+    let secrets: SecretBox
 
     /// Runs `body` in one transaction. A cancelled task does not undo it: what was begun is committed or fails by itself.
     func write<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {

@@ -10,6 +10,8 @@ package import NVRModel
 /// writes go through one connection, one transaction at a time, each durable when its call returns (docs/STORAGE.md).
 package struct Store: Sendable {
     package let cameras: CameraStore
+    package let groups: GroupStore
+    package let storageProfiles: StorageProfileStore
     package let segments: SegmentStore
     package let events: EventStore
     package let users: UserStore
@@ -18,13 +20,21 @@ package struct Store: Sendable {
     package let settings: SettingsStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
+    /// When it may have changed what somebody may do.
+    package let access: AccessChanges
+    /// Encrypts what a copied database must not give away.
+    package let secrets: SecretBox
 
     let rows: Rows
 
-    private init(rows: Rows) {
+    private init(rows: Rows, access: AccessChanges) {
         self.rows = rows
+        self.access = access
         changes = rows.changes
+        secrets = rows.secrets
         cameras = CameraStore(rows: rows)
+        groups = GroupStore(rows: rows)
+        storageProfiles = StorageProfileStore(rows: rows)
         segments = SegmentStore(rows: rows)
         events = EventStore(rows: rows)
         users = UserStore(rows: rows)
@@ -34,9 +44,9 @@ package struct Store: Sendable {
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
-    /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged and
-    /// `conflict` when a newer version of the product made it.
-    package static func open(at path: String, logger: Logger? = nil) throws -> Store {
+    /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged,
+    /// `conflict` when a newer version of the product made it and `invalid` when none of `keys` is the one it is encrypted with.
+    package static func open(at path: String, keys: SecretKeys = SecretKeys(), logger: Logger? = nil) throws -> Store {
         if let type = StoreLocation.networkType(of: path) {
             throw NVRError(
                 .unavailable,
@@ -53,7 +63,7 @@ package struct Store: Sendable {
             let pool = try DatabasePool(path: path, configuration: configuration())
             // The pool sets NORMAL, with which the last commits before a power cut are lost.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            let store = try Store(opening: pool, name: path)
+            let store = try Store(opening: pool, name: path, logger: logger) { try keys.choose(for: path, check: $0) }
             logger?.debug("database opened", metadata: ["path": "\(path)"])
             return store
         } catch {
@@ -63,25 +73,41 @@ package struct Store: Sendable {
 
     /// An empty database in memory, for tests.
     package static func inMemory() throws -> Store {
-        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory")
+        try Store(opening: DatabaseQueue(configuration: configuration()), name: "in memory", logger: nil) { _ in
+            SecretKeys.Choice(current: .random())
+        }
     }
 
-    private init(opening writer: any DatabaseWriter, name: String) throws {
+    private init(
+        opening writer: any DatabaseWriter, name: String, logger: Logger?, choosingKey choose: (_ check: String?) throws -> SecretKeys.Choice
+    ) throws {
         try writer.writeWithoutTransaction { db in
             // Small tables without which nothing works; footage rows can be made again from the files.
-            for table in ["cameras", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
+            for table in ["cameras", "groups", "storage_profiles", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
                 let verdict = try String.fetchAll(db, sql: "PRAGMA quick_check('\(table)')")
                 guard verdict == ["ok"] else {
                     throw NVRError(.dataLoss, "the database \(name) is damaged (\(table): \(verdict.first ?? "no answer")); restore a copy of it")
                 }
             }
         }
-        let migrator = Migrations.migrator()
+        let keys = try choose(try writer.read(Sealing.check))
+        let migrator = Migrations.migrator(keys.current)
         guard try !writer.read(migrator.hasBeenSuperseded) else {
             throw NVRError(.conflict, "the database \(name) was made by a newer version of this program; use that one")
         }
         try migrator.migrate(writer)
-        self.init(rows: Rows(writer: writer, changes: Broadcast()))
+        if let next = keys.next {
+            try writer.write { try Sealing.changeKey($0, from: keys.current, to: next) }
+            logger?.notice("the secrets of the database are encrypted with another key now")
+        }
+        do { try Sealing.scrub(writer) } catch {
+            logger?.warning(
+                "what earlier versions stored in plain text could not be removed from the file; tried again at the next start",
+                metadata: ["error": "\(Rows.translated(error, doing: "rewriting the database"))"])
+        }
+        let access = AccessChanges()
+        writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
+        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current), access: access)
     }
 
     private static func configuration() -> Configuration {
@@ -119,6 +145,7 @@ package struct Store: Sendable {
     /// Ends the subscriptions and closes the file. Calls that come later throw.
     package func close() throws {
         changes.finish()
+        access.broadcast.finish()
         do { try rows.writer.close() } catch { throw Rows.translated(error, doing: "closing the database") }
     }
 }
@@ -127,7 +154,14 @@ package struct Store: Sendable {
 package enum StoreChange: Sendable, Hashable {
     /// Made or changed.
     case camera(ID<Camera>)
+    /// Its places in groups went with it.
     case cameraDeleted(ID<Camera>)
+    /// Made, or given other cameras.
+    case group(ID<CameraGroup>)
+    case groupDeleted(ID<CameraGroup>)
+    /// Made or changed. Cameras that are moved by a deletion are announced as changed.
+    case storageProfile(ID<StorageProfile>)
+    case storageProfileDeleted(ID<StorageProfile>)
     /// Made, changed or ended.
     case event(ID<Event>)
     case eventDeleted(ID<Event>)

@@ -78,7 +78,7 @@ package struct APIResponder: HTTPResponder {
             throw HTTPFailure.foreignPage
         }
         let body = try await upload.collect(
-            upTo: route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody,
+            upTo: route.largestBody ?? (route.access == .anonymous ? Self.largestAnonymousBody : Self.largestBody),
             deadline: context.closeConnection(in: Self.longestUpload))
         let call = Call(
             head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller,

@@ -8,7 +8,8 @@ enum APIRouter {
     ) -> RouteTable {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
         let responder = MediaResponder(threads: threads)
-        return RouteTable(
+        return documented(
+            web.settings.version,
             AuthRoutes(
                 accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, throttle: .init(),
                 clock: web.clock
@@ -16,11 +17,17 @@ enum APIRouter {
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + LiveRoutes(store: web.store, live: web.live, rules: rules).routes
                 + EventRoutes(store: web.store, live: web.live, media: web.media, responder: responder, clock: web.clock).routes
+                + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
                     store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
                     threads: threads,
                     clock: web.clock
                 ).routes)
+    }
+
+    /// The table of these routes and of those that tell what they are.
+    private static func documented(_ version: String, _ routes: [Route]) -> RouteTable {
+        RouteTable(routes + DocumentationRoutes(others: routes, ui: StaticUI(), version: version).routes)
     }
 }

@@ -23,6 +23,8 @@ package struct Route: Sendable {
     /// `/cameras/{camera_id}/frame`; a last element `{path...}` takes the rest.
     package let pattern: String
     package let access: RouteAccess
+    /// Bytes a body may have; nil leaves it to what `APIResponder` allows everywhere.
+    package let largestBody: Int?
     let elements: [Element]
     let respond: Responder
 
@@ -32,10 +34,13 @@ package struct Route: Sendable {
         case rest(String)
     }
 
-    package init(_ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, _ respond: @escaping Responder) {
+    package init(
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: RouteAccess, largestBody: Int? = nil, _ respond: @escaping Responder
+    ) {
         self.method = method
         self.pattern = pattern
         self.access = access
+        self.largestBody = largestBody
         self.respond = respond
         elements = pattern.split(separator: "/").map { piece in
             guard piece.first == "{", piece.last == "}" else { return .literal(String(piece)) }
@@ -83,13 +88,17 @@ package struct RouteTable: Sendable {
         self.routes = routes.sorted { $0.specificity > $1.specificity }
     }
 
-    /// HEAD goes wherever GET does.
+    /// HEAD goes wherever GET does. The most specific pattern that fits a path decides which methods it has: `PUT /cameras/reorder`
+    /// is no change of a camera called "reorder".
     package func match(_ method: HTTPRequest.Method, _ segments: [String]) -> Match {
         let wanted: HTTPRequest.Method = method == .head ? .get : method
         var allowed: [HTTPRequest.Method] = []
+        var specificity = 0
         for route in routes {
+            if !allowed.isEmpty, route.specificity < specificity { break }
             guard let parameters = route.parameters(in: segments) else { continue }
             if route.method == wanted { return .route(route, parameters: parameters) }
+            specificity = route.specificity
             allowed.append(route.method)
             if route.method == .get { allowed.append(.head) }
         }

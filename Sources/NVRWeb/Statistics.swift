@@ -66,7 +66,8 @@ package struct Statistics: Sendable {
             pictures[total.cameraID, default: Holding()].bytes += total.bytes
         }
         let lastDay = EventFilter(
-            allowed: caller.flatMap(Access.visibleCameras), range: TimeRange(start: dayAgo, end: now.advanced(byMicroseconds: 1)), limit: 0)
+            allowed: caller.flatMap { Access.visibleCameras($0, .replay) }, range: TimeRange(start: dayAgo, end: now.advanced(byMicroseconds: 1)),
+            limit: 0)
         return Statistics(
             cameras: try await store.cameras.all().filter { sees($0.id) }, health: health.filter { sees($0.key) }, movies: movies,
             pictures: pictures, recentBytes: try await store.segments.bytes(since: dayAgo).filter { sees($0.key) },

@@ -32,7 +32,7 @@ package struct WebSettings: Sendable {
     package var allowedOrigins: Set<String> = []
     /// Addresses of proxies whose forwarding headers are believed.
     package var trustedProxies: Set<String> = []
-    /// Connections served at a time; more wait in the kernel's queue.
+    /// Connections served at a time; more wait in the kernel's queue. Before that, those that have been quiet for longest end.
     package var mostConnections = 512
 
     package init() {}
@@ -67,8 +67,8 @@ package struct WebDependencies: Sendable {
 
 /// Serves the API and the page. The last of the services: it ends first, so that nobody asks for what has stopped.
 package final class WebServer: Service {
-    /// Seconds a request of a header, or a quiet connection, may take.
-    private static let idleTimeout = TimeAmount.seconds(60)
+    /// How long the head of a request, or a quiet connection, may take. Bytes of a head do not begin it anew.
+    private static let idleTimeout = TimeAmount.seconds(30)
     /// Seconds that running requests get when the server is told to end.
     private static let farewell = Duration.milliseconds(1500)
 
@@ -104,10 +104,15 @@ package final class WebServer: Service {
     package func run() async throws {
         let settings = dependencies.settings
         let port = onRunning
-        var http1 = HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)
+        let room = ConnectionRoom(most: settings.mostConnections)
+        var http1 = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests()], idleTimeout: Self.idleTimeout)
         http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
+        let server = HTTPServerBuilder { [http1] responder in
+            CountedChannel(base: HTTP1Channel(responder: responder, configuration: http1), room: room)
+        }
         let application = Application(
-            responder: responder, server: .http1(configuration: http1),
+            responder: responder, server: server,
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: "VibeNVR",
                 availableConnectionsDelegate: .maximum(settings.mostConnections, logger: dependencies.logger)),

@@ -42,8 +42,10 @@ func buildServer(
     try POSIXFile.makeDirectories(recordingRoot)
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
-    let store = try Store.open(at: dataPath + "/vibenvr.db", logger: logger)
-    let accounts = await Accounts(store: store, key: key)
+    let store = try Store.open(
+        at: dataPath + "/vibenvr.db",
+        keys: SecretKeys(explicit: configuration.secretKey, previous: configuration.oldSecretKey, mayChangeKey: true), logger: logger)
+    let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
 
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger)

@@ -20,7 +20,8 @@ struct Check: AsyncParsableCommand {
             throw StartFailure(message: "there is no database in \(data.path): is --data-dir right?")
         }
         let lock = repair ? try DataLock(folder: data.path) : nil
-        let store = try Store.open(at: data.databasePath)
+        let store = try Store.open(
+            at: data.databasePath, keys: SecretKeys(explicit: environment("SECRET_KEY"), previous: environment("SECRET_KEY_OLD")))
         let check = IntegrityCheck(layout: RecordingLayout(root: try absolutePath(data.recordingRoot)), store: store)
         let report = try await check.run(repairs: repair) { if $0 % 10_000 == 0, $0 > 0 { say("\($0) segments …") } }
         for problem in report.problems { say("\(problem)") }

@@ -45,7 +45,9 @@ struct ServerOptions: ParsableArguments {
     var port: Int?
 
     @Option(
-        name: .long, help: "Key that signs sessions, at least 32 bytes. Better set as env SECRET_KEY. (default: a random key kept in the data folder)"
+        name: .long,
+        help:
+            "Key that signs sessions and encrypts stored passwords, at least 32 bytes. Better set as env SECRET_KEY; after a change, SECRET_KEY_OLD takes the former one for one start. (default: random keys kept in the data folder)"
     )
     var secretKey: String?
 
@@ -89,6 +91,7 @@ struct ServerOptions: ParsableArguments {
         configuration.port = try port ?? Self.number("VIBENVR_PORT") ?? 8080
         guard (0...65_535).contains(configuration.port) else { throw ValidationError("the port must be 0 to 65535, not \(configuration.port)") }
         configuration.secretKey = secretKey ?? environment("SECRET_KEY")
+        configuration.oldSecretKey = environment("SECRET_KEY_OLD")
         configuration.timeZone = timeZone
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
@@ -129,6 +132,8 @@ struct ServerConfiguration: Sendable {
     var host = "0.0.0.0"
     var port = 8080
     var secretKey: String?
+    /// What the database may still be encrypted with.
+    var oldSecretKey: String?
     var timeZone: String?
     var cookieSecure = false
     var allowedOrigins: Set<String> = []

@@ -36,10 +36,11 @@ struct UserCommand: AsyncParsableCommand {
 
     static func withAccounts<Result>(_ data: DataOptions, _ body: (Accounts, Store) async throws -> Result) async throws -> Result {
         try POSIXFile.makeDirectories(data.path)
-        let store = try Store.open(at: data.databasePath)
         let key = try SigningKey.load(environment: environment("SECRET_KEY"), dataDirectory: data.path)
+        let store = try Store.open(
+            at: data.databasePath, keys: SecretKeys(explicit: environment("SECRET_KEY"), previous: environment("SECRET_KEY_OLD")))
         do {
-            let result = try await body(await Accounts(store: store, key: key), store)
+            let result = try await body(Accounts(store: store, key: key), store)
             try store.close()
             return result
         } catch let error as NVRError {

@@ -111,20 +111,28 @@ struct AccountsTests {
         let viewer = try await bench.accounts.create(username: "v", password: goodPassword, role: .viewer)
         let third = try #require(try await bench.accounts.sessions.signIn(username: "v", password: goodPassword))
         #expect(try await bench.identity(bearer: third.accessToken)?.isAdmin == false)
+        _ = try await bench.accounts.update(viewer.id) { $0.language = "de" }
+        #expect(try await bench.identity(bearer: third.accessToken)?.user.language == "de")
         _ = try await bench.accounts.update(viewer.id) { $0.role = .admin }
-        #expect(try await bench.identity(bearer: third.accessToken)?.isAdmin == true)
-        _ = try await bench.accounts.update(viewer.id) { $0.isActive = false }
         await #expect(throws: NVRError.self) { try await bench.identity(bearer: third.accessToken) }
+        let fourth = try #require(try await bench.accounts.sessions.signIn(username: "v", password: goodPassword))
+        #expect(try await bench.identity(bearer: fourth.accessToken)?.isAdmin == true)
+        _ = try await bench.accounts.update(viewer.id) { $0.isActive = false }
+        await #expect(throws: NVRError.self) { try await bench.identity(bearer: fourth.accessToken) }
         #expect(try await bench.accounts.delete(viewer.id))
         #expect(try await !bench.accounts.delete(viewer.id))
     }
 
     @Test("What another process revokes is seen within ten seconds")
     func otherProcess() async throws {
-        let bench = try await Bench()
+        let folder = TemporaryFolder()
+        let bench = try await Bench(store: try Store.open(at: folder.path + "/nvr.db"))
         let signIn = try #require(try await bench.signedIn())
         #expect(try await bench.identity(bearer: signIn.accessToken) != nil)
-        try await bench.store.sessions.end(signIn.session.id)
+        let other = try Store.open(at: folder.path + "/nvr.db")
+        try await other.sessions.end(signIn.session.id)
+        try other.close()
+        #expect(try await bench.identity(bearer: signIn.accessToken) != nil)
         bench.clock.advance(10)
         await #expect(throws: NVRError.self) { try await bench.identity(bearer: signIn.accessToken) }
     }
@@ -184,7 +192,7 @@ struct AccountsTests {
         }
     }
 
-    @Test("Viewers see and replay; administrators do the rest; restricted users see no camera")
+    @Test("Viewers see and replay; administrators do the rest; restricted users what they were given")
     func access() throws {
         var user = User(id: ID(1), username: "v", role: .viewer, createdAt: WallTime(microseconds: 0))
         let viewer = Identity(user: user, via: .jwt)
@@ -197,6 +205,12 @@ struct AccountsTests {
         user.restrictCameraAccess = true
         #expect(!Access.allows(Identity(user: user, via: .jwt), .view, camera: ID(1)))
         #expect(Access.visibleCameras(Identity(user: user, via: .jwt)) == [])
+        user.cameraRights = CameraRights(view: [ID(1)], replay: [ID(2)], control: [ID(3)])
+        let given = Identity(user: user, via: .jwt)
+        #expect(Permission.allCases.map { permission in (1...4).filter { Access.allows(given, permission, camera: ID($0)) } } == [[1], [2], [3], []])
+        #expect(Access.visibleCameras(given) == [ID(1)] && Access.visibleCameras(given, .replay) == [ID(2)])
+        #expect(!Access.allows(Identity(user: user, via: .apiKey), .control, camera: ID(3)))
+        #expect(!Access.allows(Identity(user: user, via: .mediaCookie), .control, camera: ID(3)))
         user.role = .admin
         #expect(Permission.allCases.allSatisfy { Access.allows(Identity(user: user, via: .cookie), $0, camera: ID(1)) })
         user.isActive = false

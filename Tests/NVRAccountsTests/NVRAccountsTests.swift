@@ -5,6 +5,10 @@ import NVRModel
 import NVRStore
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Clocks that tests move.
 final class TestClock: NVRClock {
     private let state = Mutex((monotonic: Int64(5_000_000), wall: Int64(1_700_000_000_000_000)))
@@ -33,7 +37,7 @@ struct Bench {
     init(key: SigningKey = SigningKey(bytes: Array(0..<64)), store: Store? = nil, parameters: PasswordHash.Parameters = cheap) async throws {
         self.store = try store ?? Store.inMemory()
         clock = TestClock()
-        accounts = await Accounts(store: self.store, key: key, clock: clock, parameters: parameters)
+        accounts = Accounts(store: self.store, key: key, clock: clock, parameters: parameters)
     }
 
     /// The first administrator, signed in.
@@ -47,5 +51,23 @@ struct Bench {
     {
         try await accounts.authenticator.identity(
             of: PresentedCredentials(bearer: bearer, apiKey: apiKey, authCookie: cookie, mediaCookie: media), isMediaRoute: isMediaRoute)
+    }
+}
+
+/// A folder of a database that is removed with it when the test ends.
+final class TemporaryFolder {
+    let path: String
+
+    init() {
+        var template = Array("/tmp/nvraccounts-XXXXXX".utf8CString)
+        path = template.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress, let made = mkdtemp(base) else { return "/tmp" }
+            return String(cString: made)
+        }
+    }
+
+    deinit {
+        for name in ["nvr.db", "nvr.db-wal", "nvr.db-shm"] { unlink(path + "/" + name) }
+        rmdir(path)
     }
 }

@@ -137,28 +137,89 @@ struct FileTests {
         }
     }
 
-    private final class Seen: Sendable {
-        struct Frame { var time: WallTime; var mean: Int; var count: Int; var width: Int; var height: Int; var jpeg: Int }
+    private final class Seen: FrameWatcher, Sendable {
+        struct Frame: Equatable { var time: WallTime; var mean: Int; var count: Int; var width: Int; var height: Int; var jpeg: Int }
         let frames = Mutex<[Frame]>([])
+        let peeks = Mutex(0)
         let ends = Mutex(0)
         let errors = Mutex(0)
+        let attention: DecodeThrift.Attention
+        /// Whether each peek shows what was expected, in turn.
+        private let answers: @Sendable (Int) -> Bool
+
+        init(_ attention: DecodeThrift.Attention = .full, answers: @escaping @Sendable (Int) -> Bool = { _ in true }) {
+            self.attention = attention
+            self.answers = answers
+        }
+
+        func look(_ frame: SampledFrame) {
+            let sum = frame.luma.reduce(0) { $0 + Int($1) }
+            // The test fails by its count when a picture cannot be made.
+            let jpeg = (try? frame.jpeg(quality: 70))?.jpeg.count ?? 0
+            frames.withLock {
+                $0.append(
+                    .init(
+                        time: frame.time, mean: sum / max(1, frame.luma.count), count: frame.luma.count, width: frame.width, height: frame.height,
+                        jpeg: jpeg))
+            }
+        }
+
+        func peek(_ frame: SampledFrame) -> Bool {
+            let number = peeks.withLock { count in
+                count += 1
+                return count
+            }
+            guard answers(number) else { return false }
+            look(frame)
+            return true
+        }
+
+        func streamEnded() { ends.withLock { $0 += 1 } }
+        func failed(_ error: any Error) { errors.withLock { $0 += 1 } }
     }
 
     private static func sampler(_ thread: BlockingThread, interval: Double, _ seen: Seen) -> FrameSampler {
-        FrameSampler(
-            thread: thread, interval: interval,
-            onFrame: { frame in
-                let sum = frame.luma.reduce(0) { $0 + Int($1) }
-                // The test fails by its count when a picture cannot be made.
-                let jpeg = (try? frame.jpeg(quality: 70))?.jpeg.count ?? 0
-                seen.frames.withLock {
-                    $0.append(
-                        .init(
-                            time: frame.time, mean: sum / max(1, frame.luma.count), count: frame.luma.count, width: frame.width, height: frame.height,
-                            jpeg: jpeg))
-                }
-            },
-            onEnd: { seen.ends.withLock { $0 += 1 } }, onError: { _ in seen.errors.withLock { $0 += 1 } })
+        FrameSampler(thread: thread, interval: interval, watcher: seen)
+    }
+
+    @Test("frames held back are decoded as if they never were when the key frame is not as expected, and spared when it is")
+    func heldFrames() async throws {
+        let folder = try TemporaryFolder()
+        let thread = BlockingThread(name: "analysis", stackBytes: 1 << 20)
+        defer { thread.stop() }
+        // GOPs of a second and, with frames that wait for later ones, of the same.
+        let (hub, heard, _) = try await Self.read(
+            try makeClip(folder, "held.mp4", ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bf", "0"], frames: 250))
+        let packets = heard.packets.withLock { all in
+            all.enumerated().map { index, packet in
+                var later = packet
+                later.arrival = Int64(index) * 40_000
+                return later
+            }
+        }
+        func shown(_ seen: Seen) async throws -> (frames: [Seen.Frame], effort: (decoded: Int, spared: Int)) {
+            let sampler = Self.sampler(thread, interval: 0, seen)
+            sampler.begin(try #require(hub.description))
+            for (index, packet) in packets.enumerated() {
+                sampler.receive(packet)
+                if index % 25 == 0 { try await thread.run {} }
+            }
+            // What is still held is decoded when the stream ends.
+            try await thread.run {}
+            sampler.interrupted()
+            return try await thread.run { (seen.frames.withLock { $0 }, sampler.effort) }
+        }
+        let all = try await shown(Seen(.full)).frames
+        #expect(all.count >= 248)
+        let doubted = try await shown(Seen(.calm) { _ in false })
+        #expect(doubted.frames == all && doubted.effort.spared == 0)
+        let trusted = try await shown(Seen(.calm))
+        // Of ten GOPs the length of three has to be known; of each of the other seven fifteen frames are spared, but not of the last.
+        #expect((80...100).contains(trusted.effort.spared), "\(trusted.effort)")
+        #expect(trusted.frames.allSatisfy(all.contains))
+        let mixed = try await shown(Seen(.calm) { $0 % 2 == 0 })
+        #expect(mixed.frames.allSatisfy(all.contains) && mixed.frames.count > trusted.frames.count && mixed.frames.count < all.count)
+        #expect(zip(mixed.frames, mixed.frames.dropFirst()).allSatisfy { $0.time < $1.time })
     }
 
     @Test("a sampler decodes every frame of a stream, and hands on as many as asked for")

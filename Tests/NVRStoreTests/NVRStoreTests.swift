@@ -56,7 +56,7 @@ final class TemporaryFolder {
     }
 
     deinit {
-        for name in ["nvr.db", "nvr.db-wal", "nvr.db-shm"] { unlink(path + "/" + name) }
+        for name in ["nvr.db", "nvr.db-wal", "nvr.db-shm", "secret-box.key"] { unlink(path + "/" + name) }
         rmdir(path)
     }
 }

@@ -10,7 +10,7 @@ import Testing
     /// Routes that anybody may call; a route that is neither here nor refuses strangers fails the test below.
     private static let open: Set<String> = [
         "GET /auth/status", "POST /auth/setup", "POST /auth/login", "POST /auth/logout", "GET /auth/me-from-cookie", "GET /", "GET /ui",
-        "GET /ui/{file}", "GET /health", "GET /metrics",
+        "GET /ui/{file}", "GET /health", "GET /metrics", "GET /openapi.json", "GET /docs",
     ]
 
     private static func path(of route: Route) -> String {
@@ -160,6 +160,8 @@ import Testing
         let method = try await web.send(.patch, "/cameras")
         #expect(try method.status == 405 && method.json == ["detail": "Method Not Allowed"])
         #expect(Set(method[.allow]?.split(separator: ", ").map(String.init) ?? []) == ["GET", "HEAD", "POST"])
+        let reserved = try await web.send(.put, "/cameras/reorder", try await web.bearer(), body: "{}")
+        #expect(reserved.status == 405 && reserved[.allow] == "POST")
         let get = try await web.send(.get, "/health")
         let head = try await web.send(.head, "/health")
         #expect(head.status == 200 && head.body.isEmpty && head[.contentLength] == get[.contentLength])

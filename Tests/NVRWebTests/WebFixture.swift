@@ -62,7 +62,7 @@ final class WebFixture: Sendable {
     init(_ configure: (inout WebSettings) -> Void = { _ in }) async throws {
         store = try Store.inMemory()
         let clock = Clock(world: world)
-        accounts = await Accounts(
+        accounts = Accounts(
             store: store, key: SigningKey(bytes: Array(0..<64)), clock: clock, parameters: PasswordHash.Parameters(memory: 64, passes: 1))
         var settings = WebSettings()
         settings.version = "1.2.3"

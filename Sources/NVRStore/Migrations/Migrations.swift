@@ -2,9 +2,13 @@ import GRDB
 
 /// The list of schema changes, oldest first. A migration that was released is never edited.
 enum Migrations {
-    static func migrator() -> DatabaseMigrator {
+    /// `secrets` seals what earlier schemas held in plain text.
+    static func migrator(_ secrets: SecretBox) -> DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("M0001_Create") { try M0001_Create.run($0) }
+        migrator.registerMigration("M0002_Groups") { try M0002_Groups.run($0) }
+        migrator.registerMigration("M0003_Accounts") { try M0003_Accounts.run($0) }
+        migrator.registerMigration("M0005_Secrets") { try M0005_Secrets.run($0, secrets) }
         return migrator
     }
 }

@@ -40,7 +40,7 @@ struct EventRoutes: Sendable {
     /// The filter of a query. Throws every problem at once.
     static func filter(of query: QueryItems, for caller: Identity) throws(FieldProblems) -> EventFilter {
         var fields = FieldReader()
-        var filter = EventFilter(allowed: Access.visibleCameras(caller))
+        var filter = EventFilter(allowed: Access.visibleCameras(caller, .replay))
         filter.skip = fields.integer(query, "skip", default: 0, limits: 0...1_000_000_000)
         filter.limit = fields.integer(query, "limit", default: 100, limits: 1...1000)
         func place(_ name: String) -> [FieldProblem.Step] { [.key("query"), .key(name)] }

@@ -67,7 +67,7 @@ struct SystemRoutes: Sendable {
 
     /// Events of the last day by the hour in which they began, on the hours of the server's clock; the running hour is the last.
     private func activity(_ call: Call) async throws -> Response {
-        let allowed = Access.visibleCameras(try call.requireCaller())
+        let allowed = Access.visibleCameras(try call.requireCaller(), .replay)
         let hour: Int64 = 3_600_000_000
         let now = WallTime(microseconds: clock.wall())
         let newest = LocalDay.startOfHour(at: now)

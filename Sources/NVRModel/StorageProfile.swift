@@ -1,0 +1,86 @@
+/// A folder for recordings that cameras may name instead of the default one.
+package struct StorageProfile: Sendable, Hashable {
+    package var id: ID<StorageProfile>
+    /// Unique without regard to case.
+    package var name: String
+    /// Absolute path of the folder, without `..` and symbolic links.
+    package var path: String
+    package var description: String?
+    /// Gigabytes; 0 = no limit.
+    package var maxSize: Double
+    package var createdAt: WallTime
+
+    package init(
+        id: ID<StorageProfile>, name: String, path: String, description: String? = nil, maxSize: Double = 0, createdAt: WallTime
+    ) {
+        self.id = id
+        self.name = name
+        self.path = path
+        self.description = description
+        self.maxSize = maxSize
+        self.createdAt = createdAt
+    }
+
+    /// The profile as the API answers it.
+    package var json: JSONValue {
+        [
+            "name": .string(name), "path": .string(path), "description": JSONValue(description), "max_size_gb": .number(maxSize),
+            "id": .integer(id.rawValue),
+        ]
+    }
+
+    /// Most bytes of a path that the system takes.
+    package static let maxPathLength = 4000
+
+    /// The path without doubled and trailing slashes, or why it is refused, judged by its text alone.
+    package static func checkedPath(_ text: String) -> Result<String, PathRefusal> {
+        func refuse(_ message: String) -> Result<String, PathRefusal> { .failure(PathRefusal(message: message)) }
+        guard text.utf8.count <= maxPathLength else { return refuse("path must be at most \(maxPathLength) bytes long") }
+        guard text.hasPrefix("/") else { return refuse("path must be absolute: it must start with '/'") }
+        if text.unicodeScalars.contains(where: isControl) { return refuse("path must not contain control characters") }
+        let parts = text.split(separator: "/")
+        if parts.contains("..") || parts.contains(".") { return refuse("path must not contain '.' or '..' as a part") }
+        if parts.contains(where: { $0.utf8.count > 255 }) { return refuse("each part of the path must be at most 255 bytes long") }
+        let path = "/" + parts.joined(separator: "/")
+        if isSystemFolder(path) { return refuse("path must not lie in a folder of the operating system") }
+        return .success(path)
+    }
+
+    /// Whether a path is the root of the system or lies where the system keeps itself.
+    package static func isSystemFolder(_ path: String) -> Bool {
+        guard let top = path.split(separator: "/").first else { return true }
+        return systemFolders.contains(top)
+    }
+
+    /// `lib*` as distributions name the folders of libraries for each word size.
+    private static let systemFolders: Set<Substring> = [
+        "etc", "usr", "proc", "sys", "dev", "boot", "bin", "sbin", "run", "lib", "lib32", "lib64", "libx32",
+    ]
+
+    /// Whether one path is the other, or lies below it.
+    package static func path(_ path: String, isWithin folder: String) -> Bool {
+        path == folder || folder == "/" || path.hasPrefix(folder + "/")
+    }
+
+    /// Why a path was refused, for a person.
+    package struct PathRefusal: Error, Sendable, Hashable {
+        package let message: String
+    }
+}
+
+extension Camera.Storage {
+    /// Every profile that is named.
+    package var profiles: Set<ID<StorageProfile>> {
+        Set([profileID, motionProfileID, continuousProfileID, snapshotProfileID, archiveProfileID].compactMap { $0.map { ID(Int64($0)) } })
+    }
+
+    /// Goes back to the default folder wherever a profile is named.
+    package mutating func forget(_ profile: ID<StorageProfile>) {
+        func without(_ named: Int?) -> Int? { named.map(Int64.init) == profile.rawValue ? nil : named }
+        profileID = without(profileID)
+        motionProfileID = without(motionProfileID)
+        continuousProfileID = without(continuousProfileID)
+        snapshotProfileID = without(snapshotProfileID)
+        archiveProfileID = without(archiveProfileID)
+    }
+}

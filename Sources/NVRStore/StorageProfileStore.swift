@@ -1,0 +1,105 @@
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// Folders that cameras may name for their recordings.
+package struct StorageProfileStore: Sendable {
+    let rows: Rows
+
+    /// All profiles by id.
+    package func all() async throws -> [StorageProfile] {
+        try await rows.read("reading the storage profiles") { try Self.fetchAll($0) }
+    }
+
+    package func get(_ id: ID<StorageProfile>) async throws -> StorageProfile? {
+        try await rows.read("reading a storage profile") { try Self.fetch($0, id) }
+    }
+
+    /// Stores a new profile; its `id` is given here. Throws `conflict` for a name that is taken, and for a folder that another
+    /// profile has, holds or lies in: what is counted and deleted below one must not be another's.
+    package func insert(_ profile: StorageProfile) async throws -> StorageProfile {
+        let stored = try await rows.write("storing a storage profile") { db in
+            try Self.demandRoom(db, for: profile)
+            try db.run(
+                "INSERT INTO storage_profiles (name, path, description, max_size_gb, created_us) VALUES (?, ?, ?, ?, ?)",
+                [profile.name, profile.path, profile.description, profile.maxSize, profile.createdAt.microseconds])
+            var stored = profile
+            stored.id = ID(db.lastInsertedRowID)
+            return stored
+        }
+        rows.changes.send(.storageProfile(stored.id))
+        return stored
+    }
+
+    /// Changes a profile in one transaction. Throws `notFound`, and `conflict` as `insert` does.
+    package func update(
+        _ id: ID<StorageProfile>, _ body: @escaping @Sendable (inout StorageProfile) throws -> Void
+    ) async throws -> StorageProfile {
+        let profile = try await rows.write("changing a storage profile") { db in
+            guard let old = try Self.fetch(db, id) else { throw NVRError(.notFound, "Storage profile not found") }
+            var profile = old
+            try body(&profile)
+            profile.id = id
+            profile.createdAt = old.createdAt
+            try Self.demandRoom(db, for: profile)
+            try db.run(
+                "UPDATE storage_profiles SET name = ?, path = ?, description = ?, max_size_gb = ? WHERE id = ?",
+                [profile.name, profile.path, profile.description, profile.maxSize, id.rawValue])
+            return profile
+        }
+        rows.changes.send(.storageProfile(id))
+        return profile
+    }
+
+    /// Deletes a profile; false when there was none. Cameras that named it go back to the default in the same transaction.
+    package func delete(_ id: ID<StorageProfile>) async throws -> Bool {
+        let (isDeleted, moved) = try await rows.write("deleting a storage profile") { db in
+            let cameras = CameraStore(rows: rows)
+            var moved: [ID<Camera>] = []
+            for var camera in try cameras.fetchAll(db) where camera.storage.profiles.contains(id) {
+                camera.storage.forget(id)
+                try cameras.write(db, camera)
+                moved.append(camera.id)
+            }
+            try db.run("DELETE FROM storage_profiles WHERE id = ?", [id.rawValue])
+            return (db.changesCount > 0, moved)
+        }
+        for camera in moved { rows.changes.send(.camera(camera)) }
+        if isDeleted { rows.changes.send(.storageProfileDeleted(id)) }
+        return isDeleted
+    }
+
+    /// Throws `invalid` when a camera names a profile that does not exist. Those it named before are not looked at again.
+    static func demandProfiles(_ db: Database, of camera: Camera, old: Camera? = nil) throws {
+        for id in camera.storage.profiles.subtracting(old?.storage.profiles ?? []).sorted() {
+            if try db.row("SELECT 1 FROM storage_profiles WHERE id = ?", [id.rawValue], { _ in true }) == nil {
+                throw NVRError(.invalid, "Storage profile \(id) does not exist")
+            }
+        }
+    }
+
+    private static func demandRoom(_ db: Database, for profile: StorageProfile) throws {
+        for other in try fetchAll(db) where other.id != profile.id {
+            let isTaken =
+                try db.row("SELECT ? = ? COLLATE NOCASE AS same", [other.name, profile.name]) { $0["same"] as Bool } ?? false
+            if isTaken { throw NVRError(.conflict, "Storage profile name already exists") }
+            if StorageProfile.path(profile.path, isWithin: other.path) || StorageProfile.path(other.path, isWithin: profile.path) {
+                throw NVRError(.conflict, "The folder overlaps with that of storage profile \(other.name)")
+            }
+        }
+    }
+
+    private static func fetchAll(_ db: Database) throws -> [StorageProfile] {
+        try db.rows("SELECT * FROM storage_profiles ORDER BY id", [], profile)
+    }
+
+    private static func fetch(_ db: Database, _ id: ID<StorageProfile>) throws -> StorageProfile? {
+        try db.row("SELECT * FROM storage_profiles WHERE id = ?", [id.rawValue], profile)
+    }
+
+    private static func profile(_ row: Row) -> StorageProfile {
+        StorageProfile(
+            id: ID(row["id"]), name: row["name"], path: row["path"], description: row["description"], maxSize: row["max_size_gb"],
+            createdAt: WallTime(microseconds: row["created_us"]))
+    }
+}

@@ -1,0 +1,94 @@
+import NVRModel
+
+/// The server itself.
+extension OpenAPIDocument {
+    static let systemOperations: [Operation] = [
+        Operation("GET /", "getRoot", .system, "The page, or a greeting")
+            .answers(message, "For clients that do not accept HTML.")
+            .answers(304, "The page is unchanged.", types: []),
+        Operation("GET /ui", "getPage", .system, "The page")
+            .answers(200, "HTML.", types: ["text/html"], headers: [.entityTag])
+            .answers(304, "Unchanged.", types: []),
+        Operation("GET /ui/{file}", "getPageFile", .system, "A file of the page")
+            .answers(200, "The file.", types: ["text/html", "text/css", "text/javascript", "image/svg+xml"], headers: [.entityTag])
+            .answers(304, "Unchanged.", types: [])
+            .refuses(404, "There is no such file."),
+        Operation("GET /docs", "getDocumentationPage", .system, "These pages")
+            .answers(200, "HTML.", types: ["text/html"], headers: [.entityTag])
+            .answers(304, "Unchanged.", types: []),
+        Operation("GET /openapi.json", "getDocument", .system, "This document")
+            .answers(.map(of: .anything), "OpenAPI 3.1.", headers: [.entityTag])
+            .answers(304, "Unchanged.", types: []),
+        Operation("GET /health", "getHealth", .system, "Whether the server is well")
+            .answers(.named("Health"), "It is.")
+            .answers(.any(of: [.named("Health"), .named("Refusal")]), "The database does not answer, or the server is shutting down.", status: 503),
+        Operation("GET /metrics", "getMetrics", .system, "Numbers for Prometheus")
+            .answers(200, "Text format 0.0.4.", types: ["text/plain"], schema: .text)
+            .refuses(404, "Switched off, as it is unless configured."),
+        Operation("GET /stats", "getStatistics", .statistics, "What the server holds and costs")
+            .explained("Null where a thing is not known or does not exist here.")
+            .answers(.named("Statistics"), "Of the cameras that you may see."),
+        Operation("GET /stats/history", "getEventHistory", .statistics, "Events of the last day by the hour")
+            .answers(.array(of: .object(["time": Schema.text.example("13:00"), "events": .integer, "videos": .integer])), "Oldest first."),
+        Operation("GET /stats/resources-history", "getResourceHistory", .statistics, "Load of the last day by the minute")
+            .answers(.array(of: .named("ResourceSample")), "Oldest first."),
+    ]
+
+    private static let maybe = Schema.number.orNull
+    private static let maybeCount = Schema.integer.orNull
+    private static let holding = Schema.object(["count": .integer, "size_gb": maybe])
+
+    static let statisticsSchemas: [(String, Schema)] = [
+        (
+            "Health",
+            .object([
+                "status": .choice(["ok", "error"]), "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok"])]),
+                "is_weak_key": .boolean,
+            ])
+        ),
+        (
+            "ResourceSample",
+            .object([
+                "timestamp": .dateTime, "cpu_percent": maybe, "memory_mb": maybe, "backend_cpu": maybe, "engine_cpu": maybe,
+                "backend_mem_mb": maybe, "engine_mem_mb": maybe, "network_recv_mbps": maybe, "network_sent_mbps": maybe,
+            ])
+        ),
+        (
+            "Statistics",
+            .object([
+                "active_cameras": .integer, "total_errors": Schema.integer.described("Active cameras without a picture."),
+                "total_events": .integer, "events_24h": .integer, "video_count": .integer, "picture_count": .integer, "storage": storage,
+                "resources": .object([
+                    "cpu_percent": maybe, "memory_mb": maybe, "backend_cpu": maybe, "backend_mem_mb": maybe, "engine_cpu": maybe,
+                    "engine_mem_mb": maybe,
+                ]), "network": .object(["recv_mbps": maybe, "sent_mbps": maybe]), "engine": engine,
+                "database": .object(["size_mb": maybe, "event_count": .integer]), "details": details, "system_status": .text,
+                "uptime": Schema.text.example("5d 12h 30m"), "hw_accel": .object(["enabled": .boolean, "type": .text, "status": .text]),
+            ])
+        ),
+    ]
+
+    private static let storage = Schema.object([
+        "total_gb": maybe, "used_gb": maybe, "free_gb": maybe, "percent": maybeCount, "estimated_retention_days": maybe,
+        "daily_rate_gb": maybe, "configured_retention": Schema.text.orNull, "configured_retention_days": maybeCount,
+        "required_storage_gb": maybe, "total_quota_gb": .number, "quota_percent": .integer,
+    ])
+
+    private static let engine = Schema.object([
+        "status": .text, "hw_accel": .boolean, "hw_accel_type": .text,
+        "mqtt": .object(["enabled": .boolean, "host": .text, "connected": .boolean]),
+        "ai": .object([
+            "initialized": .boolean, "hardware": Schema.text.orNull, "model_type": Schema.text.orNull, "last_inference_time": maybe,
+            "inference_count": .integer, "last_inference_attempt": maybe,
+        ]),
+    ])
+
+    private static let details = Schema.object([
+        "global": .object(["movies": holding, "images": holding]),
+        "cameras": Schema.map(
+            of: .object(["movies": holding, "images": holding, "daily_rate_gb": maybe, "estimated_retention_days": maybe])
+        ).described("By camera id."),
+        "profiles": Schema.map(of: .object(["name": .text, "path": Schema.text.orNull, "size_gb": maybe, "count": .integer]))
+            .described("By profile id; `default` is the recording folder."),
+    ])
+}
