@@ -86,11 +86,13 @@ final class LibavFeed {
                     isReordered: reordered),
                 entry: normalizer?.entry, wall: wall, emit: publish)
         } else {
+            // A picture that broke off with its connection shows nothing its neighbours do not.
+            if packet.isCorrupt { return }
             if let size = packet.withBytes(pictureSize(ofJPEG:)) { pictureEntry = .mjpeg(width: size.width, height: size.height) }
             assembler.video(
                 .init(
                     bytes: packet.withBytes { MediaBytes(copying: $0) }, stamp: stamp, arrival: arrival, isKeyframe: true,
-                    isDamaged: packet.isCorrupt, isReordered: false),
+                    isDamaged: false, isReordered: false),
                 entry: pictureEntry, wall: wall, emit: publish)
         }
     }

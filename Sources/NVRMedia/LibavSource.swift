@@ -67,7 +67,12 @@ package final class LibavSource: PacketSource {
                         Self.wait(until: now + rest, clock: clock, interrupt: interrupt)
                     }
                 }
-                counters.withLock { $0.packets += 1 }
+                // What an interrupted read gives is cut off where it was interrupted.
+                if interrupt.isCancelled { return }
+                counters.withLock { state in
+                    state.packets += 1
+                    if packet.isCorrupt { state.malformed += 1 }
+                }
                 feed.take(packet, arrival: pacer == nil ? arrived ?? clock.monotonic() : clock.monotonic())
             }
             for (packet, arrival) in backlog.packets { take(packet, arrival) }

@@ -4,8 +4,8 @@
 /// a thousandth too fast, nothing piles up when the sender's clock is faster than ours. A value; the clock is passed in
 /// (microseconds).
 package struct MediaPacer: Sendable {
-    /// A wait longer than this is a jump of the sender's clock, microseconds.
-    package static let longestWait: Int64 = 15_000_000
+    /// A wait longer than this is a jump of the sender's clock, microseconds. Less than the silence after which a stream is given up.
+    package static let longestWait: Int64 = 8_000_000
 
     private var last: Int64?
     /// When the packet with the time `last` was due.
