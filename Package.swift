@@ -112,7 +112,7 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
+                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
                 .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),

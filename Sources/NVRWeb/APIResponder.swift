@@ -83,6 +83,8 @@ package struct APIResponder: HTTPResponder {
         trace.parameters = parameters
         let caller = try await identity(of: request, for: route)
         trace.caller = caller
+        // Asked before the route runs, which may end the session: the trail names who signs out.
+        if caller == nil, Auditor.isUnsafe(request.method) { trace.caller = try? await authentication.identityIfAny(request.head) }
         guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
             throw HTTPFailure.foreignPage
         }

@@ -7,6 +7,7 @@ import NIOPosix
 package import NVRAccounts
 package import NVRBase
 import NVRModel
+package import NVRRecording
 package import NVRStore
 import ServiceLifecycle
 
@@ -20,6 +21,8 @@ package struct WebSettings: Sendable {
     package var startedAt: Int64 = 0
     /// Folder of the recordings, for the free space of its file system.
     package var recordingRoot = ""
+    /// Folder of the log's files.
+    package var logFolder = ""
     /// Permits cameras on this machine, for tests and demos.
     package var allowLoopbackCameras = false
     /// Serves `/metrics`.
@@ -46,19 +49,21 @@ package struct WebDependencies: Sendable {
     package var setupCode: SetupCode
     package var live: LiveCameras
     package var media: RecordedMedia
+    package var sync: FootageSync
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, settings: WebSettings,
-        clock: any NVRClock, logger: Logger
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, sync: FootageSync,
+        settings: WebSettings, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
         self.accounts = accounts
         self.setupCode = setupCode
         self.live = live
         self.media = media
+        self.sync = sync
         self.settings = settings
         self.clock = clock
         self.logger = logger

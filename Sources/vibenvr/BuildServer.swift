@@ -28,7 +28,7 @@ struct Server: Sendable {
 ///
 /// Services end in the reverse of this order: the web stops accepting, cameras stop, files are finished, the database closes.
 func buildServer(
-    _ configuration: ServerConfiguration, logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
+    _ configuration: ServerConfiguration, logger: Logger, logFile: LogFile, onRunning: @escaping @Sendable (Int) async -> Void
 ) async throws -> Server {
     let clock = SystemClock()
     let startedAt = clock.monotonic()
@@ -78,6 +78,7 @@ func buildServer(
     settings.version = VibeNVR.version
     settings.startedAt = startedAt
     settings.recordingRoot = recordingRoot
+    settings.logFolder = dataPath + "/logs"
     settings.allowLoopbackCameras = configuration.allowLoopbackCameras
     settings.metricsEnabled = configuration.metrics
     settings.tokenInQueryAllowed = configuration.allowTokenQuery
@@ -88,14 +89,15 @@ func buildServer(
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal), settings: settings, clock: clock, logger: logger),
+            media: RecordedMedia(playback: playback, removal: removal),
+            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
-                .init(service: ending), .init(service: supervisor),
+                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -117,6 +119,34 @@ private struct Ending: Service {
         await disk.stop()
         try store.close()
         try await loops.shutdownGracefully()
+    }
+}
+
+/// Keeps the size and the number of log files equal to the settings.
+private struct LogSettings: Service {
+    let store: Store
+    let file: LogFile
+    let logger: Logger
+
+    func run() async throws {
+        let changes = store.changes.subscribe()
+        await apply()
+        await cancelWhenGracefulShutdown {
+            for await change in changes {
+                if case .setting(let key) = change, key == Settings.logMaxSizeMB.key.name || key == Settings.logBackupCount.key.name {
+                    await apply()
+                }
+            }
+        }
+    }
+
+    private func apply() async {
+        do {
+            let values = try await store.settings.values()
+            file.setLimits(LogFile.Limits(bytes: Int64(values[Settings.logMaxSizeMB]) << 20, backups: values[Settings.logBackupCount]))
+        } catch {
+            logger.warning("the settings of the log cannot be read; it goes on as before", metadata: ["error": "\(error)"])
+        }
     }
 }
 

@@ -8,6 +8,7 @@ import NVRBase
 import NVRCameras
 import NVRMedia
 import NVRModel
+import NVRRecording
 import NVRStore
 import NVRWeb
 import Synchronization
@@ -110,8 +111,9 @@ final class WebFixture: Sendable {
             deleteMedia: { camera in world.change { $0.deletedMedia.append(camera) } })
         server = WebServer(
             WebDependencies(
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, settings: settings, clock: clock,
-                logger: logger))
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media,
+                sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
+                settings: settings, clock: clock, logger: logger))
     }
 
     // MARK: Requests
