@@ -137,8 +137,13 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
+<<<<<<< HEAD
                 "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
+=======
+                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
+                .nioCore, .nioPosix, .logging,
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
             ]),
         tests("HouseTests", []),
     ]

@@ -345,7 +345,9 @@ def main() -> int:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds))
+    # The section of the other benchmark stays.
+    _, mark, rest = (options.output.read_text() if options.output.exists() else "").partition("\n## API\n")
+    options.output.write_text(report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds) + mark + rest)
     missed = [verdict for result in results for verdict in result.verdicts if not verdict[3]]
     total = sum(len(result.verdicts) for result in results)
     say(f"{total - len(missed)} of {total} targets met; written to {options.output}")

@@ -12,7 +12,12 @@ package enum JSONValue: Sendable, Hashable {
 /// Members of a JSON object in the order they were written; a repeated key keeps its first place and its last value.
 package struct JSONObject: Sendable, Hashable {
     package private(set) var keys: [String] = []
-    private var values: [String: JSONValue] = [:]
+    private var values: [JSONValue] = []
+    /// Places by key, of objects with more members than are looked through faster.
+    private var places: [String: Int]?
+
+    /// Members up to which no table of places is kept.
+    private static let few = 16
 
     package init() {}
 
@@ -21,19 +26,42 @@ package struct JSONObject: Sendable, Hashable {
 
     /// The value of a key; nil when the key is absent. Assigning nil removes the key.
     package subscript(key: String) -> JSONValue? {
-        get { values[key] }
+        get { place(of: key).map { values[$0] } }
         set {
-            if let newValue {
-                if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-            } else if values.removeValue(forKey: key) != nil {
-                keys.removeAll { $0 == key }
+            switch (place(of: key), newValue) {
+            case (let place?, let value?): values[place] = value
+            case (nil, let value?):
+                keys.append(key)
+                values.append(value)
+                if places != nil { places?[key] = keys.count - 1 } else if keys.count > Self.few { index() }
+            case (let place?, nil):
+                keys.remove(at: place)
+                values.remove(at: place)
+                if places != nil { index() }
+            case (nil, nil): break
             }
         }
     }
 
+    private func place(of key: String) -> Int? {
+        if let places { return places[key] }
+        return keys.firstIndex(of: key)
+    }
+
+    private mutating func index() {
+        places = Dictionary(uniqueKeysWithValues: keys.enumerated().map { ($1, $0) })
+    }
+
+    package static func == (left: Self, right: Self) -> Bool { left.keys == right.keys && left.values == right.values }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(keys)
+        hasher.combine(values)
+    }
+
     /// Calls `body` for every member in order.
     package func forEach(_ body: (String, JSONValue) throws -> Void) rethrows {
-        for key in keys { try body(key, values[key] ?? .null) }
+        for place in keys.indices { try body(keys[place], values[place]) }
     }
 }
 
@@ -89,59 +117,74 @@ extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expre
 // MARK: - Writing
 
 extension JSONValue {
-    /// The document as UTF-8 JSON without spaces. Numbers that JSON cannot write (infinite, NaN) become null.
-    package func serialized() -> String {
-        var out = ""
+    /// The document as JSON without spaces.
+    package func serialized() -> String { String(decoding: serializedBytes(), as: UTF8.self) }
+
+    /// The same as UTF-8. Numbers that JSON cannot write (infinite, NaN) become null.
+    package func serializedBytes() -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(1024)
         write(to: &out)
         return out
     }
 
-    private func write(to out: inout String) {
+    private func write(to out: inout [UInt8]) {
         switch self {
-        case .null: out += "null"
-        case .bool(let value): out += value ? "true" : "false"
-        case .integer(let value): out += String(value)
-        case .number(let value): out += value.isFinite ? value.description : "null"
+        case .null: out.append(contentsOf: "null".utf8)
+        case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
+        case .integer(let value): out.append(contentsOf: String(value).utf8)
+        case .number(let value): out.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
         case .string(let value): Self.write(value, to: &out)
         case .array(let values):
-            out += "["
+            out.append(UInt8(ascii: "["))
             var isFirst = true
             for value in values {
-                if !isFirst { out += "," }
+                if !isFirst { out.append(UInt8(ascii: ",")) }
                 isFirst = false
                 value.write(to: &out)
             }
-            out += "]"
+            out.append(UInt8(ascii: "]"))
         case .object(let object):
-            out += "{"
+            out.append(UInt8(ascii: "{"))
             var isFirst = true
             object.forEach { key, value in
-                if !isFirst { out += "," }
+                if !isFirst { out.append(UInt8(ascii: ",")) }
                 isFirst = false
                 Self.write(key, to: &out)
-                out += ":"
+                out.append(UInt8(ascii: ":"))
                 value.write(to: &out)
             }
-            out += "}"
+            out.append(UInt8(ascii: "}"))
         }
     }
 
-    private static func write(_ text: String, to out: inout String) {
-        out += "\""
+    private static func write(_ text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
+        var text = text
+        // Nearly every text is written as it is.
+        let isPlain = text.withUTF8 { bytes in
+            guard bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F && $0 != 0xE2 }) else { return false }
+            out.append(contentsOf: bytes)
+            return true
+        }
+        if !isPlain { writeEscaped(text, to: &out) }
+        out.append(UInt8(ascii: "\""))
+    }
+
+    private static func writeEscaped(_ text: String, to out: inout [UInt8]) {
         for scalar in text.unicodeScalars {
             switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
+            case "\"": out.append(contentsOf: "\\\"".utf8)
+            case "\\": out.append(contentsOf: "\\\\".utf8)
+            case "\n": out.append(contentsOf: "\\n".utf8)
+            case "\r": out.append(contentsOf: "\\r".utf8)
+            case "\t": out.append(contentsOf: "\\t".utf8)
             // U+2028 and U+2029 end a line in JavaScript; escaping them keeps the text safe inside a script as well.
             case "\u{0}"..."\u{1F}", "\u{7F}", "\u{2028}", "\u{2029}":
                 let hex = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: out.unicodeScalars.append(scalar)
+                out.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).utf8)
+            default: out.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
         }
-        out += "\""
     }
 }

@@ -6,10 +6,26 @@ extension WallTime {
         let seconds = (Int(bounded) - micros) / 1_000_000
         let secondOfDay = (seconds % 86_400 + 86_400) % 86_400
         let (year, month, day) = Self.civil(daysSince1970: (seconds - secondOfDay) / 86_400)
-        var text = Self.pad(year, 4) + "-" + Self.pad(month, 2) + "-" + Self.pad(day, 2)
-        text += "T" + Self.pad(secondOfDay / 3600, 2) + ":" + Self.pad(secondOfDay / 60 % 60, 2) + ":" + Self.pad(secondOfDay % 60, 2)
-        if micros != 0 { text += "." + Self.pad(micros, 6) }
-        return text + "Z"
+        return String(unsafeUninitializedCapacity: 27) { text in
+            var at = 0
+            func put(_ value: Int, _ width: Int, _ end: Unicode.Scalar) {
+                var rest = value
+                for place in stride(from: at + width - 1, through: at, by: -1) {
+                    text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                text[at + width] = UInt8(ascii: end)
+                at += width + 1
+            }
+            put(year, 4, "-")
+            put(month, 2, "-")
+            put(day, 2, "T")
+            put(secondOfDay / 3600, 2, ":")
+            put(secondOfDay / 60 % 60, 2, ":")
+            put(secondOfDay % 60, 2, micros == 0 ? "Z" : ".")
+            if micros != 0 { put(micros, 6, "Z") }
+            return at
+        }
     }
 
     /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.ffffff]][Z|±HH:MM]`. A text without zone is taken as `offset` seconds east of UTC.
@@ -81,7 +97,7 @@ extension WallTime {
     }
 
     /// Days from 1970-01-01 to a date (Howard Hinnant, "chrono-compatible low-level date algorithms").
-    static func days(toCivil year: Int, _ month: Int, _ day: Int) -> Int {
+    package static func days(toCivil year: Int, _ month: Int, _ day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let era = (year >= 0 ? year : year - 399) / 400
         let yearOfEra = year - era * 400
@@ -90,7 +106,7 @@ extension WallTime {
         return era * 146_097 + dayOfEra - 719_468
     }
 
-    static func civil(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+    package static func civil(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
@@ -100,10 +116,5 @@ extension WallTime {
         let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
-
-    private static func pad(_ value: Int, _ width: Int) -> String {
-        let text = String(value)
-        return String(repeating: "0", count: max(0, width - text.count)) + text
     }
 }

@@ -6,7 +6,8 @@ import NVRBase
 import NVRModel
 package import NVRStore
 
-/// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Blocks; for the shell.
+/// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;
+/// without, it blocks, which is for the shell.
 package struct IntegrityCheck: Sendable {
     /// One difference between rows and files.
     package enum Problem: Sendable, Equatable, CustomStringConvertible {
@@ -38,17 +39,30 @@ package struct IntegrityCheck: Sendable {
 
     private let layout: RecordingLayout
     private let store: Store
+    private let thread: BlockingThread?
 
-    package init(layout: RecordingLayout, store: Store) {
+    /// With a thread the check may run while the server records: what is being written, and files that were touched within
+    /// `youngest` seconds, are left alone.
+    package init(layout: RecordingLayout, store: Store, thread: BlockingThread? = nil) {
         self.layout = layout
         self.store = store
+        self.thread = thread
+    }
+
+    /// Seconds after which nobody writes to a file any more: a segment lasts 300 at most.
+    private static let youngest: Int64 = 900
+
+    private func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        guard let thread else { return try body() }
+        return try await thread.run(body)
     }
 
     /// `repairs`: missing files lose their rows, short files get rows of what is left, unlisted footage is listed.
     /// `progress` hears how many rows were looked at.
     package func run(repairs: Bool, progress: @Sendable (Int) -> Void) async throws -> Report {
         var report = Report()
-        report.problems += try await store.problems().map(Problem.database)
+        // Reading the whole database takes minutes at times, and holds what was deleted meanwhile.
+        if thread == nil { report.problems += try await store.problems().map(Problem.database) }
         var known: Set<String> = []
         var after: ID<Segment>?
         while true {
@@ -57,30 +71,50 @@ package struct IntegrityCheck: Sendable {
             after = last.id
             for entry in page {
                 known.insert(entry.path)
-                guard entry.state == .finished || entry.state == .growing else { continue }
+                guard entry.state == .finished || entry.state == .growing && thread == nil else { continue }
                 report.segments += 1
-                if let problem = check(entry) {
+                if let problem = try await check(entry), try await isStill(entry) {
                     report.problems.append(problem)
                     if repairs, try await repair(entry, problem) { report.repaired += 1 }
                 }
             }
             progress(report.segments)
         }
-        var files: [String] = []
-        Self.walk(layout.root, "") { files.append($0) }
+        let files = try await onDisk { [layout] in
+            var files: [String] = []
+            Self.walk(layout.root, "") { files.append($0) }
+            return files
+        }
         report.files = files.count
         for path in files where path.hasSuffix(".mp4") && !known.contains(path) {
+            if thread != nil, try await isYoung(path) { continue }
             report.problems.append(.unlisted(path: path))
             if repairs, try await adopt(path) { report.repaired += 1 }
         }
         return report
     }
 
-    private func check(_ entry: SegmentEntry) -> Problem? {
+    /// Whether an entry is as it was: while the server runs, it may have been deleted after it was read.
+    private func isStill(_ entry: SegmentEntry) async throws -> Bool {
+        guard thread != nil else { return true }
+        return try await store.segments.get(entry.id)?.state == entry.state
+    }
+
+    /// Whether a file that no row knew is one that a row may know by now.
+    private func isYoung(_ path: String) async throws -> Bool {
+        if try await store.segments.byPath(path) != nil { return true }
+        return try await onDisk { [layout] in
+            var status = stat()
+            guard stat(layout.absolute(path), &status) == 0 else { return true }
+            return Int64(time(nil)) - Int64(status.st_mtim.tv_sec) < Self.youngest
+        }
+    }
+
+    private func check(_ entry: SegmentEntry) async throws -> Problem? {
         do {
-            let scan = try StartupRecovery.scan(layout.absolute(entry.path))
-            if entry.state == .finished, scan.file.completeLength < entry.bytes {
-                return .shortFile(path: entry.path, bytes: scan.file.completeLength, expected: entry.bytes)
+            let length = try await onDisk { [layout] in try StartupRecovery.scan(layout.absolute(entry.path)).file.completeLength }
+            if entry.state == .finished, length < entry.bytes {
+                return .shortFile(path: entry.path, bytes: length, expected: entry.bytes)
             }
             return nil
         } catch let error as FileError where error.isMissing {
@@ -92,14 +126,16 @@ package struct IntegrityCheck: Sendable {
 
     private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
         switch problem {
+        // Out of descriptors, a disk that was pulled: while the server runs, nothing is deleted for what may pass.
+        case .unreadable where thread != nil: return false
         case .missingFile, .unreadable:
             let garbage = try await store.segments.markGarbage([entry.id])
-            for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) }
+            try await onDisk { [layout] in for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) } }
             try await store.segments.removeGarbage(garbage.map(\.id))
             return true
         case .shortFile:
             guard let segment = try await store.segments.get(entry.id),
-                let closing = try StartupRecovery.scan(layout.absolute(entry.path)).closing(of: segment)
+                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(layout.absolute(entry.path)).closing(of: segment) })
             else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
@@ -111,8 +147,10 @@ package struct IntegrityCheck: Sendable {
     private func adopt(_ path: String) async throws -> Bool {
         let scan: StartupRecovery.Scan
         do {
-            scan = try StartupRecovery.scan(layout.absolute(path))
+            scan = try await onDisk { [layout] in try StartupRecovery.scan(layout.absolute(path)) }
         } catch is ISOBMFFError {
+            return false
+        } catch let error as FileError where error.isMissing {
             return false
         }
         guard let box = scan.file.identification, box.type == SegmentIdentity.boxType,

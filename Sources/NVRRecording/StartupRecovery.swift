@@ -103,7 +103,7 @@ package struct StartupRecovery: Sendable {
     }
 
     /// A segment file as it lies on the disk.
-    package struct Scan {
+    package struct Scan: Sendable {
         package var file: FragmentedFile
         package var length: Int64
 

@@ -40,6 +40,9 @@ enum APIRouter {
                 + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + AuditRoutes(store: web.store).routes
+                + LogRoutes(folder: web.settings.logFolder, threads: threads, responder: responder, clock: web.clock).routes
+                + MaintenanceRoutes(store: web.store, live: web.live, sync: web.sync, clock: web.clock).routes
+                + LaterRoutes().routes
                 + StatisticsRoutes(
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, threads: threads,
                     clock: web.clock

@@ -34,23 +34,29 @@ struct Auditor: Sendable {
             time: WallTime(microseconds: clock.wall()), address: client.address, method: request.method.rawValue, route: route.pattern,
             status: status,
             summary: AuditSummary.text(query: query, body: trace.body, reason: failure.flatMap { HTTPFailure($0)?.detail.string }))
-        entry.userID = caller?.user.id
-        entry.userName = caller?.user.username ?? AuditSummary.claimedName(route: route.pattern, body: trace.body)
-        entry.tokenID = caller?.tokenID
+        if let name = AuditSummary.claimedName(route: route.pattern, body: trace.body) {
+            entry.userName = name
+        } else {
+            entry.userID = caller?.user.id
+            entry.userName = caller?.user.username
+            entry.tokenID = caller?.tokenID
+        }
         entry.parameters = AuditSummary.parameters(trace.parameters)
         entry.cameraID = (trace.parameters["camera_id"] ?? query["camera_id"]).flatMap { Int64($0) }.map { ID($0) }
         await trail.record(entry, isRefusal: caller == nil && status >= 400)
     }
 
+    /// Whether a request may change something (RFC 9110 section 9.2.1).
+    static func isUnsafe(_ method: HTTPRequest.Method) -> Bool { ![.get, .head, .options, .trace].contains(method) }
+
     private static func isListed(_ method: HTTPRequest.Method, _ response: Response) -> Bool {
         switch method {
-        case .head, .options: return false
         case .get:
             guard response.headers[.contentDisposition]?.hasPrefix("attachment") == true else { return false }
             // A download in pieces is one: the piece with the beginning counts.
             if response.status == .partialContent { return response.headers[.contentRange]?.hasPrefix("bytes 0-") ?? true }
             return response.status == .ok
-        default: return true
+        default: return isUnsafe(method)
         }
     }
 }

@@ -58,20 +58,16 @@ package struct CivilDate: Equatable, Sendable {
 
     /// Nil for days that do not exist and years outside 0…9999.
     package init?(year: Int, month: Int, day: Int) {
-        let text = "\(padded(Int64(year), 4))-\(padded(Int64(month), 2))-\(padded(Int64(day), 2))T00:00Z"
-        guard let midnight = WallTime(iso8601: text) else { return nil }
+        guard (0...9999).contains(year), (1...12).contains(month), day >= 1, day <= WallTime.days(inMonth: month, of: year) else { return nil }
         self.year = year
         self.month = month
         self.day = day
-        daysSince1970 = midnight.microseconds.flooredDivision(by: 86_400_000_000).quotient
+        daysSince1970 = Int64(WallTime.days(toCivil: year, month, day))
     }
 
     /// The day that UTC clocks show `days` days after 1970-01-01.
     package init(daysSince1970 days: Int64) {
-        let parts = WallTime(microseconds: days &* 86_400_000_000).iso8601.prefix(10).split(separator: "-").map { Int($0) ?? 0 }
-        year = parts.count == 3 ? parts[0] : 0
-        month = parts.count == 3 ? parts[1] : 1
-        day = parts.count == 3 ? parts[2] : 1
+        (year, month, day) = WallTime.civil(daysSince1970: Int(days))
         daysSince1970 = days
     }
 

@@ -75,15 +75,15 @@ package struct HTTPFailure: Error, Sendable {
 extension Response {
     /// A JSON answer. It is never cached: it is somebody's view of the moment.
     package init(status: HTTPResponse.Status = .ok, json: JSONValue, fields: HTTPFields = [:]) {
-        self.init(status: status, jsonText: json.serialized(), fields: fields)
+        self.init(status: status, jsonBytes: json.serializedBytes(), fields: fields)
     }
 
     /// The same of JSON that is written already.
-    package init(status: HTTPResponse.Status = .ok, jsonText: String, fields: HTTPFields = [:]) {
+    package init(status: HTTPResponse.Status = .ok, jsonBytes: [UInt8], fields: HTTPFields = [:]) {
         var fields = fields
         fields[.contentType] = "application/json"
         if !fields.contains(.cacheControl) { fields[.cacheControl] = "no-store" }
-        self.init(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(string: jsonText)))
+        self.init(status: status, headers: fields, body: .init(byteBuffer: ByteBuffer(bytes: jsonBytes)))
     }
 
     /// A plain text answer.

@@ -5,7 +5,25 @@ package import NVRModel
 package enum MediaPath {
     /// The URL path of a file below the recording root.
     package static func url(_ path: String) -> String {
-        "/media/" + path.split(separator: "/").map { percentEncoded(String($0)) }.joined(separator: "/")
+        isPlain(path)
+            ? "/media/" + path
+            : "/media/" + path.split(separator: "/").map { percentEncoded(String($0)) }.joined(separator: "/")
+    }
+
+    /// Whether a path is its own URL path, as those of nearly all files are.
+    private static func isPlain(_ path: String) -> Bool {
+        var previous = UInt8(ascii: "/")
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                break
+            case UInt8(ascii: "/") where previous != byte: break
+            default: return false
+            }
+            previous = byte
+        }
+        return previous != UInt8(ascii: "/")
     }
 
     /// The path of the picture that stands for a segment: beside it, made of its first keyframe when it is asked for.

@@ -11,6 +11,7 @@ package import NVRAccounts
 package import NVRBackup
 package import NVRBase
 import NVRModel
+package import NVRRecording
 package import NVRStore
 import ServiceLifecycle
 import WebSocketUpgrade
@@ -25,6 +26,8 @@ package struct WebSettings: Sendable {
     package var startedAt: Int64 = 0
     /// Folder of the recordings, for the free space of its file system.
     package var recordingRoot = ""
+    /// Folder of the log's files.
+    package var logFolder = ""
     /// Permits cameras on this machine, for tests and demos.
     package var allowLoopbackCameras = false
     /// Serves `/metrics`.
@@ -57,14 +60,22 @@ package struct WebDependencies: Sendable {
     package var setupCode: SetupCode
     package var live: LiveCameras
     package var media: RecordedMedia
+<<<<<<< HEAD
     package var backups: Backups
     package var replay: ReplayMedia
+=======
+    package var sync: FootageSync
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
+<<<<<<< HEAD
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
+=======
+        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, sync: FootageSync,
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         settings: WebSettings, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
@@ -72,8 +83,12 @@ package struct WebDependencies: Sendable {
         self.setupCode = setupCode
         self.live = live
         self.media = media
+<<<<<<< HEAD
         self.backups = backups
         self.replay = replay
+=======
+        self.sync = sync
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         self.settings = settings
         self.clock = clock
         self.logger = logger

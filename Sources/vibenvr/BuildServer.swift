@@ -29,7 +29,7 @@ struct Server: Sendable {
 ///
 /// Services end in the reverse of this order: the web stops accepting, cameras stop, files are finished, the database closes.
 func buildServer(
-    _ configuration: ServerConfiguration, logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
+    _ configuration: ServerConfiguration, logger: Logger, logFile: LogFile, onRunning: @escaping @Sendable (Int) async -> Void
 ) async throws -> Server {
     let clock = SystemClock()
     let startedAt = clock.monotonic()
@@ -79,6 +79,7 @@ func buildServer(
     settings.version = VibeNVR.version
     settings.startedAt = startedAt
     settings.recordingRoot = recordingRoot
+    settings.logFolder = dataPath + "/logs"
     settings.allowLoopbackCameras = configuration.allowLoopbackCameras
     settings.metricsEnabled = configuration.metrics
     settings.tokenInQueryAllowed = configuration.allowTokenQuery
@@ -97,15 +98,24 @@ func buildServer(
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
+<<<<<<< HEAD
             media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
             settings: settings, clock: clock, logger: logger),
+=======
+            media: RecordedMedia(playback: playback, removal: removal),
+            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger),
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
+<<<<<<< HEAD
                 .init(service: ending), .init(service: supervisor), .init(service: backups), .init(service: Reloading(tls: settings.tls)),
+=======
+                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -155,6 +165,7 @@ private struct Ending: Service {
     }
 }
 
+<<<<<<< HEAD
 /// What encrypts backups in the data folder; nil leaves them in plain text.
 private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Secret? {
     guard let text = configuration.backupPassphrase else { return nil }
@@ -166,6 +177,34 @@ private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Se
 private func existingFolder(_ path: String) throws -> String {
     guard access(path, W_OK | X_OK) == 0 else { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
     return try absolutePath(path)
+=======
+/// Keeps the size and the number of log files equal to the settings.
+private struct LogSettings: Service {
+    let store: Store
+    let file: LogFile
+    let logger: Logger
+
+    func run() async throws {
+        let changes = store.changes.subscribe()
+        await apply()
+        await cancelWhenGracefulShutdown {
+            for await change in changes {
+                if case .setting(let key) = change, key == Settings.logMaxSizeMB.key.name || key == Settings.logBackupCount.key.name {
+                    await apply()
+                }
+            }
+        }
+    }
+
+    private func apply() async {
+        do {
+            let values = try await store.settings.values()
+            file.setLimits(LogFile.Limits(bytes: Int64(values[Settings.logMaxSizeMB]) << 20, backups: values[Settings.logBackupCount]))
+        } catch {
+            logger.warning("the settings of the log cannot be read; it goes on as before", metadata: ["error": "\(error)"])
+        }
+    }
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
 }
 
 /// Refuses what no camera may be fetched from: this machine, unless that is allowed, and link-local addresses, where cloud

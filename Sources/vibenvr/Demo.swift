@@ -24,7 +24,7 @@ struct Demo: AsyncParsableCommand {
         configuration.allowLoopbackCameras = true
         if options.host == nil, environment("VIBENVR_HOST") == nil { configuration.host = "127.0.0.1" }
         if options.logLevel == nil, environment("LOG_LEVEL") == nil { configuration.logLevel = "notice" }
-        let logger = try makeLogger(configuration.logLevel)
+        let (logger, logFile) = try makeLogger(configuration.logLevel)
         try FileManager.default.createDirectory(atPath: configuration.dataPath + "/footage", withIntermediateDirectories: true)
 
         let command = cameraCommand.replacingOccurrences(of: "{cache}", with: "'\(configuration.dataPath)/footage'")
@@ -34,8 +34,12 @@ struct Demo: AsyncParsableCommand {
 
         let password = "demo-" + (0..<10).map { _ in String("abcdefghjkmnpqrstuvwxyz23456789".randomElement() ?? "x") }.joined()
         let host = configuration.host
+<<<<<<< HEAD
         let scheme = configuration.tls == .off ? "http" : "https"
         try await serve(configuration, logger: logger) { server in
+=======
+        try await serve(configuration, logger: logger, logFile: logFile) { server in
+>>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
             if let user = try await server.store.users.credentials(username: "demo")?.user {
                 _ = try await server.accounts.setPassword(of: user.id, to: password)
             } else {

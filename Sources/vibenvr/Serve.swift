@@ -21,20 +21,21 @@ struct Serve: AsyncParsableCommand {
 
     mutating func run() async throws {
         let configuration = try options.resolved()
-        let logger = try makeLogger(configuration.logLevel)
-        try await serve(configuration, logger: logger)
+        let (logger, logFile) = try makeLogger(configuration.logLevel)
+        try await serve(configuration, logger: logger, logFile: logFile)
     }
 }
 
-/// The log of the program: standard error, one line an entry.
-func makeLogger(_ level: String) throws -> Logger {
+/// The log of the program: standard error, one line an entry, and a file once that is opened.
+func makeLogger(_ level: String) throws -> (Logger, LogFile) {
     guard let level = Logger.Level(rawValue: level.lowercased()) else {
         throw ValidationError("the log level must be trace, debug, info, notice, warning, error or critical, not '\(level)'")
     }
-    LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+    let file = LogFile()
+    LoggingSystem.bootstrap { _ in LineLogHandler(file: file) }
     var logger = Logger(label: "vibenvr")
     logger.logLevel = level
-    return logger
+    return (logger, file)
 }
 
 /// Prints a line and makes sure that it is seen at once, also through a pipe.
@@ -50,14 +51,15 @@ func say(_ text: String) {
 
 /// Runs the server until a signal ends it. `prepare` runs before anything is served, `whenReady` as soon as it is.
 func serve(
-    _ configuration: ServerConfiguration, logger: Logger,
+    _ configuration: ServerConfiguration, logger: Logger, logFile: LogFile,
     prepare: (Server) async throws -> Void = { _ in }, whenReady: @escaping @Sendable (Int) -> Void = { _ in }
 ) async throws {
     raiseFileLimit(logger)
     let lock = try DataLock(folder: configuration.dataPath)
     let server: Server
     do {
-        server = try await buildServer(configuration, logger: logger) { port in
+        try logFile.open(folder: configuration.dataPath + "/logs")
+        server = try await buildServer(configuration, logger: logger, logFile: logFile) { port in
             let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
             say("listening on \(configuration.tls == .off ? "http" : "https")://\(host):\(port)")
             whenReady(port)
@@ -85,8 +87,10 @@ func serve(
             throw StartFailure(message: "port \(configuration.port) is for administrators; give one above 1023 with --port")
         }
         logger.error("the server ended", metadata: ["error": "\(error)"])
+        await logFile.close()
         throw ExitCode.failure
     }
+    await logFile.close()
     withExtendedLifetime(lock) {}
 }
 

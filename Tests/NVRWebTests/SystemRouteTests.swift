@@ -99,7 +99,7 @@ import Testing
             samples.first?.object?.keys == [
                 "timestamp", "cpu_percent", "memory_mb", "backend_cpu", "engine_cpu", "backend_mem_mb", "engine_mem_mb",
                 "network_recv_mbps",
-                "network_sent_mbps",
+                "network_sent_mbps", "host_cpu_percent", "host_memory_mb",
             ])
     }
 

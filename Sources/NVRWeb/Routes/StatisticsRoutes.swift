@@ -23,7 +23,7 @@ struct StatisticsRoutes: Sendable {
     /// Space on the disks, by the two seconds in which it was measured.
     private let volumes = Versioned<Int64, [String: Statistics.Volume]>()
     /// The answer of `/stats/history` to those who see all, by commit and hour.
-    private let activityText = Versioned<ActivityKey, String>()
+    private let activityText = Versioned<ActivityKey, [UInt8]>()
 
     private struct ActivityKey: Sendable, Equatable {
         var footage: Int
@@ -79,10 +79,10 @@ struct StatisticsRoutes: Sendable {
         let hours = LocalOffset.server.hours(Self.hoursShown + 1, until: WallTime(microseconds: clock.wall()))
         guard allowed == nil else { return Response(json: try await activity(hours, allowed)) }
         let key = ActivityKey(footage: store.versions.footage, hours: hours)
-        if let text = activityText.value(for: key) { return Response(jsonText: text) }
-        let text = try await activity(hours, nil).serialized()
+        if let text = activityText.value(for: key) { return Response(jsonBytes: text) }
+        let text = try await activity(hours, nil).serializedBytes()
         activityText.keep(text, for: key)
-        return Response(jsonText: text)
+        return Response(jsonBytes: text)
     }
 
     private func activity(_ hours: [LocalOffset.Hour], _ allowed: Set<ID<Camera>>?) async throws -> JSONValue {

@@ -1,0 +1,106 @@
+package import Logging
+package import NVRBase
+import NVRModel
+package import NVRStore
+import Synchronization
+
+/// Makes rows and files agree while the server runs: one pass at a time, on a thread of its own, with a state that can be asked for.
+package final class FootageSync: Sendable {
+    package enum Phase: String, Sendable {
+        /// No pass since the start of the program.
+        case idle
+        case running
+        case completed
+        case failed
+    }
+
+    /// How far the last pass came.
+    package struct Status: Sendable {
+        package var phase = Phase.idle
+        package var startedAt: WallTime?
+        package var finishedAt: WallTime?
+        /// Segments that were looked at, of so many.
+        package var checked = 0
+        package var total = 0
+        /// Files that were found; nil before that.
+        package var files: Int?
+        package var problems = 0
+        package var repaired = 0
+        /// The first problems, for a person.
+        package var notes: [String] = []
+    }
+
+    private static let mostNotes = 100
+
+    private let check: IntegrityCheck
+    private let store: Store
+    private let clock: any NVRClock
+    private let logger: Logger
+    private let thread = BlockingThread(name: "sync")
+    private let status = Mutex(Status())
+
+    package init(layout: RecordingLayout, store: Store, clock: any NVRClock, logger: Logger) {
+        check = IntegrityCheck(layout: layout, store: store, thread: thread)
+        self.store = store
+        self.clock = clock
+        self.logger = logger
+    }
+
+    deinit { thread.stop() }
+
+    /// The last pass, or the one that runs.
+    package var current: Status { status.withLock { $0 } }
+
+    /// Begins a pass; false when one runs already. It goes on by itself and ends with the program at the latest.
+    package func start() -> Bool {
+        let now = WallTime(microseconds: clock.wall())
+        let isNew = status.withLock { status in
+            guard status.phase != .running else { return false }
+            status = Status()
+            status.phase = .running
+            status.startedAt = now
+            return true
+        }
+        guard isNew else { return false }
+        // Whoever asked has gone; the state tells the rest. Ended half-way it leaves nothing half done: each mend is one commit.
+        Task { await run() }
+        return true
+    }
+
+    private func run() async {
+        do {
+            let total = try await store.segments.totals().reduce(0) { $0 + $1.count }
+            status.withLock { $0.total = total }
+            let report = try await check.run(repairs: true) { checked in
+                status.withLock { status in
+                    status.checked = checked
+                    status.total = max(status.total, checked)
+                }
+            }
+            finish(.completed) { status in
+                status.files = report.files
+                status.problems = report.problems.count
+                status.repaired = report.repaired
+                status.notes = report.problems.prefix(Self.mostNotes).map(\.description)
+            }
+            logger.notice(
+                "rows and files of footage were compared",
+                metadata: [
+                    "segments": "\(report.segments)", "files": "\(report.files)", "problems": "\(report.problems.count)",
+                    "repaired": "\(report.repaired)",
+                ])
+        } catch {
+            finish(.failed) { $0.notes = ["The comparison ended early"] }
+            logger.error("rows and files of footage could not be compared", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func finish(_ phase: Phase, _ body: (inout Status) -> Void) {
+        let now = WallTime(microseconds: clock.wall())
+        status.withLock { status in
+            status.phase = phase
+            status.finishedAt = now
+            body(&status)
+        }
+    }
+}
