@@ -91,7 +91,8 @@ let package = Package(
             "NVRWeb",
             [
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
-                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle, .collections,
+                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle,
+                .collections,
             ],
             resources: [.embedInCode("UI")]
         ),

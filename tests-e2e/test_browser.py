@@ -137,3 +137,41 @@ def test_a_camera_that_cannot_be_reached_says_why(browser):
         assert shown(browser, ".tile .why").text
         assert browser.execute_script("return document.querySelector('.tile h2').textContent").startswith("<img")
         assert complaints(browser) == []
+
+
+def test_the_documentation_shows_everything_and_tries_calls(browser):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with NVR() as nvr:
+        nvr.start().with_admin()
+        document = nvr.api.json("/openapi.json")
+        browser.get(nvr.api.base + "/docs")
+        wait(browser, "the schemas are listed", "return document.querySelectorAll('details.schema').length > 0")
+        operations = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+        listed = browser.execute_script("return [...document.querySelectorAll('details.operation')].map(element => element.id)")
+        assert sorted(listed) == sorted(f"operation-{name}" for name in operations)
+        assert browser.execute_script("return document.querySelectorAll('details.schema').length") == len(document["components"]["schemas"])
+
+        # Every operation and every schema can be opened.
+        browser.execute_script("for (const element of document.querySelectorAll('details')) element.open = true")
+        wait(browser, "all are open", "return [...document.querySelectorAll('details')].every(element => element.querySelector('.content'))")
+        for name in ("createCamera", "listEvents"):
+            assert len(browser.find_elements(By.CSS_SELECTOR, f"#operation-{name} table")) >= 2
+        assert "max_movie_length" in browser.find_element(By.ID, "schema-NewCamera").get_attribute("textContent")
+        assert "60…300" in browser.find_element(By.ID, "schema-NewCamera").get_attribute("textContent")
+        browser.save_screenshot(str(SCREENSHOTS / "docs-open.png"))
+
+        # The search leaves what fits.
+        browser.get(nvr.api.base + "/docs")
+        field = shown(browser, "#search")
+        wait(browser, "the page is complete", "return document.querySelectorAll('details.schema').length > 0")
+        browser.save_screenshot(str(SCREENSHOTS / "docs.png"))
+        field.send_keys("bulk-delete events")
+        left = browser.execute_script("return [...document.querySelectorAll('details.operation')].filter(element => !element.hidden).map(element => element.id)")
+        assert left == ["operation-deleteEvents"]
+
+        # A call that needs nobody, and its answer.
+        browser.get(nvr.api.base + "/docs#operation-getHealth")
+        browser.refresh()
+        shown(browser, "#operation-getHealth form button").click()
+        wait(browser, "the answer", "return document.querySelector('#operation-getHealth pre').textContent.includes('\"database\": \"ok\"')")
+        assert complaints(browser) == []

@@ -5,13 +5,19 @@ What is attacked is read from /openapi.json, so that a new route is attacked as 
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import io
 import json
 import re
 import socket
+import struct
+import tarfile
 import threading
 import time
+import zlib
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -218,6 +224,95 @@ def test_a_body_without_an_announcement_is_cut_off(nvr):
     assert received.startswith(b"HTTP/1.1 413"), received[:200]
     assert sent < 32 << 20, f"{sent} bytes were taken"
     assert nvr.resident() - before < 64 << 20
+    well(nvr)
+
+
+# Files.
+
+def upload(nvr, path: str, content: bytes, name: str = "file", filename: str = "a.tar", kind: str = "application/octet-stream") -> tuple[int, bytes]:
+    form = (
+        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'.encode() + content + b"\r\n--b--\r\n")
+    return ask(nvr, "POST", path, form, {"Content-Type": "multipart/form-data; boundary=b"})
+
+
+def archive(*entries: tuple[str, dict], content: bytes = b'{"camera": {"name": "x", "rtsp_url": "rtsp://127.0.0.1:1/x"}}') -> bytes:
+    """A tar of entries: name, and what is odd about them."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name, odd in entries:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            for key, value in odd.items():
+                setattr(entry, key, value)
+            tar.addfile(entry, io.BytesIO(content) if entry.isreg() else None)
+    return out.getvalue()
+
+
+def test_archives_that_climb_or_explode(nvr):
+    before = sorted(str(file) for file in nvr.folder.rglob("*") if "-wal" not in file.name and "-shm" not in file.name)
+    whole = archive(("a.json", {}))
+    assert upload(nvr, "/cameras/import?analyze_only=true", whole)[0] == 200, "a plain archive is read"
+    huge = bytearray(whole)
+    # A size of eight gigabytes, and one that is no number; the sum of the head is made right again.
+    def with_size(field: bytes) -> bytes:
+        head = bytearray(huge[:512])
+        head[124:136] = field
+        head[148:156] = b" " * 8
+        head[148:156] = b"%06o\x00 " % sum(head)
+        return bytes(head) + bytes(huge[512:])
+
+    files = {
+        "climbing": archive(("../../climbed.json", {})), "absolute": archive(("/tmp/vibenvr-climbed.json", {})),
+        "a link": archive(("a.json", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd", "size": 0})),
+        "a hard link": archive(("a.json", {"type": tarfile.LNKTYPE, "linkname": "../../etc/passwd", "size": 0})),
+        "a device": archive(("a.json", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5, "size": 0})), "a pipe": archive(("a.json", {"type": tarfile.FIFOTYPE, "size": 0})),
+        "a folder": archive(("a.json", {"type": tarfile.DIRTYPE, "size": 0})), "many entries": archive(*[(f"{number}.json", {}) for number in range(3000)]),
+        "a long name": archive(("a" * 5000 + ".json", {})), "a NUL in a name": archive(("a\x00../../b.json", {})), "eight gigabytes": with_size(b"77777777777\x00"),
+        "a size in base 256": with_size(b"\x80" + b"\xff" * 11), "a size that is none": with_size(b"zzzzzzzzzzz\x00"), "cut off": whole[:700], "only a head": whole[:512],
+        "noise": bytes(range(256)) * 64, "gzip": gzip.compress(b"\x00" * 50_000_000), "zeros": b"\x00" * 1_000_000, "nothing": b"", "no JSON": archive(("a.json", {}), content=b"{" * 100_000),
+        "the same twice": archive(("a.json", {}), ("a.json", {})),
+    }
+    problems = []
+    for name, content in files.items():
+        for path in ("/cameras/import?analyze_only=true", "/settings/backup/import"):
+            begun = time.monotonic()
+            status, body = upload(nvr, path, content)
+            if status >= 500 or b"root:" in body or time.monotonic() - begun > 5:
+                problems.append(f"{name} to {path}: {status} after {time.monotonic() - begun:.1f} s {body[:100]!r}")
+            if status == 200 and name not in ("the same twice", "climbing", "absolute", "a long name", "a NUL in a name", "many entries", "a folder"):
+                problems.append(f"{name} to {path} is taken: {body[:100]!r}")
+    assert not problems, "\n".join(problems)
+    after = sorted(str(file) for file in nvr.folder.rglob("*") if "-wal" not in file.name and "-shm" not in file.name)
+    assert after == before and not Path("/tmp/vibenvr-climbed.json").exists(), "an archive left something on the disk"
+    well(nvr)
+
+
+def png(width: int, height: int, rows: bytes) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_pictures_that_explode(nvr):
+    me = nvr.api.json("/auth/me")["id"]
+    before = nvr.resident()
+    pictures = {
+        "a bomb": png(30_000, 30_000, zlib.compress(b"\x00" * 90_001 * 100)), "no size": png(0, 0, b""), "an endless size": png(0x7FFFFFFF, 0x7FFFFFFF, b"\x00"),
+        "cut off": png(10, 10, zlib.compress(b"\x00" * 310))[:50], "a script": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        "a page": b"<html><script>alert(1)</script></html>", "a GIF with a script": b"GIF89a/*" + b"\x00" * 20 + b"*/=1;alert(1)", "a JPEG head": b"\xff\xd8\xff\xe0" + b"\x00" * 100,
+        "a movie": b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100, "a playlist": b"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\nfile:///etc/passwd\n", "a concat list": b"ffconcat version 1.0\nfile /etc/passwd\n",
+        "nothing": b"", "a RIFF": b"RIFF\xff\xff\xff\x7fWEBPVP8X" + b"\xff" * 50,
+    }
+    for name, content in pictures.items():
+        for filename, kind in (("a.png", "image/png"), ("../../a.png", "image/svg+xml")):
+            begun = time.monotonic()
+            status, body = upload(nvr, f"/users/{me}/avatar", content, filename=filename, kind=kind)
+            assert 400 <= status < 500, f"{name}: {status} {body[:200]!r}"
+            assert time.monotonic() - begun < 5, name
+    assert nvr.resident() - before < 150 << 20
+    assert nvr.api.get(f"/users/{me}/avatar").status_code == 404
+    assert upload(nvr, f"/users/{me}/avatar", png(10, 10, zlib.compress(b"\x00" * 310)), filename="a.png", kind="image/png")[0] == 200, "a plain picture is taken"
     well(nvr)
 
 

@@ -17,10 +17,12 @@ package final class AccessChanges: Sendable {
     }
 }
 
-/// Tells `AccessChanges` of commits. It listens to SQLite itself, so that no way of writing, a restore or a cascade, is forgotten.
+/// Tells `AccessChanges` of commits. It listens to SQLite itself, so that no way of writing, a restore or a cascade, is forgotten. What
+/// a statement may write counts, not the rows it wrote: SQLite tells nothing of rows in tables WITHOUT ROWID, which sessions and grants
+/// are (sqlite.org/c3ref/update_hook.html).
 final class AccessObserver: TransactionObserver, Sendable {
     private let changes: AccessChanges
-    /// Touched only on the writer's queue, between a change and its commit.
+    /// Touched only on the writer's queue, between a statement and its commit.
     private let isPending = Atomic(false)
 
     init(_ changes: AccessChanges) { self.changes = changes }
@@ -28,21 +30,28 @@ final class AccessObserver: TransactionObserver, Sendable {
     private static let grants: Set<String> = ["user_cameras", "user_groups", "group_cameras"]
     private static let endings: Set<String> = ["users", "sessions", "api_tokens", "groups", "second_factors"]
 
+    /// Asked before each statement that writes, for everything that it may write, cascades included.
     func observes(eventsOfKind kind: DatabaseEventKind) -> Bool {
+        if Self.matters(kind) { isPending.store(true, ordering: .relaxed) }
+        return false
+    }
+
+    private static func matters(_ kind: DatabaseEventKind) -> Bool {
         switch kind {
-        case .insert(let table): return Self.grants.contains(table) || table == "second_factors"
-        case .delete(let table): return Self.grants.contains(table) || Self.endings.contains(table)
+        case .insert(let table): return grants.contains(table) || table == "second_factors"
+        case .delete(let table): return grants.contains(table) || endings.contains(table)
         case .update(let table, let columns):
             switch table {
             // That a key was used or a code was taken changes nobody's rights.
             case "api_tokens": return columns != ["last_used_us"]
             case "second_factors": return columns.contains("is_enabled")
-            default: return Self.grants.contains(table) || Self.endings.contains(table)
+            default: return grants.contains(table) || endings.contains(table)
             }
         }
     }
 
-    func databaseDidChange(with event: DatabaseEvent) { isPending.store(true, ordering: .relaxed) }
+    /// Never called: no single rows are asked for.
+    func databaseDidChange(with event: DatabaseEvent) {}
 
     func databaseDidCommit(_ db: Database) {
         if isPending.exchange(false, ordering: .relaxed) { changes.noteCommit() }

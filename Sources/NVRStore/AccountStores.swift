@@ -38,7 +38,11 @@ package struct SessionStore: Sendable {
 
     /// Deletes sessions that expired before `time`.
     package func prune(before time: WallTime) async throws {
-        try await rows.write("pruning sessions") { try $0.run("DELETE FROM sessions WHERE expires_us <= ?", [time.microseconds]) }
+        try await rows.write("pruning sessions") { db in
+            // A deletion, even of nothing, makes everybody's rights be looked up again.
+            let old = try db.row("SELECT 1 FROM sessions WHERE expires_us <= ? LIMIT 1", [time.microseconds]) { _ in true }
+            if old != nil { try db.run("DELETE FROM sessions WHERE expires_us <= ?", [time.microseconds]) }
+        }
     }
 
     private static func session(_ row: Row) throws -> Session {

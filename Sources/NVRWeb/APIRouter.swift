@@ -24,7 +24,7 @@ enum APIRouter {
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + SystemRoutes(
-                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history,
+                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history, totals: totals,
                     threads: threads,
                     clock: web.clock
                 ).routes)

@@ -28,11 +28,16 @@ extension OpenAPIDocument {
             .answers(.object(["user": .named("User"), "access_token": .text]), "You, and a token for further calls.")
             .answers(204, "No cookie, or its session is over.", types: []),
         Operation("PATCH /auth/me/language", "setMyLanguage", .sessions, "Choose my language")
-            .body(.object(["language": .text(2...16)]))
+            .body(.object(["language": Schema.text(2...16, pattern: "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$").described("A tag of BCP 47.")]))
             .answers(.named("User"), "You."),
     ]
 
     static let accountSchemas: [(String, Schema)] = [
+        (
+            "Grant",
+            Schema.object(["id": .id, "name": .text, "can_view": .boolean, "can_replay": .boolean, "can_control": .boolean])
+                .described("What a user may do with a camera, or with every camera of a group.")
+        ),
         (
             "AuthStatus",
             .object(["setup_required": .boolean, "oauth_enabled": .boolean, "oauth_provider_name": .text, "oauth_auto_redirect": .boolean])
@@ -51,8 +56,8 @@ extension OpenAPIDocument {
                 "username": .text, "email": Schema.text.orNull, "role": role, "is_2fa_enabled": .boolean,
                 "restrict_camera_access": Schema.boolean.described("Sees only the cameras that were given to him."), "language": .text,
                 "auth_source": .choice(["local"]), "oauth_subject_id": .null, "oauth_enabled": .boolean, "id": .id, "is_active": .boolean,
-                "avatar_path": Schema.text.orNull, "created_at": .dateTime, "camera_accesses": .array(of: .anything),
-                "group_accesses": .array(of: .anything),
+                "avatar_path": Schema.text.orNull, "created_at": .dateTime, "camera_accesses": .array(of: .named("Grant")),
+                "group_accesses": .array(of: .named("Grant")),
             ])
         ),
     ]

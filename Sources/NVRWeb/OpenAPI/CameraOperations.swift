@@ -14,6 +14,7 @@ extension OpenAPIDocument {
     ])
     static let message = Schema.object(["message": .text])
     private static let eitherCamera = Schema.any(of: [.named("Camera"), .named("CameraSummary")])
+    private static let noProfile = "A storage profile that is named does not exist."
     private static let noCamera = "There is no such camera, or you may not see it."
 
     static let cameraOperations: [Operation] = [
@@ -22,7 +23,8 @@ extension OpenAPIDocument {
             .answers(.array(of: eitherCamera), "In their order; API keys get the short form.", headers: [.totalCount]),
         Operation("POST /cameras", "createCamera", .cameras, "Add a camera")
             .body(.named("NewCamera"))
-            .answers(.named("Camera"), "The camera, about to be started."),
+            .answers(.named("Camera"), "The camera, about to be started.")
+            .refuses(400, noProfile),
         Operation("POST /cameras/reorder", "reorderCameras", .cameras, "Set the order of cameras")
             .body(ids("camera_ids"))
             .answers(message, "Done; cameras that are not named follow."),
@@ -37,6 +39,7 @@ extension OpenAPIDocument {
             .explained("What is not sent stays. Only what changed is changed in the running camera: a new name interrupts nothing.")
             .body(.named("CameraChanges"))
             .answers(.named("Camera"), "The camera.")
+            .refuses(400, noProfile)
             .refuses(404, noCamera),
         Operation("DELETE /cameras/{camera_id}", "deleteCamera", .cameras, "Delete a camera")
             .query("delete_media", .boolean, "Delete its recordings too; else they stay on disk.")

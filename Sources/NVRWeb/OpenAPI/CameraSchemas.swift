@@ -9,7 +9,7 @@ extension OpenAPIDocument {
     }
 
     /// Characters that are refused in names and texts, as part of a pattern (ECMA 262).
-    private static let unprintable = "\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF"
+    static let unprintable = "\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u200B\\u200E\\u200F\\u2028-\\u202E\\u2060-\\u206F\\uFEFF"
 
     static let cameraSchemas: [(String, Schema)] = [
         ("Camera", camera(CameraField.all.map { ($0.name, answered($0)) } + ownMembers)),
@@ -27,8 +27,8 @@ extension OpenAPIDocument {
         ),
         (
             "CameraChanges",
-            Schema.object(required: [], optional: CameraField.all.filter(\.isStored).map { ($0.name, requested($0)) })
-                .described("Any subset of the fields.")
+            Schema.object(required: [], optional: CameraField.all.filter(\.isStored).map { ($0.name, changed($0)) })
+                .described("Any subset of the fields. What is left out stays as it is.")
         ),
         ("Mask", mask),
     ]
@@ -96,12 +96,13 @@ extension OpenAPIDocument {
         }
     }
 
-    /// A field as it may be sent.
+    /// A field of a new camera.
     static func requested(_ field: CameraField) -> Schema {
-        var schema = sent(field.kind)
-        if field.isNullable { schema = schema.orNull }
-        return field.isRequired ? schema : schema.byDefault(field.defaultValue)
+        field.isRequired ? changed(field) : changed(field).byDefault(field.defaultValue)
     }
+
+    /// A field of a camera that exists. It has no default: clients would send one for whatever they do not mean to change.
+    static func changed(_ field: CameraField) -> Schema { field.isNullable ? sent(field.kind).orNull : sent(field.kind) }
 
     private static func sent(_ kind: CameraField.Kind) -> Schema {
         switch kind {

@@ -11,7 +11,10 @@ extension OpenAPIDocument {
             .query("camera_id", .id, "Events of this camera.")
             .query("type", .choice(Event.Medium.allCases.map(\.rawValue)), "Recordings or pictures.")
             .query("event_type", .choice(Event.Kind.allCases.map(\.rawValue)), "What made them.")
-            .query("date", Schema.text(10...10, format: "date"), "A day in the time zone of the server.")
+            .query(
+                "date", Schema.text(10...10, format: "date", pattern: "^(19[7-9]|2[0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}$"),
+                "A day in the time zone of the server."
+            )
             .answers(.array(of: .named("Event")), "The events.", headers: [.totalCount]),
         Operation("GET /events/status", "getEventStatus", .events, "What happens now")
             .answers(.named("EventStatus"), "Motion, and the state of every camera that you may see."),

@@ -24,7 +24,7 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + liveOperations + eventOperations + mediaOperations + systemOperations
+        authOperations + cameraOperations + liveOperations + eventOperations + mediaOperations + settingsOperations + systemOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -100,7 +100,7 @@ package enum OpenAPIDocument {
         var object: JSONObject = [
             "operationId": .string(operation.id), "tags": [.string(operation.tag.rawValue)], "summary": .string(operation.summary),
             "description": .string([operation.text, audience(line.access)].filter { !$0.isEmpty }.joined(separator: "\n\n")),
-            "security": security(line.access),
+            "security": security(line.access), "x-access": .string(line.access.rawValue),
         ]
         let parameters =
             parameterNames(in: path).map(pathParameter) + operation.query.map { json($0, in: "query") }
@@ -150,6 +150,7 @@ package enum OpenAPIDocument {
         let isChecked =
             !operation.bodies.isEmpty || !operation.query.isEmpty || parameterNames(in: path).contains(where: isID)
         if isChecked, texts[422] == nil { add(422, "Invalid") }
+        if !parameterNames(in: path).allSatisfy(isID), texts[404] == nil { add(404, "NotFound") }
         if texts[503] == nil { add(503, "Unavailable") }
         for (status, lines) in texts {
             responses.append((status, refusal(lines.joined(separator: " "), headers: headers(of: status))))
@@ -201,6 +202,7 @@ package enum OpenAPIDocument {
     private static let sharedResponses: JSONValue = [
         "Unauthorized": refusal("Nobody is signed in, or the session or key is over.", headers: headers(of: 401)),
         "Forbidden": refusal("Known, but not allowed; or a request from another site."),
+        "NotFound": refusal("There is nothing of this name."),
         "TooLarge": refusal("The body is larger than it may be."),
         "Invalid": refusal("Something that was sent does not fit; every problem is named.", schema: "Problems"),
         "Unavailable": refusal("The server is shutting down.", headers: headers(of: 503)),
@@ -223,5 +225,5 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + cameraSchemas + eventSchemas + statisticsSchemas
+        ] + accountSchemas + cameraSchemas + eventSchemas + settingsSchemas + statisticsSchemas
 }

@@ -19,6 +19,7 @@ struct SystemRoutes: Sendable {
     let ui: StaticUI
     let load: HostLoad
     let history: ResourceHistory
+    let totals: LiveTotals
     let threads: NIOThreadPool
     let clock: any NVRClock
 
@@ -88,7 +89,7 @@ struct SystemRoutes: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(try await statistics(for: nil), live.counters(), version: settings.version)
+        let text = MetricsText.text(try await statistics(for: nil), live.counters(), totals.reading, version: settings.version)
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 

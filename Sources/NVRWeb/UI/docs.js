@@ -13,6 +13,9 @@ function resolve(value) {
 
 const nameOf = reference => reference.split('/').pop();
 
+/** Text of the document; what stands between backticks is code. */
+const prose = text => (text ?? '').split('`').map((part, index) => index % 2 ? make('code', { textContent: part }) : part);
+
 /** A schema in one line: its type with limits, links to named ones. */
 function line(schema) {
   if (!schema || !Object.keys(schema).length) return ['any'];
@@ -49,16 +52,18 @@ function table(heads, rows) {
 /** The members of an object schema as a table; any other schema as a line. */
 function shape(schema) {
   if (schema?.anyOf) return make('div', { className: 'content' }, ...schema.anyOf.map(shape));
-  if (!schema?.properties) return make('p', {}, make('span', { className: 'type' }, ...line(schema)), schema?.description ? ` ${schema.description}` : '');
+  if (!schema?.properties) return make('p', {}, make('span', { className: 'type' }, ...line(schema)), ' ', ...prose(schema?.description));
   const required = new Set(schema.required ?? []);
   return table(['Member', 'Type', ''], Object.entries(schema.properties).map(([name, member]) => [
     make('code', { textContent: name + (required.has(name) ? '' : '?') }), make('span', { className: 'type' }, ...line(member)),
-    [member.description ?? '', member.default !== undefined && member.default !== null ? ` Default: ${JSON.stringify(member.default)}` : ''].join(''),
+    [...prose(member.description), member.default !== undefined && member.default !== null ? ` Default: ${JSON.stringify(member.default)}` : ''],
   ]));
 }
 
 function bodies(content) {
-  return Object.entries(content).flatMap(([type, { schema }]) => [make('p', { className: 'type', textContent: type }), shape(schema)]);
+  return Object.entries(content).flatMap(([type, { schema }]) => [
+    make('p', { className: 'type' }, type, ...(schema.$ref ? [': ', ...line(schema)] : [])), shape(resolve(schema)),
+  ]);
 }
 
 /** An example of what a schema wants, for the form. */
@@ -139,15 +144,15 @@ function operationElement(path, method, operation) {
   const id = `operation-${operation.operationId}`;
   const element = make('details', { className: 'operation', id });
   element.append(make('summary', {}, make('span', { className: `method ${method}`, textContent: method.toUpperCase() }),
-    make('span', { className: 'path', textContent: path }), make('span', { className: 'says', textContent: operation.summary })));
+    make('span', { className: 'path', textContent: path }), make('span', { className: 'says' }, ...prose(operation.summary))));
   // Most operations are never opened: what they hold is made when they are.
   element.addEventListener('toggle', () => {
     if (!element.open || element.querySelector('.content')) return;
-    const content = make('div', { className: 'content' }, make('p', { textContent: operation.description }));
+    const content = make('div', { className: 'content' }, make('p', {}, ...prose(operation.description)));
     if (operation.parameters?.length) {
       content.append(make('h3', { textContent: 'Parameters' }), table(['Name', 'In', 'Type', ''], operation.parameters.map(parameter => [
         make('code', { textContent: parameter.name + (parameter.required ? '' : '?') }), parameter.in,
-        make('span', { className: 'type' }, ...line(parameter.schema)), parameter.description ?? '',
+        make('span', { className: 'type' }, ...line(parameter.schema)), prose(parameter.description),
       ])));
     }
     const body = resolve(operation.requestBody);
@@ -155,7 +160,7 @@ function operationElement(path, method, operation) {
     content.append(make('h3', { textContent: 'Answers' }), table(['Status', '', 'Body'], Object.entries(operation.responses).map(([status, given]) => {
       const response = resolve(given);
       const kinds = Object.entries(response.content ?? {}).map(([type, { schema }]) => make('div', { className: 'type' }, `${type}: `, ...line(schema)));
-      return [make('code', { textContent: status }), response.description, kinds];
+      return [make('code', { textContent: status }), prose(response.description), kinds];
     })));
     content.append(form(path, method, operation));
     element.append(content);
@@ -165,7 +170,7 @@ function operationElement(path, method, operation) {
 
 function schemaElement(name, schema) {
   const element = make('details', { className: 'schema', id: `schema-${name}` },
-    make('summary', {}, make('span', { className: 'path', textContent: name }), make('span', { className: 'says', textContent: schema.description ?? '' })));
+    make('summary', {}, make('span', { className: 'path', textContent: name }), make('span', { className: 'says' }, ...prose(schema.description))));
   element.addEventListener('toggle', () => {
     if (element.open && !element.querySelector('.content')) element.append(make('div', { className: 'content' }, shape(schema)));
   });
@@ -201,8 +206,8 @@ async function show() {
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   api = await response.json();
   $('title').textContent = `${api.info.title} API ${api.info.version}`;
-  $('introduction').append(make('p', { textContent: api.info.description }), table(['Way to sign in', ''], Object.values(api.components.securitySchemes).map(
-    scheme => [make('code', { textContent: scheme.type === 'http' ? 'Authorization: Bearer' : `${scheme.in}: ${scheme.name}` }), scheme.description ?? ''])));
+  $('introduction').append(make('p', {}, ...prose(api.info.description)), table(['Way to sign in', ''], Object.values(api.components.securitySchemes).map(
+    scheme => [make('code', { textContent: scheme.type === 'http' ? 'Authorization: Bearer' : `${scheme.in}: ${scheme.name}` }), prose(scheme.description)])));
   const sections = new Map(api.tags.map(({ name }) => [name, []]));
   for (const [path, item] of Object.entries(api.paths)) {
     for (const method of methods) {
@@ -215,7 +220,7 @@ async function show() {
     $('contents').append(make('h2', { textContent: name }));
     for (const [path, method, operation] of operations) {
       const element = operationElement(path, method, operation);
-      const link = make('a', { href: `#${element.id}`, textContent: operation.summary, title: `${method.toUpperCase()} ${path}` });
+      const link = make('a', { href: `#${element.id}`, textContent: operation.summary.replaceAll('`', ''), title: `${method.toUpperCase()} ${path}` });
       entries.push({ element, link, words: `${method} ${path} ${operation.operationId} ${operation.summary} ${operation.description}`.toLowerCase() });
       section.append(element);
       $('contents').append(link);
