@@ -93,9 +93,15 @@ let package = Package(
         room(
             "NVRWeb",
             [
+<<<<<<< HEAD
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
                 "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging,
                 .lifecycle, .collections,
+=======
+                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
+                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle,
+                .collections,
+>>>>>>> 4804385629dd8ba243383e034d31d7e01a99a436
             ],
             resources: [.embedInCode("UI")]
         ),

@@ -7,7 +7,7 @@ import NVRStore
 enum MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    static func text(_ statistics: Statistics, _ counters: [CameraCounters], version: String) -> String {
+    static func text(_ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, version: String) -> String {
         var out = Writer()
         out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
         out.single("vibenvr_uptime_seconds", "gauge", "Seconds since the program started.", Double(statistics.uptime))
@@ -61,6 +61,9 @@ enum MetricsText {
             counters.map {
                 ("camera=\"\($0.camera)\",stream=\"\($0.role.rawValue)\"", Double($0.preRollBytes))
             })
+        out.single("vibenvr_live_viewers", "gauge", "People and programs that watch cameras now.", Double(live.viewers))
+        out.single("vibenvr_live_sent_bytes_total", "counter", "Pictures and sound given to viewers.", Double(live.sent))
+        out.single("vibenvr_live_lost_frames_total", "counter", "Pictures left out for viewers who did not keep up.", Double(live.lost))
         return out.text
     }
 

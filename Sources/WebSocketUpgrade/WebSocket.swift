@@ -36,7 +36,7 @@ package final class WebSocket: @unchecked Sendable {
 
     /// Sends a message as one frame; `flush` makes it leave. The bytes are shared, not copied.
     package func write(_ bytes: ByteBuffer, isText: Bool = false) {
-        eventLoop.preconditionInEventLoop()
+        eventLoop.assertInEventLoop()
         guard isOpen else { return }
         channel.write(WebSocketFrame(fin: true, opcode: isText ? .text : .binary, data: bytes), promise: nil)
     }
@@ -45,7 +45,7 @@ package final class WebSocket: @unchecked Sendable {
 
     /// Says good-bye and ends the connection when the client has answered, or when the time for that is over.
     package func close(_ closure: WebSocketClosure, _ reason: String = "") {
-        eventLoop.preconditionInEventLoop()
+        eventLoop.assertInEventLoop()
         sendClose(closure.rawValue, reason)
         let channel = channel
         // Kept short: a client that does not read is rid of its connection just the same.

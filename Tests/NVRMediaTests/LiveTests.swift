@@ -59,7 +59,9 @@ struct LiveTests {
         #expect(Array(other.bytes.readableBytesView) == [0, 0] + header[2...] + units)
     }
 
-    @Test("lengths that lie change nothing beyond the frame", arguments: [[UInt8](), [0, 0], [255, 255, 255, 255, 1], [0, 0, 0, 9, 1, 2], [0, 0, 0, 0]])
+    @Test(
+        "lengths that lie change nothing beyond the frame",
+        arguments: [[UInt8](), [0, 0], [255, 255, 255, 255, 1], [0, 0, 0, 9, 1, 2], [0, 0, 0, 0]])
     func hostileLengths(bytes: [UInt8]) {
         var buffer = ByteBuffer(bytes: [1, 2] + bytes)
         AnnexB.replaceLengths(in: &buffer, from: 2)
@@ -103,7 +105,9 @@ struct LiveTests {
         let boxes = Self.boxes(bytes)
         #expect(boxes == ["ftyp", "moov", "moof", "mdat", "moof", "mdat", "moof", "mdat", "moof", "mdat", "moof", "mdat"])
         #expect(Self.decodeTimes(bytes) == [180_000, 189_000, 198_000, 207_000, 2 * 16_000 + 1024])
-        #expect(LiveFragments.mimeType(of: StreamDescription(run: 1, origin: wallZero, video: .mjpeg(width: 4, height: 4), audio: nil), withAudio: true) == nil)
+        #expect(
+            LiveFragments.mimeType(of: StreamDescription(run: 1, origin: wallZero, video: .mjpeg(width: 4, height: 4), audio: nil), withAudio: true)
+                == nil)
     }
 
     /// Types of the boxes at the top.

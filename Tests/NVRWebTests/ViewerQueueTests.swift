@@ -14,7 +14,8 @@ struct ViewerQueueTests {
 
     private static func run(_ run: Int64) -> LiveRun {
         LiveRun(
-            description: StreamDescription(run: run, origin: WallTime(microseconds: 0), video: .avc(sps: [[0x67, 1, 0, 30]], pps: [[0x68]]), audio: nil),
+            description: StreamDescription(
+                run: run, origin: WallTime(microseconds: 0), video: .avc(sps: [[0x67, 1, 0, 30]], pps: [[0x68]]), audio: nil),
             role: .main)
     }
 

@@ -52,7 +52,8 @@ struct FirstRequestTests {
             let first = FirstRequest<Int>(
                 result: result, encoder: encoder, decoder: decoder, limits: limits,
                 decide: { _ in
-                    verdict.map { channel.eventLoop.makeSucceededFuture($0) } ?? channel.eventLoop.makePromise(of: WebSocketDecision.self).futureResult
+                    verdict.map { channel.eventLoop.makeSucceededFuture($0) }
+                        ?? channel.eventLoop.makePromise(of: WebSocketDecision.self).futureResult
                 },
                 makePlain: {
                     try channel.pipeline.syncOperations.addHandler(heads)
@@ -114,7 +115,8 @@ struct FirstRequestTests {
 
     @Test("a refused WebSocket gets the whole answer, and then the connection ends")
     func refused() throws {
-        let connection = try Connection(.refuse(HTTPResponse(status: .forbidden, headerFields: [.contentType: "application/json"]), ByteBuffer(string: "{}")))
+        let connection = try Connection(
+            .refuse(HTTPResponse(status: .forbidden, headerFields: [.contentType: "application/json"]), ByteBuffer(string: "{}")))
         try connection.send(Self.handshake)
         let answer = try connection.text().lowercased()
         #expect(answer.hasPrefix("http/1.1 403 ") && answer.contains("connection: close") && answer.hasSuffix("content-length: 2\r\n\r\n{}"))

@@ -72,6 +72,7 @@ class Behaviour:
     reports: bool = True  # RTCP sender reports
     burst: float = 0  # seconds of frames held back and sent at once
     udp: bool = True  # false: 461 to UDP
+    times: bool = False  # note when each frame is sent; stats()["times"] gives [monotonic seconds, frame of the film]
     answer_late: float = 0  # seconds by which the answer to PLAY comes after the first frames
 
 
@@ -139,6 +140,7 @@ class _Camera:
         self.sent: dict[str, int] = Counter()
         self.first_frames: dict[str, list[float]] = {path: [] for path in self.mounts}
         self.damaged: list[int] = []
+        self.times: list[tuple[float, int]] = []
         self.requests: list[tuple[float, str, int]] = []
         self.back_at = 0.0
 
@@ -193,6 +195,7 @@ class _Camera:
                     "most_sessions": {path: self.most[path] for path in self.mounts},
                     "sent": dict(self.sent), "first_frames": self.first_frames, "damaged": self.damaged,
                     "back_at": self.back_at, "requests": self.requests[-400:],
+                    "times": self.times,
                 }
             case other:
                 raise ValueError(f"unknown command {other}")
@@ -496,6 +499,8 @@ class _Connection:
                     if lost:
                         camera.damaged.append(at % len(units))
                         camera.counts["lost"] += lost
+                if now.times:
+                    camera.times.append((time.monotonic(), at % len(units)))
                 for packet in packets:
                     self._send("video", packet)
                 camera.sent[self.path] = camera.sent.get(self.path, 0) + 1

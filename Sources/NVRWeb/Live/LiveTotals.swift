@@ -2,14 +2,17 @@ import Synchronization
 
 /// How many people watch, bounded, and what they missed. Any thread may use it.
 package final class LiveTotals: Sendable {
-    private struct State {
-        var viewers = 0
-        var lost = 0
-        var sent = 0
+    package struct Reading: Sendable {
+        /// Now.
+        package var viewers = 0
+        /// Pictures left out for viewers who did not keep up, since the start.
+        package var lost = 0
+        /// Bytes given to all viewers since the start.
+        package var sent = 0
     }
 
     private let most: Int
-    private let state = Mutex(State())
+    private let state = Mutex(Reading())
 
     /// `most`: viewers at a time, so that watching never takes all connections.
     package init(most: Int) { self.most = most }
@@ -27,6 +30,5 @@ package final class LiveTotals: Sendable {
     package func note(lost: Int) { state.withLock { $0.lost += lost } }
     package func note(sent: Int) { state.withLock { $0.sent += sent } }
 
-    /// Now; then pictures left out for slow viewers and bytes given to all of them, since the start.
-    package var reading: (viewers: Int, lost: Int, sent: Int) { state.withLock { ($0.viewers, $0.lost, $0.sent) } }
+    package var reading: Reading { state.withLock { $0 } }
 }
