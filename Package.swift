@@ -93,15 +93,9 @@ let package = Package(
         room(
             "NVRWeb",
             [
-<<<<<<< HEAD
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
                 "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging,
                 .lifecycle, .collections,
-=======
-                "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "WebSocketUpgrade",
-                .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging, .lifecycle,
-                .collections,
->>>>>>> 4804385629dd8ba243383e034d31d7e01a99a436
             ],
             resources: [.embedInCode("UI")]
         ),
@@ -134,22 +128,13 @@ let package = Package(
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
-<<<<<<< HEAD
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
-        tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioPosix, .logging]),
-=======
         tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioCore, .nioPosix, .logging]),
->>>>>>> 2ba8131fe582a1a4a6e622fde3787b6be22a6b81
         tests(
             "NVRWebTests",
             [
-<<<<<<< HEAD
                 "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
-=======
-                "NVRWeb", "Argon2", "NVRAccounts", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird, .httpTypes,
-                .nioCore, .nioPosix, .logging,
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
             ]),
         tests("HouseTests", []),
     ]

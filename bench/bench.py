@@ -345,17 +345,11 @@ def main() -> int:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     options.output.parent.mkdir(exist_ok=True)
-<<<<<<< HEAD
-    # The section of the other benchmark stays.
-    _, mark, rest = (options.output.read_text() if options.output.exists() else "").partition("\n## API\n")
-    options.output.write_text(report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds) + mark + rest)
-=======
     # Other benchmarks write sections of their own, which stay.
     old = options.output.read_text() if options.output.exists() else ""
     others = [match[0] for match in re.finditer(r"<!-- (\w+) -->\n.*?<!-- /\1 -->\n", old, re.DOTALL)]
     text = report(results, " ".join(["bench/bench.py", *sys.argv[1:]]), options.seconds)
     options.output.write_text("\n".join([text, *others]))
->>>>>>> 4804385629dd8ba243383e034d31d7e01a99a436
     missed = [verdict for result in results for verdict in result.verdicts if not verdict[3]]
     total = sum(len(result.verdicts) for result in results)
     say(f"{total - len(missed)} of {total} targets met; written to {options.output}")

@@ -7,14 +7,11 @@ struct Rows: Sendable {
     let writer: any DatabaseWriter
     let changes: Broadcast<StoreChange>
     let secrets: SecretBox
-<<<<<<< HEAD
     let versions = StoreVersions()
     /// All cameras as they were read last: decoding their settings takes longer than most answers.
     let cameras = Versioned<Int, [Camera]>()
-=======
     /// Nil for a database in memory.
     var reserve: SpaceReserve?
->>>>>>> 2496e607a8ccde445c8b923fe8c2ac71c1068fe2
 
     /// Runs `body` in one transaction, twice when the disk is full and the reserve makes room. A cancelled task does not undo it: what
     /// was begun is committed or fails by itself.

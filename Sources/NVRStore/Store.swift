@@ -117,13 +117,9 @@ package struct Store: Sendable {
         }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
-<<<<<<< HEAD
-        let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current)
+        let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current, reserve: reserve)
         writer.add(transactionObserver: VersionObserver(rows.versions), extent: .databaseLifetime)
         self.init(rows: rows, access: access)
-=======
-        self.init(rows: Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current, reserve: reserve), access: access)
->>>>>>> 2496e607a8ccde445c8b923fe8c2ac71c1068fe2
     }
 
     private static func configuration() -> Configuration {

@@ -85,19 +85,13 @@ package struct APIResponder: HTTPResponder {
         trace.parameters = parameters
         let caller = try await identity(of: request, for: route)
         trace.caller = caller
-<<<<<<< HEAD
         if context.webSocket != nil, !route.isWebSocket { throw HTTPFailure(.badRequest, "There is no WebSocket at this address") }
+        // Asked before the route runs, which may end the session: the trail names who signs out.
+        if caller == nil, Auditor.isUnsafe(request.method) { trace.caller = try? await authentication.identityIfAny(request.head) }
         guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie),
             // A browser sends cookies along with a WebSocket of any page, and lets the page read what comes.
             context.webSocket == nil || origins.provenance(of: request.head) != .foreign
         else { throw HTTPFailure.foreignPage }
-=======
-        // Asked before the route runs, which may end the session: the trail names who signs out.
-        if caller == nil, Auditor.isUnsafe(request.method) { trace.caller = try? await authentication.identityIfAny(request.head) }
-        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie) else {
-            throw HTTPFailure.foreignPage
-        }
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access.knowsCaller ? Self.largestBody : Self.largestAnonymousBody),
             deadline: context.closeConnection(in: Self.longestUpload))

@@ -39,18 +39,12 @@ enum APIRouter {
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
-<<<<<<< HEAD
                 + AuditRoutes(store: web.store).routes
                 + LogRoutes(folder: web.settings.logFolder, threads: threads, responder: responder, clock: web.clock).routes
                 + MaintenanceRoutes(store: web.store, live: web.live, sync: web.sync, clock: web.clock).routes
                 + LaterRoutes().routes
                 + StatisticsRoutes(
-                    store: web.store, live: web.live, settings: web.settings, load: load, history: history, threads: threads,
-=======
-                + SystemRoutes(
-                    store: web.store, live: web.live, settings: web.settings, ui: StaticUI(), load: load, history: history, totals: totals,
-                    threads: threads,
->>>>>>> 4804385629dd8ba243383e034d31d7e01a99a436
+                    store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
                     clock: web.clock
                 ).routes
                 + SystemRoutes(store: web.store, ui: StaticUI()).routes)

@@ -60,22 +60,16 @@ package struct WebDependencies: Sendable {
     package var setupCode: SetupCode
     package var live: LiveCameras
     package var media: RecordedMedia
-<<<<<<< HEAD
     package var backups: Backups
     package var replay: ReplayMedia
-=======
     package var sync: FootageSync
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
 
     package init(
-<<<<<<< HEAD
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
-=======
-        store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, sync: FootageSync,
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
+        sync: FootageSync,
         settings: WebSettings, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
@@ -83,12 +77,9 @@ package struct WebDependencies: Sendable {
         self.setupCode = setupCode
         self.live = live
         self.media = media
-<<<<<<< HEAD
         self.backups = backups
         self.replay = replay
-=======
         self.sync = sync
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         self.settings = settings
         self.clock = clock
         self.logger = logger

@@ -98,24 +98,16 @@ func buildServer(
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-<<<<<<< HEAD
             media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
-            settings: settings, clock: clock, logger: logger),
-=======
-            media: RecordedMedia(playback: playback, removal: removal),
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger),
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
-<<<<<<< HEAD
-                .init(service: ending), .init(service: supervisor), .init(service: backups), .init(service: Reloading(tls: settings.tls)),
-=======
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
+                .init(service: backups), .init(service: Reloading(tls: settings.tls)),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -165,7 +157,6 @@ private struct Ending: Service {
     }
 }
 
-<<<<<<< HEAD
 /// What encrypts backups in the data folder; nil leaves them in plain text.
 private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Secret? {
     guard let text = configuration.backupPassphrase else { return nil }
@@ -177,7 +168,8 @@ private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Se
 private func existingFolder(_ path: String) throws -> String {
     guard access(path, W_OK | X_OK) == 0 else { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
     return try absolutePath(path)
-=======
+}
+
 /// Keeps the size and the number of log files equal to the settings.
 private struct LogSettings: Service {
     let store: Store
@@ -204,7 +196,6 @@ private struct LogSettings: Service {
             logger.warning("the settings of the log cannot be read; it goes on as before", metadata: ["error": "\(error)"])
         }
     }
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
 }
 
 /// Refuses what no camera may be fetched from: this machine, unless that is allowed, and link-local addresses, where cloud

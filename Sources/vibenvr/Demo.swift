@@ -34,12 +34,8 @@ struct Demo: AsyncParsableCommand {
 
         let password = "demo-" + (0..<10).map { _ in String("abcdefghjkmnpqrstuvwxyz23456789".randomElement() ?? "x") }.joined()
         let host = configuration.host
-<<<<<<< HEAD
         let scheme = configuration.tls == .off ? "http" : "https"
-        try await serve(configuration, logger: logger) { server in
-=======
         try await serve(configuration, logger: logger, logFile: logFile) { server in
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
             if let user = try await server.store.users.credentials(username: "demo")?.user {
                 _ = try await server.accounts.setPassword(of: user.id, to: password)
             } else {

@@ -55,12 +55,8 @@ struct MotionWatchTests {
         let packets = Packets()
         _ = hub.attach(packets, from: .next)
         let source = LibavSource(
-<<<<<<< HEAD
-            url: Secret("file:\(file.path)"), transport: .tcp, wantAudio: false, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), clock: Clock(), logger: Logger(label: "test"))
-=======
             url: Secret("file:\(file.path)"), transport: .tcp, wantAudio: false, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             clock: Clock(), logger: Logger(label: "test"))
->>>>>>> 2ba8131fe582a1a4a6e622fde3787b6be22a6b81
         await #expect(throws: SourceFailure.self) { try await source.run(into: hub) }
         return (try #require(hub.description), packets.all.withLock { $0 })
     }

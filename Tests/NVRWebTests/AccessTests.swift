@@ -29,12 +29,8 @@ import Testing
             let answer = try await web.send(route.method, prefix + Self.path(of: route))
             #expect(answer.status == 401, "\(name)")
             #expect(answer[.wwwAuthenticate] == "Bearer", "\(name)")
-<<<<<<< HEAD
-            let details: [RouteAccess: JSONValue] = [.media: "Missing media authentication", .webhook: "Unauthorized"]
-            #expect(try answer.json == ["detail": details[route.access] ?? "Not authenticated"], "\(name)")
-=======
-            #expect(try answer.json == ["detail": .string(route.strangers ?? (route.access == .media ? "Missing media authentication" : "Not authenticated"))], "\(name)")
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
+            let details: [RouteAccess: String] = [.media: "Missing media authentication", .webhook: "Unauthorized"]
+            #expect(try answer.json == ["detail": .string(route.strangers ?? details[route.access] ?? "Not authenticated")], "\(name)")
         }
     }
 

@@ -71,11 +71,7 @@ struct Rule: Sendable {
         "POST /auth/login": everybody.sending("username=nobody&password=wrong", form: true).answering(401, 429),
         "POST /auth/logout": .everybody, "GET /auth/me-from-cookie": everybody.answering(200, 204),
         "GET /auth/me": .usersAndKeys, "PATCH /auth/me/language": users.sending(#"{"language": "de"}"#),
-    ]
 
-<<<<<<< HEAD
-    private static let cameras: [String: Rule] = [
-=======
         "POST /auth/2fa/setup": .users, "POST /auth/2fa/enable": users.sending(#"{"code": "000000"}"#).answering(400),
         "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400), "POST /auth/2fa/recovery-codes": users.answering(400),
         "GET /auth/devices": .users, "DELETE /auth/devices/{device_id}": users.answering(404),
@@ -89,8 +85,9 @@ struct Rule: Sendable {
         "PUT /users/{user_id}/password": users.sending(#"{"new_password": "Another-Passw0rd!"}"#).refusingOthers(403).answering(400),
         "POST /users/{user_id}/avatar": users.refusingOthers(403).answering(422), "DELETE /users/{user_id}/avatar": users.refusingOthers(403),
         "GET /users/{user_id}/avatar": Rule(audience: .media).refusingOthers(403).answering(404),
+    ]
 
->>>>>>> db1a99c25dd20fc488ce7bde0d8468bad5b34e3e
+    private static let cameras: [String: Rule] = [
         "GET /cameras": .usersAndKeys, "GET /cameras/{camera_id}": viewing(),
         "POST /cameras": administrators.sending(#"{"name": "New", "rtsp_url": "rtsp://10.0.0.8/x"}"#),
         "POST /cameras/reorder": administrators.sending(#"{"camera_ids": [1]}"#),

@@ -148,14 +148,9 @@ final class WebFixture: Sendable {
             })
         server = WebServer(
             WebDependencies(
-<<<<<<< HEAD
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups, settings: settings,
-                clock: clock, logger: logger))
-=======
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media,
+                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
                 sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
                 settings: settings, clock: clock, logger: logger))
->>>>>>> 0f229896d1c9c9770b782a68edaa8dccc4cb8c49
     }
 
     // MARK: Requests
