@@ -1,6 +1,6 @@
 package import Logging
 package import NVRBase
-import NVRModel
+package import NVRModel
 package import NVRStore
 import Synchronization
 

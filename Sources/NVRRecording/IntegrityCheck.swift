@@ -2,8 +2,8 @@
     import Glibc
 #endif
 import ISOBMFF
-import NVRBase
-import NVRModel
+package import NVRBase
+package import NVRModel
 package import NVRStore
 
 /// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;

@@ -17,6 +17,7 @@ struct StatisticsRoutes: Sendable {
     private let settings: WebSettings
     private let load: HostLoad
     private let history: ResourceHistory
+    private let totals: LiveTotals
     private let threads: NIOThreadPool
     private let clock: any NVRClock
     private let numbers: NumberReader
@@ -31,7 +32,7 @@ struct StatisticsRoutes: Sendable {
     }
 
     init(
-        store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, threads: NIOThreadPool,
+        store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, totals: LiveTotals, threads: NIOThreadPool,
         clock: any NVRClock
     ) {
         self.store = store
@@ -39,6 +40,7 @@ struct StatisticsRoutes: Sendable {
         self.settings = settings
         self.load = load
         self.history = history
+        self.totals = totals
         self.threads = threads
         self.clock = clock
         numbers = NumberReader(store: store)
@@ -64,7 +66,7 @@ struct StatisticsRoutes: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(try await statistics(for: nil), live.counters(), version: settings.version)
+        let text = MetricsText.text(try await statistics(for: nil), live.counters(), totals.reading, version: settings.version)
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 
