@@ -31,7 +31,7 @@ package struct Route: Sendable {
     /// Bytes a body may have; nil leaves it to what `APIResponder` allows everywhere.
     package let largestBody: Int?
     /// What those hear who are not known, where clients know words of its own for it.
-    let strangers: String?
+    package let strangers: String?
     /// A GET that becomes a WebSocket; asked for without the handshake, it says so.
     package let isWebSocket: Bool
     let elements: [Element]
