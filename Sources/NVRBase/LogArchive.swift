@@ -49,7 +49,9 @@ package final class LogArchive: Sendable {
             var piece = [UInt8](repeating: 0, count: wanted)
             var filled = 0
             while filled < wanted {
-                let read = piece.withUnsafeMutableBytes { pread(part.descriptor, $0.baseAddress?.advanced(by: filled), wanted - filled, off_t(from) + off_t(filled)) }
+                let read = piece.withUnsafeMutableBytes {
+                    pread(part.descriptor, $0.baseAddress?.advanced(by: filled), wanted - filled, off_t(from) + off_t(filled))
+                }
                 guard read > 0 else { throw NVRError(.unavailable, "a log file cannot be read") }
                 filled += read
             }

@@ -35,7 +35,8 @@ package enum LogLine {
 
     /// A value of one line: in quotes where it holds anything that would end it.
     private static func quoted(_ value: String, always: Bool = false) -> String {
-        guard always || value.isEmpty || value.unicodeScalars.contains(where: { $0.value <= 0x20 || $0 == "\"" || $0 == "=" || $0.value == 0x7F }) else {
+        guard always || value.isEmpty || value.unicodeScalars.contains(where: { $0.value <= 0x20 || $0 == "\"" || $0 == "=" || $0.value == 0x7F })
+        else {
             return value
         }
         var text = "\""
@@ -53,7 +54,9 @@ package enum LogLine {
         return text + "\""
     }
 
-    private static func isPlain(_ character: Character) -> Bool { character.isASCII && (character.isLetter || character.isNumber || "_.-".contains(character)) }
+    private static func isPlain(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || "_.-".contains(character))
+    }
 
     private static func time(_ microseconds: Int64) -> String {
         var seconds = time_t(microseconds / 1_000_000)

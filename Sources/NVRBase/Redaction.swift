@@ -3,8 +3,9 @@
 /// never gets this far. Text without any of them is returned as it is.
 package func redactedText(_ text: String) -> String {
     var bytes = Array(text.utf8)
-    guard bytes.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "=") }) || bytes.firstRange(of: "eyJ") != nil
-        || bytes.firstRange(of: "earer ") != nil
+    guard
+        bytes.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "=") }) || bytes.firstRange(of: "eyJ") != nil
+            || bytes.firstRange(of: "earer ") != nil || bytes.firstRange(of: "asic ") != nil
     else { return text }
     let before = bytes
     hideUserInfo(&bytes)
@@ -47,9 +48,13 @@ private func hideNamedValues(_ bytes: inout [UInt8]) {
         at += 1
         guard names.contains(where: { bytes[..<nameEnd].ends(withAnyCase: $0) }) else { continue }
         var start = at
-        while start < bytes.count, [UInt8(ascii: " "), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\")].contains(bytes[start]) { start += 1 }
+        while start < bytes.count, [UInt8(ascii: " "), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "\\")].contains(bytes[start]) {
+            start += 1
+        }
         var end = start
-        while end < bytes.count, !endsWord(bytes[end]), ![UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "\\")].contains(bytes[end]) {
+        while end < bytes.count, !endsWord(bytes[end]),
+            ![UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "\\")].contains(bytes[end])
+        {
             end += 1
         }
         // `Bearer x` and `Basic x` are two words.

@@ -163,7 +163,9 @@ extension JSONValue {
         var text = text
         // Nearly every text is written as it is.
         let isPlain = text.withUTF8 { bytes in
-            guard bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F && $0 != 0xE2 }) else { return false }
+            guard bytes.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F && $0 != 0xE2 }) else {
+                return false
+            }
             out.append(contentsOf: bytes)
             return true
         }

@@ -95,7 +95,7 @@ package final class FootageSync: Sendable {
         }
     }
 
-    private func finish(_ phase: Phase, _ body: (inout Status) -> Void) {
+    private func finish(_ phase: Phase, _ body: @Sendable (inout Status) -> Void) {
         let now = WallTime(microseconds: clock.wall())
         status.withLock { status in
             status.phase = phase

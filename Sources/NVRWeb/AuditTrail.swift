@@ -1,6 +1,6 @@
 package import Logging
 package import NVRBase
-package import NVRModel
+import NVRModel
 package import NVRStore
 import Synchronization
 
@@ -47,7 +47,7 @@ package final class AuditTrail: Sendable {
     /// Waits only while the writer is far behind.
     package func record(_ entry: AuditEntry, isRefusal: Bool) async {
         while true {
-            let isTaken = state.withLock { state in
+            let isTaken = state.withLock { state -> Bool in
                 guard isRefusal else { return Self.take(entry, &state) }
                 guard state.entries.count < Self.capacity, let omitted = state.budget.take(entry.address, at: clock.monotonic()) else {
                     state.budget.omit(entry.address, at: clock.monotonic())
@@ -60,7 +60,7 @@ package final class AuditTrail: Sendable {
             wish.yield()
             if isTaken { return }
             await withCheckedContinuation { continuation in
-                let goesOn = state.withLock { state in
+                let goesOn = state.withLock { state -> Bool in
                     if state.entries.count < Self.capacity || state.isFailing { return true }
                     state.waiting.append(continuation)
                     return false
@@ -225,8 +225,8 @@ package struct RefusalBudget: Sendable {
         guard var account = accounts[address] else {
             if accounts.count >= Self.mostAddresses {
                 // Those who have been quiet for longest are forgotten first; what was omitted of them is counted on for all.
-                let eldest = accounts.min { $0.value.at < $1.value.at }
-                if let eldest, let old = accounts.removeValue(forKey: eldest.key), old.omitted > 0, eldest.key != Self.others {
+                let eldest = accounts.filter { $0.key != Self.others }.min { $0.value.at < $1.value.at }
+                if let eldest, let old = accounts.removeValue(forKey: eldest.key), old.omitted > 0 {
                     accounts[Self.others, default: Account(left: 0, at: now, omitted: 0)].omitted += old.omitted
                 }
             }

@@ -34,7 +34,9 @@ struct LogTests {
             time: 1_795_000_000_012_000, level: .notice, source: "NVRMedia", message: "stream \"ended\"\nnow",
             metadata: [("camera", "1"), ("reason", "no video for 5 s"), ("odd key", ""), ("eq", "a=b")])
         #expect(
-            line == #"time=2026-11-18T11:06:40.012Z level=notice source=NVRMedia msg="stream \"ended\"\nnow" camera=1 reason="no video for 5 s" odd_key="" eq="a=b""#)
+            line
+                == #"time=2026-11-18T11:06:40.012Z level=notice source=NVRMedia msg="stream \"ended\"\nnow" camera=1 reason="no video for 5 s" odd_key="" eq="a=b""#
+        )
         #expect(LogLine.level(of: line[...]) == .notice && LogLine.source(of: line[...]) == "NVRMedia")
         #expect(LogLine.level(of: "Fatal error: level=x") == nil && LogLine.source(of: "") == nil)
         let long = LogLine.text(time: 0, level: .error, source: "x", message: String(repeating: "é", count: 10_000), metadata: [])
@@ -141,7 +143,8 @@ struct LogTests {
         let archive = LogArchive(folder: folder)
         #expect(try archive.tail(2) { _ in true }.map { $0.prefix(9) } == ["line 8998", "line 8999"])
         #expect(try archive.tail(10_000) { _ in true }.count == 9000)
-        #expect(try archive.tail(3) { $0.contains("line 30") && $0.hasPrefix("line 30") }.map { $0.prefix(9) } == ["line 3097", "line 3098", "line 3099"])
+        #expect(
+            try archive.tail(3) { $0.contains("line 30") && $0.hasPrefix("line 30") }.map { $0.prefix(9) } == ["line 3097", "line 3098", "line 3099"])
         #expect(try archive.tail(5) { $0.hasPrefix("line 0 ") }.count == 1)
         #expect(try archive.tail(5) { $0.hasPrefix("nothing") }.isEmpty)
         // A rotation meanwhile takes nothing from what is open.

@@ -45,17 +45,42 @@ struct AuditStoreTests {
             }
             #expect(found == expected)
         }
-        try await check { _ in } _: { _ in true }
-        try await check { $0.userID = ID(2) } _: { $0.userID == ID(2) }
-        try await check { $0.userName = "BOB" } _: { $0.userName == "Bob" }
-        try await check { $0.route = "/users" } _: { $0.route == "/users" }
-        try await check { $0.method = "DELETE" } _: { $0.method == "DELETE" }
-        try await check { $0.camera = ID(3) } _: { $0.cameraID == ID(3) }
+        try await check { _ in
+        } _: { _ in
+            true
+        }
+        try await check {
+            $0.userID = ID(2)
+        } _: {
+            $0.userID == ID(2)
+        }
+        try await check {
+            $0.userName = "BOB"
+        } _: {
+            $0.userName == "Bob"
+        }
+        try await check {
+            $0.route = "/users"
+        } _: {
+            $0.route == "/users"
+        }
+        try await check {
+            $0.method = "DELETE"
+        } _: {
+            $0.method == "DELETE"
+        }
+        try await check {
+            $0.camera = ID(3)
+        } _: {
+            $0.cameraID == ID(3)
+        }
         try await check {
             $0.from = at(5)
             $0.to = at(20)
             $0.userID = ID(1)
-        } _: { $0.time >= at(5) && $0.time < at(20) && $0.userID == ID(1) }
+        } _: {
+            $0.time >= at(5) && $0.time < at(20) && $0.userID == ID(1)
+        }
         var filter = AuditFilter()
         filter.skip = 58
         #expect(try await store.audit.list(filter) == Array(all.suffix(2)))
@@ -66,7 +91,9 @@ struct AuditStoreTests {
         let store = try Store.inMemory()
         let user = User(id: ID(0), username: "Ann", role: .admin, createdAt: at(0))
         let ann = try await store.users.insert(user, passwordHash: "x")
-        try await store.audit.append([Self.entry(0, user: nil, name: "ann"), Self.entry(1, user: nil, name: "hunter2"), Self.entry(2, user: nil, name: nil)])
+        try await store.audit.append([
+            Self.entry(0, user: nil, name: "ann"), Self.entry(1, user: nil, name: "hunter2"), Self.entry(2, user: nil, name: nil),
+        ])
         let found = try await store.audit.list(AuditFilter())
         #expect(found.map(\.userName) == [nil, nil, "Ann"] && found.map(\.userID) == [nil, nil, ann.id])
     }

@@ -51,7 +51,8 @@ struct EventCountTests {
             TimeRange(start: WallTime(microseconds: .min), end: WallTime(microseconds: .max)),
         ]
         var filters: [EventFilter] = []
-        for allowed: Set<ID<Camera>>? in [nil, [ID(2)], [ID(1), ID(4), ID(9)], []] {
+        let sets: [Set<ID<Camera>>?] = [nil, [ID(2)], [ID(1), ID(4), ID(9)], []]
+        for allowed in sets {
             for camera in [nil, ID<Camera>(2)] {
                 for medium in [nil, Event.Medium.video] {
                     for kind in [nil, Event.Kind.continuous] {
@@ -118,7 +119,7 @@ struct EventCountTests {
     @Test("A day's bytes are those of the last 24 hours, and of what there is while there is less")
     func rates() async throws {
         let store = try Store.inMemory()
-        let now: Double = 40 * 3600 - 800  // A whole hour of UTC, since `at(0)` is 800 seconds before one.
+        let now: Double = 40 * 3600 - 800  // A whole hour of UTC, since `at(0)` is 800 seconds after one.
         // Camera A has recorded a megabyte an hour for 40 hours, B for two.
         for hour in 0..<40 { _ = try await store.segments.make(cameraA, Double(hour) * 3600 - 800, Double(hour) * 3600 - 700, bytes: 1_000_000) }
         for hour in 38..<40 { _ = try await store.segments.make(cameraB, Double(hour) * 3600 - 800, Double(hour) * 3600, bytes: 2_000_000) }

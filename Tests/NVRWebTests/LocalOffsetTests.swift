@@ -39,7 +39,9 @@ struct LocalOffsetTests {
         #expect(zone.text(midnight).hasSuffix(" 00:00:00"))
     }
 
-    @Test("Twenty-five entries from within every hour of the change begin at whole hours and follow each other", arguments: ["Europe/Rome", "America/New_York"])
+    @Test(
+        "Twenty-five entries from within every hour of the change begin at whole hours and follow each other",
+        arguments: ["Europe/Rome", "America/New_York"])
     func around(name: String) throws {
         let zone = try Self.zone(name)
         for day in ["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01"] {

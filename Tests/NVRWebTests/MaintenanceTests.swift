@@ -45,9 +45,12 @@ import Testing
     @Test("Lines of the log are found by part, level and text")
     func logs() async throws {
         var template = Array("/tmp/nvrweblog-XXXXXX".utf8CString)
-        let folder = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp" }
+        let folder = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp"
+        }
         let lines = [
-            "time=2026-11-22T21:16:59.000Z level=info source=NVRWeb msg=\"one\"", "time=2026-11-22T21:17:00.000Z level=warning source=NVRMedia msg=\"Two\" camera=1",
+            "time=2026-11-22T21:16:59.000Z level=info source=NVRWeb msg=\"one\"",
+            "time=2026-11-22T21:17:00.000Z level=warning source=NVRMedia msg=\"Two\" camera=1",
             "time=2026-11-22T21:17:01.000Z level=error source=NVRStore msg=\"three\"", "Fatal error: something else",
         ]
         let output = fopen(folder + "/vibenvr.log", "w")
@@ -137,7 +140,9 @@ import Testing
     @Test("The load of the machine is read from its own files")
     func hostLoad() throws {
         var template = Array("/tmp/nvrproc-XXXXXX".utf8CString)
-        let root = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp" }
+        let root = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? "/tmp"
+        }
         mkdir(root + "/net", 0o700)
         mkdir(root + "/self", 0o700)
         func write(_ name: String, _ text: String) {

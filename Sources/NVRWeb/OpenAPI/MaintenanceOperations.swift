@@ -5,7 +5,9 @@ extension OpenAPIDocument {
     static let maintenanceOperations: [Operation] =
         [
             Operation("GET /logs/", "listLogLines", .system, "The last lines of the log")
-                .query("service", .choice(["all", "backend", "engine", "frontend"]), "Which part: `engine` reads and records cameras.", required: true)
+                .query(
+                    "service", .choice(["all", "backend", "engine", "frontend"]), "Which part: `engine` reads and records cameras.", required: true
+                )
                 .query("lines", Schema.integer(1...10_000).byDefault(100), "Lines to answer at most.")
                 .query("level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "The least severe one.")
                 .query("search", .text(0...200), "A text that the lines hold, upper and lower case alike.")

@@ -132,6 +132,6 @@ extension OpenAPIDocument {
                 "name": .text, "path": Schema.text.orNull, "size_gb": maybe, "count": .integer, "total_gb": maybe, "free_gb": maybe,
             ])
         )
-            .described("By profile id; `default` is the recording folder."),
+        .described("By profile id; `default` is the recording folder."),
     ])
 }

@@ -64,7 +64,7 @@ struct MaintenanceRoutes: Sendable {
             let state = health[camera.id]
             object[camera.id.description] = [
                 "running": .bool(state != nil), "connected": .bool(state?.status == .connected),
-                "health": .string((state?.status ?? .starting).rawValue), "rtsp_url": .string(redactedURL(camera.streams.url)),
+                "health": .string((state?.status ?? .starting).rawValue), "rtsp_url": .string(redactingURLCredentials(in: camera.streams.url)),
                 "fps": JSONValue(Int((rates[camera.id] ?? 0).rounded())), "motion": .bool(motion[camera.id] != nil),
                 "recording": .bool(state?.isRecording ?? false),
                 // No picture is made unless somebody asks for one.
@@ -76,6 +76,7 @@ struct MaintenanceRoutes: Sendable {
 
     /// Frames a second of the main streams, measured since the last request, or for a second when that is long ago.
     private func frameRates() async throws -> [ID<Camera>: Double] {
+        guard !live.counters().isEmpty else { return [:] }
         if let rates = frames.rates(live.counters(), at: clock.monotonic()) { return rates }
         try await Task.sleep(for: .seconds(1))
         return frames.rates(live.counters(), at: clock.monotonic()) ?? [:]
@@ -97,8 +98,8 @@ struct MaintenanceRoutes: Sendable {
         let all = camera.json(.full, health: health)
         var object = JSONObject()
         for name in shown { object[name] = all[name] ?? .null }
-        object["rtsp_url"] = .string(redactedURL(camera.streams.url))
-        object["sub_rtsp_url"] = JSONValue(camera.streams.subURL.map(redactedURL))
+        object["rtsp_url"] = .string(redactingURLCredentials(in: camera.streams.url))
+        object["sub_rtsp_url"] = JSONValue(camera.streams.subURL.map { redactingURLCredentials(in: $0) })
         object["width"] = JSONValue(health?.width ?? camera.streams.width)
         object["height"] = JSONValue(health?.height ?? camera.streams.height)
         object["threshold_percent"] = Statistics.rounded(Double(camera.detection.threshold) / analysedPoints * 100, 2)

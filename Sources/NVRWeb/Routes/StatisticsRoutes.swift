@@ -111,17 +111,17 @@ struct StatisticsRoutes: Sendable {
         let isAdmin = caller.map { Access.allows($0, .administer) } ?? false
         let numbers = try await numbers.numbers(for: caller, at: WallTime(microseconds: clock.wall()))
         func isSeen(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
-        let volumes = try await volumes(of: [settings.recordingRoot] + numbers.profiles.map(\.path), at: now)
+        let spaces = try await space(at: [settings.recordingRoot] + numbers.profiles.map(\.path), now)
         var statistics = Statistics(
             cameras: try await store.cameras.all().filter { isSeen($0.id) }, health: live.health(), numbers: numbers,
-            volume: volumes[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
+            volume: spaces[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
             recordingPath: isAdmin ? settings.recordingRoot : nil)
-        for profile in numbers.profiles { statistics.profileVolumes[profile.id] = volumes[profile.path] }
+        for profile in numbers.profiles { statistics.profileVolumes[profile.id] = spaces[profile.path] }
         return statistics
     }
 
     /// The file systems of folders; those that do not answer are left out.
-    private func volumes(of paths: [String], at now: Int64) async throws -> [String: Statistics.Volume] {
+    private func space(at paths: [String], _ now: Int64) async throws -> [String: Statistics.Volume] {
         let moment = now / 2_000_000
         if let known = volumes.value(for: moment), paths.count == known.count { return known }
         // A disk that hangs may hang here as well.
