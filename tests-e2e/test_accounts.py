@@ -121,8 +121,6 @@ def test_a_group_gives_its_rights_to_cameras_that_join_it(nvr):
         {"id": group, "name": "Yard", "can_view": True, "can_replay": False, "can_control": False}]
     assert nvr.api.json("/cameras", token=token) == []
     answer = nvr.api.post(f"/groups/{group}/cameras", json=[camera])
-    if answer.status_code == 404 and answer.json() == {"detail": "Not Found"}:
-        pytest.skip("the routes of groups do not exist yet")
     assert answer.status_code == 200, answer.text
     assert [found["id"] for found in nvr.api.json("/cameras", token=token)] == [camera]
     assert nvr.api.delete(f"/groups/{group}").status_code == 200
@@ -361,7 +359,9 @@ def test_guessing_is_slowed_down_and_keeps_nobody_else_out(nvr):
     assert login(nvr, forwarded="192.0.2.77").status_code == 429
     # Somebody else behind the same address, also when every account there is guessed at.
     assert login(nvr, VIEWER, VIEWER_PASSWORD).status_code == 200
-    assert any(login(nvr, f"guess{number}", "x").status_code == 429 for number in range(60))
+    with ThreadPoolExecutor(8) as pool:
+        guesses = [answer.status_code for answer in pool.map(lambda number: login(nvr, f"guess{number}", "x"), range(60))]
+    assert set(guesses) <= {401, 429, 503} and guesses.count(429) == 30
     assert login(nvr, VIEWER, VIEWER_PASSWORD).status_code == 200
 
 
