@@ -90,7 +90,7 @@ func buildServer(
     let backups = Backups(
         store: store, folder: BackupFolder(path: dataPath + "/backups"),
         rules: BackupReader.Rules(
-            urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: existingFolder),
+            urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: { try existingFolder($0, beside: recordingRoot) }),
         version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
     settings.tls = try tlsIdentity(configuration, dataPath: dataPath, logger: logger)
     settings.redirectPort = configuration.redirectPort
@@ -165,9 +165,9 @@ private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Se
 }
 
 /// The folder of a restored profile; one that this machine does not have is not made.
-private func existingFolder(_ path: String) throws -> String {
-    guard access(path, W_OK | X_OK) == 0 else { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
-    return try absolutePath(path)
+private func existingFolder(_ path: String, beside recordingRoot: String) throws -> String {
+    guard POSIXFile.exists(path) else { throw NVRError(.invalid, "its folder \(path) does not exist here") }
+    return try StorageVolume(recordingRoot: recordingRoot).prepare(path)
 }
 
 /// Keeps the size and the number of log files equal to the settings.

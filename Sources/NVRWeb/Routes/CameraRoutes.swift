@@ -50,8 +50,12 @@ struct CameraRoutes: Sendable {
 
     private func create(_ call: Call) async throws -> Response {
         let patch = try CameraPatch(body: try call.json(), creating: true, rules: rules)
-        let camera = try await store.cameras.insert(patch.newCamera(at: now))
-        return Response(json: try await answers(call).json(camera))
+        var camera = patch.newCamera(at: now)
+        if !patch.names.contains("live_view_mode") {
+            camera.general.liveViewMode = try await store.settings.values()[Settings.defaultLiveViewMode]
+        }
+        let stored = try await store.cameras.insert(camera)
+        return Response(json: try await answers(call).json(stored))
     }
 
     private func update(_ call: Call) async throws -> Response {
