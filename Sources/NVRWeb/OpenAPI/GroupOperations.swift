@@ -6,8 +6,9 @@ extension OpenAPIDocument {
     private static let noGroup = "There is no such group, or none of its cameras is yours to see."
     private static let done = Schema.object(["status": .text, "modified_count": Schema.integer.described("Cameras that differ now.")])
     private static let categories = Schema.array(of: .choice(CopiedCategories.all.map(\.rawValue)), count: 0...100)
-    private static let name = Schema.text(1...100).described("Spaces at the ends are taken away.")
-    private static let about = Schema.text(0...1000).orNull
+    private static let name = Schema.text(1...100, pattern: "^[^\(unprintable)]*[^\\s\(unprintable)][^\(unprintable)]*$")
+        .described("Spaces at the ends are taken away.")
+    private static let about = Schema.text(0...1000, pattern: "^[^\(unprintable)]*$").orNull
 
     static let cameraFileOperations: [Operation] = [
         Operation("POST /cameras/{camera_id}/clone", "cloneCamera", .cameras, "Make another camera of the same settings")
