@@ -153,7 +153,7 @@ def measure(options) -> str:
                 header = f"X-API-Key: {key.json()['token']}"
             answer = api.get(path, token="", headers=dict([header.split(": ", 1)]))
             assert answer.status_code == 200, answer.text
-            assert not path.startswith("/events") or len(answer.json()) == 100, f"{path}: {len(answer.json())} events"
+            assert not path.startswith("/events") or options.events < 1_000_000 or len(answer.json()) == 100, f"{path}: {len(answer.json())} events"
             results[name] = {count: Load(api.base + path, header, count, options.seconds) for count in connections}
             cells = " | ".join(f"{load.p50:.2f} | {load.p99:.2f} | {load.rate:,.0f}" for load in results[name].values())
             lines.append(f"| {name} | {len(answer.content):,} | {cells} |")
