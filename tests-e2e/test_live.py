@@ -277,10 +277,13 @@ def test_a_handshake_that_is_none_is_answered_as_http(scene):
     path = f"/cameras/{ids['h265']}/ws"
     answer = nvr.api.get(path)
     assert answer.status_code == 426 and answer.headers["Upgrade"] == "websocket"
-    for headers in ({"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": "short"}, {"Connection": "keep-alive"}, {"Content-Length": "5"}):
+    for headers in ({"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": "short"}, {"Connection": "keep-alive"}):
         with pytest.raises(Refused) as refused:
             WebSocket(nvr.api.base, path, token=nvr.api.token, headers=headers)
         assert refused.value.status == 426, headers
+    with WebSocket(nvr.api.base, "", handshake=False) as bare, pytest.raises(Refused) as refused:
+        bare.shake("x", path, nvr.api.token, {"Content-Length": "5"}, b"hello")
+    assert refused.value.status == 426
     # Other protocols are not spoken, and the request is served all the same.
     with WebSocket(nvr.api.base, "", handshake=False) as bare:
         bare.send_raw(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
@@ -298,6 +301,7 @@ def test_access_that_ends_ends_the_stream():
     with GstCamera({"/main": (footage.counter(), None)}) as camera, NVR(segment_seconds=None) as nvr:
         nvr.start().with_admin()
         key = nvr.api.add_camera("watched", camera.url(), recording_mode="Off")
+        wait_for("the camera runs", lambda: nvr.api.status(key) == "CONNECTED")
 
         def session() -> str:
             answer = nvr.api.post("/auth/login", token="", data={"username": USER, "password": PASSWORD})
@@ -418,6 +422,7 @@ def test_a_shutdown_says_good_bye():
     with GstCamera({"/main": (footage.counter(), None)}) as camera, NVR(segment_seconds=None) as nvr:
         nvr.start().with_admin()
         key = nvr.api.add_camera("watched", camera.url(), recording_mode="Off")
+        wait_for("the camera runs", lambda: nvr.api.status(key) == "CONNECTED")
         viewers = [WebSocket(nvr.api.base, f"/cameras/{key}/{kind}", token=nvr.api.token) for kind in ("ws", "mse", "ws")]
         frozen = WebSocket(nvr.api.base, f"/cameras/{key}/ws", token=nvr.api.token, receive_buffer=4096)
         pictures = requests.get(

@@ -79,14 +79,14 @@ class WebSocket:
         if handshake:
             self.shake(address.netloc, path, token, headers or {})
 
-    def shake(self, host: str, path: str, token: str, headers: dict[str, str]) -> None:
+    def shake(self, host: str, path: str, token: str, headers: dict[str, str], body: bytes = b"") -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         fields = {
             "Host": host, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13",
             **({"Authorization": f"Bearer {token}"} if token else {}), **headers,
         }
         request = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value) + "\r\n"
-        self._socket.sendall(request.encode())
+        self._socket.sendall(request.encode() + body)
         status, self.headers, body = self.answer()
         if status != 101:
             self.close()
