@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 ./install-demo.sh
 ./apt-install "test packages" \
     python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-selenium python3-venv \
-    gstreamer1.0-plugins-ugly gstreamer1.0-rtsp gstreamer1.0-libav \
+    gstreamer1.0-tools gstreamer1.0-plugins-ugly gstreamer1.0-rtsp gstreamer1.0-libav \
     vlc-bin vlc-plugin-base glib-networking chromium chromium-driver fonts-dejavu-core iproute2 openssl procps zbar-tools libgl1 libglib2.0-0 \
     util-linux
 

@@ -97,7 +97,8 @@ package enum TarArchive {
         var parts = name.split(separator: "/", omittingEmptySubsequences: false)
         // `./` is how `tar -C folder .` begins every name.
         if parts.first == "." { parts.removeFirst() }
-        let isFolder = parts.last?.isEmpty ?? true
+        let isFolder = name.hasSuffix("/")
+        guard isFolder || !parts.isEmpty else { throw refusal("an entry has no usable name") }
         if isFolder, !parts.isEmpty { parts.removeLast() }
         guard !parts.contains(where: { $0 == ".." || $0 == "." || $0.isEmpty }) else { throw refusal("a name leads out of the archive") }
         return isFolder ? "" : parts.joined(separator: "/")

@@ -36,7 +36,7 @@ package struct ExternalMotion: Sendable {
 
     /// When motion that is reported at `now` began: at the time that the report names, as long as `before` seconds reach back to it.
     package static func start(named: WallTime?, now: WallTime, before: Int) -> WallTime {
-        guard let named, named <= now, now.microseconds(since: named) <= Int64(before) * 1_000_000 else { return now }
+        guard let named, named <= now, named >= now.advanced(byMicroseconds: -Int64(before) * 1_000_000) else { return now }
         return named
     }
 }

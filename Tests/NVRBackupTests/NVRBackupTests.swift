@@ -54,7 +54,7 @@ func hash(_ password: String = "Bench-Passw0rd!") throws -> String {
 }
 
 let rules = BackupReader.Rules(urls: CameraURL.Rules()) { path in
-    if path.hasPrefix("/nowhere") { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
+    if path.hasPrefix("/nowhere") || path.hasPrefix("/etc") { throw NVRError(.invalid, "its folder \(path) cannot be written here") }
     return path
 }
 

@@ -34,7 +34,14 @@ struct CameraPlanTests {
         }
         #expect(plan.cameraID == ID(3) && plan.main.url.reveal() == "rtsp://u:p@10.0.0.5/main" && plan.main.transport == .udp)
         #expect(plan.sub?.url.reveal() == "rtsp://u:p@10.0.0.5/sub" && plan.sub?.wantAudio == false && plan.sub?.transport == .tcp)
-        #expect(plan.recording.mode == .continuous && plan.recording.segmentSeconds == 90 && plan.recording.before == 4 && plan.recording.after == 7)
+        // What is always recorded needs nothing from before and after motion: a change of it must not touch the recording.
+        #expect(plan.recording.mode == .continuous && plan.recording.segmentSeconds == 90 && plan.recording.before == 0 && plan.recording.after == 0)
+        let triggered = try Self.plan {
+            $0.recording.mode = .motionTriggered
+            $0.recording.capturedBefore = 4
+            $0.recording.capturedAfter = 7
+        }
+        #expect(triggered.recording.mode == .motionTriggered && triggered.recording.before == 4 && triggered.recording.after == 7)
         #expect(!plan.main.wantAudio && plan.needsSub)
         #expect(!"\(plan)".contains("u:p"))
     }

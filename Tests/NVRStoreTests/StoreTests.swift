@@ -26,7 +26,7 @@ struct StoreTests {
         let again = try Store.open(at: path)
         #expect(try await again.cameras.all() == [camera])
         try again.close()
-        await #expect(throws: NVRError.self) { try await again.cameras.all() }
+        await #expect(throws: NVRError.self) { try await again.segments.totals() }
     }
 
     @Test("What was committed by a store that was never closed is there")

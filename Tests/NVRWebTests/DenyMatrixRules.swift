@@ -71,20 +71,6 @@ struct Rule: Sendable {
         "POST /auth/login": everybody.sending("username=nobody&password=wrong", form: true).answering(401, 429),
         "POST /auth/logout": .everybody, "GET /auth/me-from-cookie": everybody.answering(200, 204),
         "GET /auth/me": .usersAndKeys, "PATCH /auth/me/language": users.sending(#"{"language": "de"}"#),
-
-        "POST /auth/2fa/setup": .users, "POST /auth/2fa/enable": users.sending(#"{"code": "000000"}"#).answering(400),
-        "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400), "POST /auth/2fa/recovery-codes": users.answering(400),
-        "GET /auth/devices": .users, "DELETE /auth/devices/{device_id}": users.answering(404),
-        "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "another"}"#),
-        "DELETE /v1/api-tokens/{token_id}": users.at("/v1/api-tokens/999").answering(404),
-
-        "GET /users": .administrators,
-        "POST /users": administrators.sending(#"{"username": "new", "password": "Another-Passw0rd!"}"#).answering(200, 400),
-        "PUT /users/{user_id}": administrators.sending(#"{"language": "de"}"#), "DELETE /users/{user_id}": deletion.at("/users/2"),
-        // User 1 is the administrator.
-        "PUT /users/{user_id}/password": users.sending(#"{"new_password": "Another-Passw0rd!"}"#).refusingOthers(403).answering(400),
-        "POST /users/{user_id}/avatar": users.refusingOthers(403).answering(422), "DELETE /users/{user_id}/avatar": users.refusingOthers(403),
-        "GET /users/{user_id}/avatar": Rule(audience: .media).refusingOthers(403).answering(404),
     ]
 
     private static let cameras: [String: Rule] = [

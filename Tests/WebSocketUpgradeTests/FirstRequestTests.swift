@@ -68,6 +68,7 @@ struct FirstRequestTests {
 
         /// What went out so far.
         func sent() throws -> ByteBuffer {
+            channel.embeddedEventLoop.run()
             var all = ByteBuffer()
             while var piece = try channel.readOutbound(as: ByteBuffer.self) { all.writeBuffer(&piece) }
             return all
