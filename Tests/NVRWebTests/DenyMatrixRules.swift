@@ -41,6 +41,10 @@ struct Rule: Sendable {
     /// The second administrator finds nothing any more.
     static let deletion = Rule(audience: .administrators, success: [200, 404])
     static func viewing(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .view) }
+    /// A range of time in which the fixture's camera may have nothing.
+    static func footage(_ name: String) -> Rule {
+        replaying(.media).at("/cameras/1/\(name)?start=1790000000&end=1790000060").answering(200, 404)
+    }
     static func replaying(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .replay) }
 
     private func changed(_ change: (inout Rule) -> Void) -> Rule {
@@ -109,6 +113,10 @@ struct Rule: Sendable {
     ]
 
     private static let events: [String: Rule] = [
+        "GET /cameras/{camera_id}/playback.m3u8": footage("playback.m3u8"), "GET /cameras/{camera_id}/playback.json": footage("playback.json"),
+        "GET /cameras/{camera_id}/export.mp4": footage("export.mp4"), "GET /cameras/{camera_id}/timelapse.mp4": footage("timelapse.mp4"),
+        "GET /cameras/{camera_id}/preview.jpg": replaying(.media).at("/cameras/1/preview.jpg?t=1790000000").answering(200, 404),
+
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),

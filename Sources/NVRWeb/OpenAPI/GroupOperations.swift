@@ -62,11 +62,16 @@ extension OpenAPIDocument {
 
     private static let idList = Schema.array(of: .id, count: 0...Call.mostIDs).orNull
 
+    private static let exportedCamera = Schema.map(of: .anything).described("The fields of a camera; `groups` are names.")
+
     private static func exported(_ operation: Operation) -> Operation {
         operation
             .query("format", Schema.choice(["json", "tar"]).byDefault("json"), "`tar`: one JSON file for each camera.")
             .query("include_credentials", .boolean, "With passwords, tokens and user names.")
-            .answers(200, "A file to save.", types: ["application/json", "application/x-tar"], headers: [.attachment])
+            .answers(
+                "A file to save.",
+                content: [("application/json", .any(of: [.named("CameraFile"), .named("CamerasFile")])), ("application/x-tar", .binary)],
+                headers: [.attachment])
     }
 
     static let groupOperations: [Operation] = [
@@ -106,6 +111,8 @@ extension OpenAPIDocument {
     ]
 
     static let groupSchemas: [(String, Schema)] = [
+        ("CameraFile", .object(["camera": exportedCamera, "version": .text])),
+        ("CamerasFile", .object(["cameras": .array(of: exportedCamera), "version": .text])),
         (
             "Group",
             .object([
