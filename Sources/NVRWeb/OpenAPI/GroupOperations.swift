@@ -15,6 +15,7 @@ extension OpenAPIDocument {
             .explained("It is switched off, and its name ends in `(copy)`, unless the body says otherwise.")
             .body(.named("CameraChanges"), required: false)
             .answers(.named("Camera"), "The new camera.")
+            .refuses(400, "A storage profile that is named does not exist.")
             .refuses(404, noCamera),
         Operation("POST /cameras/{camera_id}/copy-settings", "copySettings", .cameras, "Copy settings to cameras and to those of groups")
             .explained("Who a camera is, its addresses, ONVIF and the size of its picture are never copied. All is stored, or nothing.")
