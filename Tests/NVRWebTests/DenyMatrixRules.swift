@@ -21,6 +21,8 @@ struct Rule: Sendable {
     let audience: Audience
     /// What one has to be allowed to do with camera 1, which the request is about.
     var needs: Permission?
+    /// Answered to users who see the camera and lack what is needed; nil: as if there were nothing.
+    var toViewers: Int?
     /// Answered to users who are no administrators and ask about somebody else's things.
     var toOthers: Int?
     /// The path with its values; nil: the pattern with 1 for every parameter.
@@ -41,6 +43,10 @@ struct Rule: Sendable {
     /// The second administrator finds nothing any more.
     static let deletion = Rule(audience: .administrators, success: [200, 404])
     static func viewing(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .view) }
+    /// A range of time in which the fixture's camera may have nothing.
+    static func footage(_ name: String) -> Rule {
+        replaying(.media).at("/cameras/1/\(name)?start=1790000000&end=1790000060").answering(200, 404).refusingViewers(403)
+    }
     static func replaying(_ audience: Audience = .usersAndKeys) -> Rule { Rule(audience: audience, needs: .replay) }
 
     private func changed(_ change: (inout Rule) -> Void) -> Rule {
@@ -58,6 +64,7 @@ struct Rule: Sendable {
     }
     func with(_ name: HTTPField.Name, _ value: String) -> Rule { changed { $0.headers[name] = value } }
     func answering(_ statuses: Int...) -> Rule { changed { $0.success = Set(statuses) } }
+    func refusingViewers(_ status: Int) -> Rule { changed { $0.toViewers = status } }
     func refusingOthers(_ status: Int) -> Rule { changed { $0.toOthers = status } }
 
     /// One rule for every route of the table: `DenyMatrixTests` fails for a route that has none.
@@ -95,6 +102,10 @@ struct Rule: Sendable {
     ]
 
     private static let events: [String: Rule] = [
+        "GET /cameras/{camera_id}/playback.m3u8": footage("playback.m3u8"), "GET /cameras/{camera_id}/playback.json": footage("playback.json"),
+        "GET /cameras/{camera_id}/export.mp4": footage("export.mp4"), "GET /cameras/{camera_id}/timelapse.mp4": footage("timelapse.mp4"),
+        "GET /cameras/{camera_id}/preview.jpg": replaying(.media).at("/cameras/1/preview.jpg?t=1790000000").answering(200, 404).refusingViewers(403),
+
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),

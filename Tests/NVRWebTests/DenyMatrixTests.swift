@@ -99,8 +99,9 @@ import Testing
         if caller.isKey, rule.audience == .users || rule.audience == .administrators { return [401] }
         if rule.audience == .administrators, role != .admin { return [403] }
         if let needs = rule.needs, !caller.may.contains(needs) {
-            // What one may not see does not exist; what one sees and may not steer is forbidden.
-            return needs == .control && caller.may.contains(.view) ? [403] : [404]
+            // What one may not see does not exist.
+            guard caller.may.contains(.view) else { return [404] }
+            return [rule.toViewers ?? (needs == .control ? 403 : 404)]
         }
         if let status = rule.toOthers, role != .admin { return [status] }
         return rule.success

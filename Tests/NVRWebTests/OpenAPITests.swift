@@ -6,45 +6,7 @@ import Testing
 /// The document against the route table, route by route.
 @Suite struct OpenAPITests {
     /// Routes that the document does not tell of yet.
-    private static let undescribed: Set<String> = [
-        "DELETE /onvif/{path...}",
-        "GET /audit",
-        "GET /audit/export",
-        "GET /logs",
-        "GET /logs/",
-        "GET /logs/download",
-        "GET /media/{file_path}",
-        "GET /oauth/callback",
-        "GET /oauth/login",
-        "GET /oauth/logout",
-        "GET /oauth/{path...}",
-        "GET /onvif/ptz/presets/{camera_id}",
-        "GET /onvif/scan/stream",
-        "GET /onvif/{path...}",
-        "GET /settings/backup/download/{filename}",
-        "GET /settings/backup/{filename}",
-        "GET /settings/backup/{name}",
-        "GET /settings/engine/debug-status",
-        "GET /settings/sync-orphans/status",
-        "GET /stats/cameras",
-        "GET /users/{user_id}",
-        "GET /v1/homepage/stats",
-        "POST /oauth/unlink",
-        "POST /oauth/{path...}",
-        "POST /onvif/deep-scan",
-        "POST /onvif/probe",
-        "POST /onvif/ptz/goto-home/{camera_id}",
-        "POST /onvif/ptz/goto-preset/{camera_id}",
-        "POST /onvif/ptz/move/{camera_id}",
-        "POST /onvif/ptz/probe-features/{camera_id}",
-        "POST /onvif/ptz/set-home/{camera_id}",
-        "POST /onvif/ptz/stop/{camera_id}",
-        "POST /onvif/{path...}",
-        "POST /settings/cleanup",
-        "POST /settings/sync-orphans",
-        "PUT /groups/{group_id}",
-        "PUT /onvif/{path...}",
-    ]
+    private static let undescribed: Set<String> = []
 
     private let web: WebFixture
     private let document: JSONValue
@@ -140,9 +102,9 @@ import Testing
                 #expect(statuses.isSuperset(of: ["413", "422"]), "\(name)")
             }
             let hasID = OpenAPIDocument.parameterNames(in: path).contains { $0.hasSuffix("_id") }
-            #expect(!hasID || statuses.isSuperset(of: ["404", "422"]), "\(name)")
+            #expect(!hasID || statuses.isSuperset(of: ["404", "422"]) || statuses.contains("501"), "\(name)")
             #expect(statuses.contains("503"), "\(name)")
-            #expect(statuses.contains { $0.hasPrefix("2") || $0 == "501" }, "\(name): no answer but refusals")
+            #expect(statuses.contains { $0.hasPrefix("2") || $0 == "101" || $0 == "501" }, "\(name): no answer but refusals")
             for status in statuses {
                 let answer = try resolved(try #require(json["responses"]?[status]))
                 #expect(answer["description"]?.string?.isEmpty == false, "\(name) \(status)")

@@ -15,6 +15,7 @@ extension OpenAPIDocument {
             .explained("It is switched off, and its name ends in `(copy)`, unless the body says otherwise.")
             .body(.named("CameraChanges"), required: false)
             .answers(.named("Camera"), "The new camera.")
+            .refuses(400, "A storage profile that is named does not exist.")
             .refuses(404, noCamera),
         Operation("POST /cameras/{camera_id}/copy-settings", "copySettings", .cameras, "Copy settings to cameras and to those of groups")
             .explained("Who a camera is, its addresses, ONVIF and the size of its picture are never copied. All is stored, or nothing.")
@@ -62,11 +63,16 @@ extension OpenAPIDocument {
 
     private static let idList = Schema.array(of: .id, count: 0...Call.mostIDs).orNull
 
+    private static let exportedCamera = Schema.map(of: .anything).described("The fields of a camera; `groups` are names.")
+
     private static func exported(_ operation: Operation) -> Operation {
         operation
             .query("format", Schema.choice(["json", "tar"]).byDefault("json"), "`tar`: one JSON file for each camera.")
             .query("include_credentials", .boolean, "With passwords, tokens and user names.")
-            .answers(200, "A file to save.", types: ["application/json", "application/x-tar"], headers: [.attachment])
+            .answers(
+                "A file to save.",
+                content: [("application/json", .any(of: [.named("CameraFile"), .named("CamerasFile")])), ("application/x-tar", .binary)],
+                headers: [.attachment])
     }
 
     static let groupOperations: [Operation] = [
@@ -106,6 +112,8 @@ extension OpenAPIDocument {
     ]
 
     static let groupSchemas: [(String, Schema)] = [
+        ("CameraFile", .object(["camera": exportedCamera, "version": .text])),
+        ("CamerasFile", .object(["cameras": .array(of: exportedCamera), "version": .text])),
         (
             "Group",
             .object([

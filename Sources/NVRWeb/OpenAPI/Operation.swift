@@ -131,6 +131,11 @@ package struct Operation: Sendable {
         }
     }
 
+    /// A file of a form that the client chooses.
+    func answers(_ text: String, content: [(type: String, schema: Schema)], headers: [Header] = []) -> Operation {
+        changed { $0.answers.append(Answer(status: 200, text: text, content: content, headers: headers)) }
+    }
+
     func refuses(_ status: Int, _ text: String) -> Operation { changed { $0.refusals.append(Refusal(status: status, text: text)) } }
 
     /// Bytes with ranges and conditions, as RFC 9110 has them.

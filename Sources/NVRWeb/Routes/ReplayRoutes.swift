@@ -119,7 +119,8 @@ struct ReplayRoutes: Sendable {
         var fields = FieldReader()
         let start = fields.time(query, "start")
         let end = fields.time(query, "end")
-        if start == nil, query["start"] == nil { fields.note(.missing([.key("query"), .key("start")], body: .null)) }
+        // An empty item is what a form sends for a field that was left open.
+        if start == nil, query["start"]?.isEmpty ?? true { fields.note(.missing([.key("query"), .key("start")], body: .null)) }
         try fields.finish()
         guard let start else { throw HTTPFailure(.unprocessableContent, "Field required") }
         let until = end ?? WallTime(microseconds: clock.wall())
