@@ -21,6 +21,10 @@ struct Rule: Sendable {
     let audience: Audience
     /// What one has to be allowed to do with camera 1, which the request is about.
     var needs: Permission?
+    /// Answered to users who do not see the camera; nil: as if there were nothing.
+    var toStrangers: Int?
+    /// Whether administrators are given password hashes: a backup has to hold them.
+    var holdsHashes = false
     /// Answered to users who see the camera and lack what is needed; nil: as if there were nothing.
     var toViewers: Int?
     /// Answered to users who are no administrators and ask about somebody else's things.
@@ -39,6 +43,8 @@ struct Rule: Sendable {
     static let usersAndKeys = Rule(audience: .usersAndKeys)
     static let administrators = Rule(audience: .administrators)
     static let media = Rule(audience: .media)
+    /// For administrators, once it is there.
+    static let unavailable = Rule(audience: .administrators, success: [501])
     static let webhook = Rule(audience: .webhook)
     /// The second administrator finds nothing any more.
     static let deletion = Rule(audience: .administrators, success: [200, 404])
@@ -64,6 +70,8 @@ struct Rule: Sendable {
     }
     func with(_ name: HTTPField.Name, _ value: String) -> Rule { changed { $0.headers[name] = value } }
     func answering(_ statuses: Int...) -> Rule { changed { $0.success = Set(statuses) } }
+    func refusingStrangers(_ status: Int) -> Rule { changed { $0.toStrangers = status } }
+    func holdingHashes() -> Rule { changed { $0.holdsHashes = true } }
     func refusingViewers(_ status: Int) -> Rule { changed { $0.toViewers = status } }
     func refusingOthers(_ status: Int) -> Rule { changed { $0.toOthers = status } }
 
@@ -77,6 +85,8 @@ struct Rule: Sendable {
         "GET /auth/status": .everybody, "POST /auth/setup": everybody.sending(#"{"username": "x", "password": "y"}"#).answering(403),
         "POST /auth/login": everybody.sending("username=nobody&password=wrong", form: true).answering(401, 429),
         "POST /auth/logout": .everybody, "GET /auth/me-from-cookie": everybody.answering(200, 204),
+        "GET /oauth/login": everybody.answering(501), "GET /oauth/callback": everybody.answering(501),
+        "POST /oauth/unlink": everybody.answering(501), "GET /oauth/logout": everybody.answering(501),
         "GET /auth/me": .usersAndKeys, "PATCH /auth/me/language": users.sending(#"{"language": "de"}"#),
     ]
 
@@ -96,9 +106,17 @@ struct Rule: Sendable {
         "POST /cameras/export/bulk": administrators.sending("[1]"), "POST /cameras/import": administrators.answering(400, 415, 422),
         "POST /cameras/import/motioneye": administrators.answering(400, 415, 422),
 
-        // It would not end for whoever may, and nobody gets a WebSocket without a handshake: rights to them are tried end to end.
+        // It would not end for whoever may; rights to it are tried end to end.
         "GET /cameras/{camera_id}/stream": media.at("/cameras/1/stream?fps=0").answering(422),
-        "GET /cameras/{camera_id}/ws": media.answering(426), "GET /cameras/{camera_id}/mse": media.answering(426),
+        // Without a handshake nobody gets a WebSocket.
+        "GET /cameras/{camera_id}/ws": viewing(.media).refusingStrangers(403).answering(426),
+        "GET /cameras/{camera_id}/mse": viewing(.media).refusingStrangers(403).answering(426),
+
+        "GET /onvif/scan/stream": unavailable, "POST /onvif/probe": unavailable, "POST /onvif/deep-scan": unavailable,
+        "POST /onvif/ptz/move/{camera_id}": unavailable, "POST /onvif/ptz/stop/{camera_id}": unavailable,
+        "POST /onvif/ptz/set-home/{camera_id}": unavailable, "POST /onvif/ptz/goto-home/{camera_id}": unavailable,
+        "POST /onvif/ptz/goto-preset/{camera_id}": unavailable, "GET /onvif/ptz/presets/{camera_id}": unavailable,
+        "POST /onvif/ptz/probe-features/{camera_id}": unavailable,
     ]
 
     private static let events: [String: Rule] = [
@@ -153,8 +171,8 @@ struct Rule: Sendable {
         "POST /settings/test-notify": administrators.sending(#"{"channel": "email", "settings": {}}"#).answering(501),
         "POST /settings/telemetry/report": .administrators,
 
-        "GET /settings/backup/list": .administrators, "GET /settings/backup/export": .administrators,
-        "POST /settings/backup/export": .administrators, "POST /settings/backup/import": administrators.answering(400, 415, 422),
+        "GET /settings/backup/list": .administrators, "GET /settings/backup/export": administrators.holdingHashes(),
+        "POST /settings/backup/export": administrators.holdingHashes(), "POST /settings/backup/import": administrators.answering(400, 415, 422),
         "POST /settings/backup/run": .administrators,
         "DELETE /settings/backup/{filename}": administrators.at("/settings/backup/x.json").answering(404),
         "POST /settings/backup/restore-file/{filename}": administrators.at("/settings/backup/restore-file/x.json").answering(404),

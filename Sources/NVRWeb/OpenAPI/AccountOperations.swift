@@ -56,7 +56,11 @@ extension OpenAPIDocument {
             .answers(.array(of: .named("APIKey")), "Without the keys themselves."),
         Operation("POST /v1/api-tokens", "createAPIKey", .apiKeys, "Make an API key")
             .explained("It reads what its owner may read, at any moment, and changes nothing.")
-            .body(.object(["name": .text(1...100)], optional: ["expires_in_days": Schema.integer(1...APIKeys.maxDays).orNull]))
+            .body(
+                .object(
+                    ["name": .text(1...100, pattern: "^[^\(unprintable)]*$")],
+                    optional: ["expires_in_days": Schema.integer(1...APIKeys.maxDays).orNull])
+            )
             .answers(.named("APIKey"), "`token` is the key; it is never shown again.")
             .refuses(409, "There are too many keys."),
         Operation("DELETE /v1/api-tokens/{token_id}", "deleteAPIKey", .apiKeys, "Delete an API key")

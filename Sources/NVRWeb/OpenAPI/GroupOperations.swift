@@ -144,7 +144,8 @@ extension OpenAPIDocument {
     private static func profileFields(required: Bool) -> Schema {
         let path = Schema.text(1...StorageProfile.maxPathLength, format: "folder")
             .described("Absolute, without `..`, writable, outside of the system's folders; made when it is missing.")
-        let rest: [(String, Schema)] = [("description", about), ("max_size_gb", Schema.number(0...1_000_000).orNull.byDefault(0))]
+        let size = Schema.number(0...1_000_000).orNull
+        let rest: [(String, Schema)] = [("description", about), ("max_size_gb", required ? size.byDefault(0) : size)]
         let named: [(String, Schema)] = [("name", name), ("path", path)]
         return required ? .object(required: named, optional: rest) : .object(required: [], optional: named + rest)
     }

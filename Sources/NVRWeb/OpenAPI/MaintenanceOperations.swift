@@ -10,7 +10,7 @@ extension OpenAPIDocument {
                 )
                 .query("lines", Schema.integer(1...10_000).byDefault(100), "Lines to answer at most.")
                 .query("level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "The least severe one.")
-                .query("search", .text(0...200), "A text that the lines hold, upper and lower case alike.")
+                .query("search", .text(0...200, pattern: "^[^\(unprintable)]*$"), "A text that the lines hold, upper and lower case alike.")
                 .answers(.array(of: .text), "Oldest first, without credentials."),
             Operation("GET /logs/download", "downloadLogs", .system, "All files of the log in one")
                 .answersBytes(["text/plain"], headers: [.attachment]),

@@ -156,7 +156,7 @@ package enum OpenAPIDocument {
         if !operation.bodies.isEmpty, texts[413] == nil { add(413, "TooLarge") }
         let isChecked =
             !operation.bodies.isEmpty || !operation.query.isEmpty || parameterNames(in: path).contains(where: isID)
-        if isChecked, !operation.answers.isEmpty, texts[422] == nil { add(422, "Invalid") }
+        if isChecked, !operation.answers.isEmpty || !operation.bodies.isEmpty, texts[422] == nil { add(422, "Invalid") }
         if !parameterNames(in: path).allSatisfy(isID), texts[404] == nil { add(404, "NotFound") }
         if texts[503] == nil { add(503, "Unavailable") }
         for (status, lines) in texts {
