@@ -76,6 +76,8 @@ package struct StorageProfileStore: Sendable {
 
     /// In the transaction of the caller.
     static func insert(_ db: Database, _ profile: inout StorageProfile) throws {
+        // The id it had elsewhere says nothing about the profiles that are here.
+        profile.id = ID(0)
         try demandRoom(db, for: profile)
         try db.run(
             "INSERT INTO storage_profiles (name, path, description, max_size_gb, created_us) VALUES (?, ?, ?, ?, ?)",

@@ -121,6 +121,7 @@ import Testing
     @Test("Somebody who may see one camera hears the numbers of that one")
     func restricted() async throws {
         let web = try await WebFixture()
+        _ = try await web.signIn(.admin)
         let (first, second) = (try await web.camera("A"), try await web.camera("B"))
         for camera in [first, second, second] { _ = try await web.event(of: camera.id, at: web.world.value.wall - 1_000_000) }
         let viewer = try await web.signIn(.viewer)
