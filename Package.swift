@@ -133,7 +133,8 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia", "NVRModel", "NVRBase", .hummingbird,
+                "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
+                "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),
         tests("HouseTests", []),

@@ -176,7 +176,9 @@ package final class WebServer: Service {
                     }
                 }
             }
-            group.addTask { [audit] in await audit.run(); return false }
+            group.addTask { [audit] in
+                await audit.run(); return false
+            }
             group.addTask {
                 // Thrown when the server ended by itself.
                 guard (try? await gracefulShutdown()) != nil else { return true }

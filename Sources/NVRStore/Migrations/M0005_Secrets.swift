@@ -20,7 +20,8 @@ enum M0005_Secrets {
         }
         // A new database has nothing to be scrubbed of.
         try db.execute(
-            sql: "INSERT INTO installation VALUES (1, ?, lower(hex(randomblob(16))), ?)", arguments: [try secrets.check(), cameras.isEmpty && settings.isEmpty])
+            sql: "INSERT INTO installation VALUES (1, ?, lower(hex(randomblob(16))), ?)",
+            arguments: [try secrets.check(), cameras.isEmpty && settings.isEmpty])
     }
 
     /// The one row about the database itself: a text that only its key opens, a random name that tells it from others, and whether
