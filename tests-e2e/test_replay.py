@@ -24,7 +24,7 @@ class Archive:
     def __init__(self, nvr: NVR, camera: GstCamera):
         self.nvr, self.api = nvr, nvr.api
         self.films = {codec: footage.counter(codec) for codec in CASES}
-        self.ids = {codec: nvr.api.add_camera(codec, camera.url(f"/{codec}")) for codec in CASES}
+        self.ids = {codec: nvr.api.add_camera(codec, camera.url(f"/{codec}"), record_audio=CASES[codec] is not None) for codec in CASES}
         for key in self.ids.values():
             wait_for("three finished segments", lambda key=key: len([row for row in nvr.rows(key) if row.finished]) >= 3, 80)
 
