@@ -32,6 +32,7 @@ struct ReplayRoutes: Sendable {
         let camera = try await camera(call)
         let range = try range(of: call.query)
         let segments = try await found(await replay.index(camera.id, range))
+        guard !segments.isEmpty else { throw HTTPFailure(.notFound, "There is no footage of this time") }
         let isOpen = segments.last?.isGrowing == true && range.end.microseconds > clock.wall() - 2_000_000
         // A token in the query is passed on: the player has nothing else to show for the files.
         let query = call.query["token"].map { "?token=" + percentEncoded($0) } ?? ""
