@@ -1,0 +1,1 @@
+export function CamerasPage() { return null; }
