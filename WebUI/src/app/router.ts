@@ -15,11 +15,11 @@ export const place = new Store<Place>(read());
 addEventListener('popstate', () => place.set(read()));
 
 /** Asked before the page is left; false keeps it. */
-let guard: (() => boolean) | null = null;
-export function guardLeaving(ask: (() => boolean) | null): void { guard = ask; }
+let guard: ((to: string) => boolean) | null = null;
+export function guardLeaving(ask: ((to: string) => boolean) | null): void { guard = ask; }
 
 export function navigate(path: string, options: { replace?: boolean } = {}): void {
-  if (guard && !options.replace && !guard()) return;
+  if (guard && !guard(path)) return;
   if (options.replace) history.replaceState(null, '', BASE + path);
   else {
     history.pushState(null, '', BASE + path);

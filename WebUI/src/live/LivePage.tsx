@@ -82,7 +82,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   useEffect(() => {
     const element = area.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    const observer = new ResizeObserver(([entry]) => { if (entry) setSize({ width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) }); });
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
