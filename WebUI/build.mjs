@@ -125,6 +125,26 @@ function pack(out) {
   return { archive: Buffer.concat([length, head, ...blobs]), sizes };
 }
 
+/** Catalogues have the same keys by their type; here the same variables, and every key that the sources name. */
+function catalogues() {
+  const read = (name) => new Map([...readFileSync(join(root, 'src', 'i18n', `${name}.ts`), 'utf8').matchAll(/^ {2}'([^']+)': '((?:[^'\\\\]|\\\\.)*)',$/gm)].map((match) => [match[1], match[2]]));
+  const english = read('en');
+  const variables = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort().join();
+  const wrong = [];
+  for (const name of ['de', 'fr', 'it', 'es']) {
+    const other = read(name);
+    for (const [key, text] of english) {
+      if (!other.get(key)) wrong.push(`${name}: ${key} is missing`);
+      else if (variables(other.get(key)) !== variables(text)) wrong.push(`${name}: ${key} has other variables`);
+    }
+    for (const key of other.keys()) if (!english.has(key)) wrong.push(`${name}: ${key} is unknown`);
+  }
+  for (const path of filesBelow(join(root, 'src'))) {
+    for (const [, key] of readFileSync(path, 'utf8').matchAll(/\bt\('([^']+)'/g)) if (!english.has(key)) wrong.push(`${relative(root, path)}: ${key} has no text`);
+  }
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
+}
+
 try {
   const { out, first } = build();
   const { archive, sizes } = pack(out);
@@ -146,10 +166,11 @@ try {
   if (bytes > firstLoadBudget) throw new Error(`the first load may cost ${firstLoadBudget} bytes`);
   if (check) {
     run('tsc', ['-p', '.']);
+    catalogues();
     const tests = join(dist, 'test');
     run('esbuild', [...readdirSync(join(root, 'test')).filter((name) => name.endsWith('.test.ts')).map((name) => `test/${name}`),
       '--bundle', '--platform=node', '--format=esm', '--out-extension:.js=.mjs', '--log-level=warning', `--outdir=${tests}`]);
-    run('node', ['--test', tests], { stdio: 'inherit' });
+    run('node', ['--test', ...filesBelow(tests).filter((name) => name.endsWith('.mjs'))], { stdio: 'inherit' });
   }
 } catch (problem) {
   console.error(`web interface: ${problem.message}`);

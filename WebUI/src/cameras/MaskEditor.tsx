@@ -145,7 +145,7 @@ export function MaskEditor({ camera, text, error, onText }: { camera: Camera; te
         {current && chosen !== null && !drawn ? <Button icon="trash" kind="danger" onClick={() => remove(chosen)}>{t('mask.delete')}</Button> : null}
         <span className="soft">{drawn ? t('mask.drawHint') : t('mask.hint')}</span>
       </div>
-      <div ref={stage} className={`mask-stage${drawn ? ' drawing' : ''}`} style={{ aspectRatio: String(aspect) }} onKeyDown={key}
+      <div ref={stage} className={`mask-stage${drawn ? ' drawing' : ''}`} style={{ aspectRatio: String(aspect), maxWidth: `calc(66vh * ${aspect})` }} onKeyDown={key}
         onPointerDown={press} onPointerMove={slide} onPointerUp={() => { drag.current = null; }} onPointerCancel={() => { drag.current = null; }} onDoubleClick={twice}>
         {url ? <img src={url} alt={t('mask.picture', { name: camera.name })} draggable={false} /> : <span className="tile-note">{t('live.noPicture')}</span>}
         <svg viewBox="0 0 1 1" preserveAspectRatio="none" role="group" aria-label={t('tab.masks')}>

@@ -23,6 +23,7 @@ export function windowOf(rows: number, rowHeight: number, scrollTop: number, vie
 /** The pages that hold the elements first ..< last. */
 export function pagesOf(first: number, last: number, size: number): number[] {
   const pages: number[] = [];
+  if (last <= first) return pages;
   for (let page = Math.floor(first / size); page * size < last; page += 1) pages.push(page);
   return pages;
 }

@@ -27,7 +27,7 @@ export function Timeline(props: TimelineProps): ReactElement {
   latest.current = props;
   const [width, setWidth] = useState(0);
   const hover = useRef<number | null>(null);
-  const [tip, setTip] = useState<{ x: number; time: number; camera: number | null; text: string | null } | null>(null);
+  const [tip, setTip] = useState<{ x: number; left: number; top: number; time: number; camera: number | null; text: string | null } | null>(null);
   const gesture = useRef<Gesture | null>(null);
   const pointers = useRef(new Map<number, number>());
   const lane = cameras.length > 6 ? 26 : LANE;
@@ -108,7 +108,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       const camera = cameras[row];
       const time = timeOf(view, width, x);
       const gap = camera ? facts?.lanes.get(camera.id)?.gaps.find((one) => time >= one.start && time <= one.end) : undefined;
-      if (event.pointerType === 'mouse') setTip({ x, time, camera: camera && time < Date.now() ? camera.id : null, text: gap ? gap.reason ?? words(`gap.${gap.cause}`, gap.cause) : null });
+      if (event.pointerType === 'mouse') setTip({ x, left: event.clientX - x, top: frame.current!.getBoundingClientRect().top, time, camera: camera && time < Date.now() ? camera.id : null, text: gap ? gap.reason ?? words(`gap.${gap.cause}`, gap.cause) : null });
       return;
     }
     pointers.current.set(event.pointerId, x);
@@ -183,7 +183,7 @@ export function Timeline(props: TimelineProps): ReactElement {
 }
 
 /** What was to be seen at the time that is pointed at. */
-function Tip({ x, time, camera, text, width }: { x: number; time: number; camera: number | null; text: string | null; width: number }): ReactElement {
+function Tip({ x, left, top, time, camera, text, width }: { x: number; left: number; top: number; time: number; camera: number | null; text: string | null; width: number }): ReactElement {
   const [shown, setShown] = useState<{ camera: number; second: number } | null>(null);
   const [isMissing, setMissing] = useState(false);
   const second = Math.round(time / 1000);
@@ -200,7 +200,7 @@ function Tip({ x, time, camera, text, width }: { x: number; time: number; camera
     return () => clearTimeout(timer);
   }, [camera, second, text]);
   return (
-    <div className="timeline-tip" style={{ left: Math.min(Math.max(x, 88), Math.max(88, width - 88)) }} aria-hidden="true">
+    <div className="timeline-tip" style={{ left: left + Math.min(Math.max(x, 88), Math.max(88, width - 88)), top }} aria-hidden="true">
       {shown && !isMissing && shown.camera === camera ? <img src={withQuery(`/cameras/${shown.camera}/preview.jpg`, { t: shown.second, width: 320 })} alt="" onError={() => setMissing(true)} /> : null}
       <span>{showDateTime(time)}</span>
       {text ? <span className="soft">{text}</span> : null}

@@ -10,6 +10,8 @@ const AHEAD = 300_000;
 /** Seconds of footage in the buffer ahead of the picture at normal speed, and behind it. */
 const BUFFERED = 12;
 const BEHIND = 20;
+/** Milliseconds that second 0 of the element lies before the first picture: there is no time before it. */
+const MARGIN = 600_000;
 
 export type FilmState = 'loading' | 'ready' | 'gap' | 'unsupported' | 'failed';
 
@@ -93,7 +95,7 @@ export class Film {
     }
     if (this.state === 'unsupported') return;
     const piece = this.index[at]!;
-    if (!this.source || Math.abs(time - this.base) > 86_400_000 * 5) this.open(piece.start);
+    if (!this.source || time < this.base || time - this.base > 86_400_000) this.open(piece.start - MARGIN);
     void this.feed();
     const { element } = this;
     const wanted = (time - this.base) / 1000;

@@ -43,8 +43,8 @@ export function Audit(): ReactElement {
             <tbody>
               {entries.map((entry) => (
                 <tr key={entry.id}>
-                  <td className="nowrap">{showDateTime(entry.timestamp)}</td><td>{entry.username ?? '–'}</td>
-                  <td><strong>{entry.summary}</strong><br /><code className="soft">{entry.method} {entry.route}</code></td>
+                  <td className="nowrap">{showDateTime(entry.timestamp)}</td><td className="nowrap">{entry.username ?? '–'}</td>
+                  <td>{entry.summary ? <><strong>{entry.summary}</strong><br /></> : null}<code className="soft">{entry.method} {entry.route}</code></td>
                   <td className="nowrap">{entry.address}</td><td><Badge kind={entry.status < 400 ? 'good' : 'bad'}>{entry.status}</Badge></td>
                 </tr>
               ))}
