@@ -25,6 +25,11 @@ const local = http.createServer((request, response) => {
     file = path.slice(4) || 'index.html';
     if (!existsSync(join(files, file)) || statSync(join(files, file)).isDirectory()) file = extname(file) || !wantsPage ? null : 'index.html';
   }
+  if (path === '/ui/server.json') {
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ version: 'development', time_zone: 'UTC' }));
+    return;
+  }
   if (file) {
     response.writeHead(200, { 'Content-Type': types[extname(file)], 'Cache-Control': 'no-cache', 'Content-Security-Policy': policy });
     createReadStream(join(files, file)).pipe(response);
@@ -50,4 +55,4 @@ local.on('upgrade', (request, socket, head) => {
   onward.on('error', () => socket.destroy());
   socket.on('error', () => onward.destroy());
 });
-local.listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${port}/`));
+local.listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${local.address().port}/`));
