@@ -127,10 +127,9 @@ def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
         wait_for("it is closer", lambda: view()[1] - view()[0] < length / 15)
         # A click goes to the time that is under it.
         left, right = view()
-        target = left + (right - left) * 0.25
+        target = left + (right - left) * 0.55
         width = canvas.size["width"]
-        ActionChains(browser).move_to_element_with_offset(canvas, int(width * 0.25 - width / 2), 12).click().perform()
-        target = max(target, 0)
+        ActionChains(browser).move_to_element_with_offset(canvas, int(width * 0.05), 12).click().perform()
         wait_for("it is there", lambda: abs(float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) - target) < 6000, 20)
         # The ruler is dragged: pictures of the time under the pointer.
         ActionChains(browser).move_to_element_with_offset(canvas, 0, int(-canvas.size["height"] / 2 + 10)).click_and_hold().move_by_offset(20, 0).move_by_offset(20, 0).perform()

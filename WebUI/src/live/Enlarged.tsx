@@ -9,7 +9,7 @@ import { Link, navigate } from '../app/router';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { toast } from '../ui/Toasts';
-import { copyPicture, lastPicture, StreamView, type Showing } from './StreamView';
+import { copyPicture, keptPicture, StreamView, type Showing } from './StreamView';
 import { statusText, takeSnapshot, toggleRecording, tone, trouble } from './state';
 import { wayNames } from './Tile';
 import { useFullScreen } from './useFullScreen';
@@ -27,7 +27,7 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
   const root = useRef<HTMLDivElement>(null);
   const { isFull, toggle: toggleFull, canBe } = useFullScreen(root);
   const { zoom, zoomBy, reset } = useZoom(frame, camera.id);
-  const poster = useMemo(() => lastPicture(camera.id), [camera.id]);
+  const poster = useMemo(() => keptPicture(camera.id), [camera.id]);
   const report = useCallback((next: Showing) => setShowing(next), []);
   const problem = trouble(camera);
   const isLive = camera.status === 'CONNECTED';

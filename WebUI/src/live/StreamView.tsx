@@ -1,4 +1,4 @@
-import { memo, useEffect, useRef, useState, type ReactElement } from 'react';
+import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactElement } from 'react';
 import { readBoxes, type Box, type StreamFacts } from '../player/frames';
 import { LivePlayer, type Condition } from '../player/live';
 import type { Way } from '../player/policy';
@@ -17,9 +17,6 @@ export interface StreamViewProps {
 
 interface Layer { element: HTMLElement; player: LivePlayer | null }
 
-/** The newest pictures of cameras that were shown small, so that the large view never begins black. */
-const lastPictures = new Map<number, HTMLCanvasElement>();
-export const lastPicture = (camera: number): HTMLCanvasElement | null => lastPictures.get(camera) ?? null;
 
 /** A copy of what an element shows; null while it shows nothing. */
 export function copyPicture(element: Element | null): HTMLCanvasElement | null {
@@ -57,6 +54,14 @@ function Boxes({ boxes, facts }: { boxes: Box[]; facts: StreamFacts | null }): R
   );
 }
 
+/** What a tile showed when it was chosen, so that the large view does not begin black. */
+let kept: { camera: number; picture: HTMLCanvasElement } | null = null;
+export function keepPicture(camera: number, frame: Element | null): void {
+  const picture = copyPicture(frame?.querySelector('.layer:not(.waiting) .picture') ?? null);
+  kept = picture ? { camera, picture } : null;
+}
+export const keptPicture = (camera: number): HTMLCanvasElement | null => kept?.camera === camera ? kept.picture : null;
+
 /** One camera, live. Another stream takes over only when its first picture is there. */
 export const StreamView = memo(function StreamView(props: StreamViewProps): ReactElement {
   const { camera, stream, mode, audio, volume, width, active, boxes: showsBoxes, poster, onShowing } = props;
@@ -70,7 +75,8 @@ export const StreamView = memo(function StreamView(props: StreamViewProps): Reac
   const volumeNow = useRef(volume);
   volumeNow.current = volume;
 
-  useEffect(() => {
+  // Before anything is painted: a poster has to be there at once.
+  useLayoutEffect(() => {
     if (!active || !host.current) return undefined;
     const report = (change: Partial<Showing>) => {
       showing.current = { ...showing.current, ...change };
@@ -106,7 +112,6 @@ export const StreamView = memo(function StreamView(props: StreamViewProps): Reac
       // What was shown stays until the next has a picture; of several that never had one, only the newest is kept.
       const copy = copyPicture(player.element);
       if (copy && !element.classList.contains('waiting')) {
-        lastPictures.set(camera, copy);
         player.stop();
         copy.className = 'picture';
         element.replaceChildren(copy);

@@ -4,7 +4,7 @@ import type { Camera } from '../core/types';
 import { t } from '../i18n';
 import { Link } from '../app/router';
 import { Button } from '../ui/Button';
-import { StreamView, type Showing } from './StreamView';
+import { keepPicture, StreamView, type Showing } from './StreamView';
 import { statusText, takeSnapshot, toggleRecording, tone, trouble } from './state';
 
 export const wayNames: Record<string, string> = { webcodecs: 'WebCodecs', mse: 'MSE', jpeg: 'JPEG' };
@@ -53,7 +53,7 @@ export const Tile = memo(function Tile(props: TileProps): ReactElement {
         </div>
       ) : (
         <>
-          <Link to={to} className="tile-link" aria-label={t('live.enlarge', { name: camera.name })} draggable={false} />
+          <Link to={to} className="tile-link" onClick={() => keepPicture(camera.id, frame.current)} aria-label={t('live.enlarge', { name: camera.name })} draggable={false} />
           <div className="tile-actions">
             {hasSound && isLive ? <Button small icon={audio ? 'sound' : 'mute'} label={t(audio ? 'live.soundOff' : 'live.soundOn')} aria-pressed={audio} onClick={() => onAudio(camera.id)} /> : null}
             {isAdmin(user) && isLive && camera.enable_manual_snapshots ? <Button small icon="photo" label={t('live.snapshot')} onClick={() => takeSnapshot(camera)} /> : null}

@@ -257,7 +257,7 @@ function Pictures({ chosen, films, states, isLive, scrub, facts, position, time 
   return (
     <div className="replay-pictures" ref={frame}>
       {size.width > 0 ? (
-        <div className="live-grid" style={chosen.length === 1 ? { width: size.width, height: size.height } : { gridTemplateColumns: `repeat(${columns}, ${Math.floor(width)}px)` }}>
+        <div className="live-grid" style={chosen.length === 1 ? { width: size.width, height: size.height, gridTemplateColumns: '100%', gridTemplateRows: '100%' } : { gridTemplateColumns: `repeat(${columns}, ${Math.floor(width)}px)` }}>
           {chosen.map((camera) => {
             const film = films.get(camera.id);
             const state = isLive ? 'live' : now.get(camera.id) ?? 'loading';
