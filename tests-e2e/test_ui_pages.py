@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def scene():
 
 def ready(browser) -> None:
     """The page has what it asks for."""
-    browser.until("the page is there", "return document.querySelector('#main, .auth') && !document.querySelector('#main .spinner')")
+    browser.until("the page is there", "const main = document.querySelector('#main'); return main && main.textContent && !main.querySelector('.spinner')")
 
 
 def axe() -> str:
@@ -103,8 +104,6 @@ def test_the_first_load_is_small_and_kept(scene):
     page = requests.get(nvr.api.base + "/", headers={"Accept": "text/html", "Accept-Encoding": "br"})
     assert page.headers["Cache-Control"] == "no-cache" and "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
-    import re
-
     assets = re.findall(r'(?:src|href)="(/ui/assets/[^"]+\.(?:js|css))"', page.text)
     assert len(assets) >= 2
     total = 0
@@ -150,6 +149,8 @@ def test_a_camera_is_changed_masked_cloned_and_deleted(scene, tmp_path):
         browser.until("the picture", "const image = document.querySelector('.mask-stage img'); return image && image.naturalWidth > 100")
         browser.press("#add-mask")
         stage = browser.shown(".mask-stage")
+        # Offsets count from the middle of what is seen: all of it has to be.
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
         width, height = stage.size["width"], stage.size["height"]
         for x, y in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.2)):
             ActionChains(browser).move_to_element_with_offset(stage, int((x - 0.5) * width), int((y - 0.5) * height)).click().perform()
