@@ -77,18 +77,6 @@ package struct JPEGEncoder: Hashable, Sendable {
             strides: [target.linesize.0, target.linesize.1, target.linesize.2])
     }
 
-    /// The deprecated full range formats are the plain ones with the range said separately.
-    private static func plainFormat(_ format: AVPixelFormat) -> AVPixelFormat {
-        switch format {
-        case AV_PIX_FMT_YUVJ420P: AV_PIX_FMT_YUV420P
-        case AV_PIX_FMT_YUVJ422P: AV_PIX_FMT_YUV422P
-        case AV_PIX_FMT_YUVJ444P: AV_PIX_FMT_YUV444P
-        case AV_PIX_FMT_YUVJ440P: AV_PIX_FMT_YUV440P
-        case AV_PIX_FMT_YUVJ411P: AV_PIX_FMT_YUV411P
-        default: format
-        }
-    }
-
     /// libav's quantiser scale 1…31 for the quality. The IJG library scales its table by `percent`; libav's own table is
     /// about 17 quantiser steps at the IJG's 100 %.
     private var quantiserScale: Int32 {
@@ -125,5 +113,17 @@ package struct JPEGEncoder: Hashable, Sendable {
         try check(avcodec_receive_packet(context, filled), "encode JPEG")
         let bytes = [UInt8](UnsafeBufferPointer(start: filled.pointee.data, count: Int(max(0, filled.pointee.size))))
         return JPEGImage(bytes: bytes, width: Int(picture.pointee.width), height: Int(picture.pointee.height))
+    }
+}
+
+/// The deprecated full range formats are the plain ones with the range said separately.
+func plainFormat(_ format: AVPixelFormat) -> AVPixelFormat {
+    switch format {
+    case AV_PIX_FMT_YUVJ420P: AV_PIX_FMT_YUV420P
+    case AV_PIX_FMT_YUVJ422P: AV_PIX_FMT_YUV422P
+    case AV_PIX_FMT_YUVJ444P: AV_PIX_FMT_YUV444P
+    case AV_PIX_FMT_YUVJ440P: AV_PIX_FMT_YUV440P
+    case AV_PIX_FMT_YUVJ411P: AV_PIX_FMT_YUV411P
+    default: format
     }
 }

@@ -17,11 +17,14 @@ package struct CameraEnvironment: Sendable {
     package var logger: Logger
     /// Caps the length of segments, seconds; nil leaves it to the cameras.
     package var maxSegmentSeconds: Int?
+    /// Room for streams that are transcoded for viewers.
+    package var transcoding: TranscodeRoom
 
     package init(
         readers: ReaderEnvironment, store: Store, disk: DiskWriter, playback: Playback, clock: any NVRClock, logger: Logger,
-        maxSegmentSeconds: Int?
+        maxSegmentSeconds: Int?, transcoding: TranscodeRoom = TranscodeRoom(most: 0)
     ) {
+        self.transcoding = transcoding
         self.readers = readers
         self.store = store
         self.disk = disk
@@ -66,6 +69,9 @@ final class CameraRuntime: Sendable {
     let subHub: StreamHub?
     let mainLive: LiveStream
     let subLive: LiveStream?
+    /// The same streams for players that need H.264.
+    let mainTranscoded: TranscodedStream
+    let subTranscoded: TranscodedStream?
     private let subDemand: StreamDemand
     private let mainReader: StreamReader
     private let subReader: StreamReader?
@@ -106,6 +112,7 @@ final class CameraRuntime: Sendable {
         self.mainReader = mainReader
         mainPicture = LivePicture(hub: mainHub, thread: pictures, clock: environment.clock)
         mainLive = LiveStream(hub: mainHub) { mainReader.setLive($0) }
+        mainTranscoded = TranscodedStream(of: mainLive, hub: mainHub, room: environment.transcoding)
         let demand = StreamDemand()
         subDemand = demand
         if let settings = plan.sub {
@@ -114,15 +121,18 @@ final class CameraRuntime: Sendable {
             subHub = hub
             subReader = reader
             subPicture = LivePicture(hub: hub, thread: pictures, clock: environment.clock)
-            subLive = LiveStream(hub: hub) { isWanted in
+            let live = LiveStream(hub: hub) { isWanted in
                 reader.setLive(isWanted)
                 demand.set(isWanted)
             }
+            subLive = live
+            subTranscoded = TranscodedStream(of: live, hub: hub, room: environment.transcoding)
         } else {
             subHub = nil
             subReader = nil
             subPicture = nil
             subLive = nil
+            subTranscoded = nil
         }
         state = Mutex(State(plan: plan))
         ledger = StoredEvents(environment: environment, cameraID: plan.cameraID, logger: logger)

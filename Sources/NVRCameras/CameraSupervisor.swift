@@ -166,6 +166,17 @@ package final class CameraSupervisor: Service {
         return role == .main ? runtime.mainLive : runtime.subLive
     }
 
+    /// The same stream as H.264; nil like `liveStream`.
+    package func transcodedStream(of id: ID<Camera>, _ role: StreamRole) -> TranscodedStream? {
+        guard let runtime = state.withLock({ $0.running[id]?.runtime }) else { return nil }
+        return role == .main ? runtime.mainTranscoded : runtime.subTranscoded
+    }
+
+    /// Whether streams are transcoded for viewers at all.
+    package var canTranscode: Bool { environment.transcoding.isOn }
+    /// What transcoding for viewers has cost so far.
+    package var transcoding: TranscodeRoom.Reading { environment.transcoding.reading }
+
     package func liveMotion(of id: ID<Camera>) -> LiveMotion? { state.withLock { $0.running[id]?.runtime }?.liveMotion }
 
     /// Stores the newest picture as a snapshot event.

@@ -70,7 +70,8 @@ func buildServer(
                 clock: clock, logger: logger, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
                 prefersLibav: configuration.prefersLibav),
             store: store, disk: disk, playback: playback, clock: clock, logger: logger,
-            maxSegmentSeconds: configuration.maxSegmentSeconds),
+            maxSegmentSeconds: configuration.maxSegmentSeconds,
+            transcoding: TranscodeRoom(most: configuration.maxTranscodes ?? max(1, System.coreCount / 2))),
         eventLoops: loops, analysisThreads: max(1, System.coreCount / 2))
 
     var settings = WebSettings()

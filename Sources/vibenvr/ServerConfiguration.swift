@@ -99,6 +99,13 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Longest segment file in seconds, below the cameras' own setting. Env VIBENVR_MAX_SEGMENT_SECONDS.")
     var maxSegmentSeconds: Int?
 
+    @Option(
+        name: .long,
+        help:
+            "Streams transcoded to H.264 at a time, for browsers that do not play the camera's codec; 0 switches it off. Env VIBENVR_MAX_TRANSCODES. (default: half the processors)"
+    )
+    var maxTranscodes: Int?
+
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
 
@@ -138,6 +145,10 @@ struct ServerOptions: ParsableArguments {
         configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")
         configuration.maxSegmentSeconds = try maxSegmentSeconds ?? Self.number("VIBENVR_MAX_SEGMENT_SECONDS")
+        configuration.maxTranscodes = try maxTranscodes ?? Self.number("VIBENVR_MAX_TRANSCODES")
+        if let most = configuration.maxTranscodes, !(0...64).contains(most) {
+            throw ValidationError("the number of transcoded streams must be 0 to 64, not \(most)")
+        }
         if let seconds = configuration.maxSegmentSeconds, seconds < 1 { throw ValidationError("segments must last at least 1 second") }
         switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
         case "rtsp": configuration.prefersLibav = false
@@ -206,6 +217,8 @@ struct ServerConfiguration: Sendable {
     var allowLoopbackCameras = false
     var allowTokenQuery = false
     var maxSegmentSeconds: Int?
+    /// Nil: half the processors.
+    var maxTranscodes: Int?
     var prefersLibav = false
     var logLevel = "info"
 }

@@ -222,6 +222,8 @@ package final class LiveStream: Sendable {
 
     /// Whether pictures come in now.
     package var isRunning: Bool { hub.description != nil }
+    /// The usual name of the video codec; nil while no pictures come in.
+    package var videoCodecName: String? { hub.description?.videoCodecName }
     package var viewerCount: Int { viewers.withLock { $0 } }
 
     /// Somebody wants this stream, though he may watch another one until it runs.
