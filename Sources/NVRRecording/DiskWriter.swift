@@ -1,7 +1,7 @@
 package import Logging
 package import NVRBase
 package import NVRModel
-package import NVRStore
+import NVRStore
 import Synchronization
 
 /// The one thread that writes to a storage root. Recordings queue chunks with their `SegmentWriter`s; this serves them one after

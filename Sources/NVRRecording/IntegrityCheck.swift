@@ -3,7 +3,7 @@
 #endif
 import ISOBMFF
 package import NVRBase
-package import NVRModel
+import NVRModel
 package import NVRStore
 
 /// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;

@@ -1,6 +1,6 @@
 import ISOBMFF
 import Libav
-package import NVRBase
+import NVRBase
 import NVRModel
 import RTSP
 import Synchronization

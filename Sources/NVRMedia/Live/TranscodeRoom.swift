@@ -13,6 +13,8 @@ package final class TranscodeRoom: Sendable {
         package var pictures = 0
         /// Pictures left out because the machine did not keep up.
         package var dropped = 0
+
+        package init() {}
     }
 
     /// 0 switches transcoding off.

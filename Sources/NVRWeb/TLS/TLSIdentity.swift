@@ -3,7 +3,7 @@
 #endif
 package import Logging
 package import NIOSSL
-package import NVRBase
+import NVRBase
 import Synchronization
 
 /// The certificate that the server shows, and its key: two PEM files that are read at the start and again when they change, so that
