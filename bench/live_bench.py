@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What live pictures cost and how late they are.
 
-    .venv-test/bin/python bench/live_bench.py [--cameras 8] [--viewers 16] [--seconds 30] [--only latency,first,cpu]
+    .venv-test/bin/python bench/live_bench.py [--cameras 8] [--viewers 16] [--seconds 30] [--only latency,first,cpu,ending]
 
 Latency is measured from the moment a simulated camera begins to send a frame to the moment a viewer's process has read the whole
 WebSocket message, on one clock of one machine. The result becomes the section "Live" of docs/BENCHMARKS.md.
@@ -212,12 +212,52 @@ def cost(viewers: int, seconds: float, work: Path) -> Result:
     return result
 
 
+def ending(work: Path, rounds: int = 20) -> Result:
+    """From the request that takes a right away to the end of the stream."""
+    result = Result("Live: from the loss of a right to the end of the stream", ["what ends it", "times", "p50 ms", "p95 ms", "slowest ms"])
+    with FaultCamera(footage.full_hd()) as peer, Server(work / "ending", segment_seconds=None) as nvr:
+        (work / "ending").mkdir(parents=True)
+        api = nvr.start().with_admin().api
+        key = api.add_camera("camera", peer.url())
+        wait_for("the camera runs", lambda: api.status(key) == "CONNECTED", 60)
+        rights = {"restrict_camera_access": True, "camera_accesses": [{"id": key, "can_view": True}]}
+        word = "Viewer-Passw0rd!"
+        user = api.post("/users", json={"username": "viewer", "password": word, "role": "viewer", **rights}).json()["id"]
+        login = {"username": "viewer", "password": word}
+        token = api.post("/auth/login", token="", data=login).json()["access_token"]
+        ways = {
+            "the right to the camera": lambda: api.put(f"/users/{user}", json={"camera_accesses": [{"id": key, "can_view": False}]}),
+            "the user is switched off": lambda: api.put(f"/users/{user}", json={"is_active": False}),
+        }
+        for name, take in ways.items():
+            waits = []
+            for _ in range(rounds):
+                answer = api.put(f"/users/{user}", json={"is_active": True, **rights})
+                assert answer.status_code == 200, answer.text
+                if api.get("/auth/me", token=token).status_code == 401:
+                    # Switching a user off ended the session; of sign-ins there may be ten a minute.
+                    if len(waits) >= 7:
+                        break
+                    token = api.post("/auth/login", token="", data=login).json()["access_token"]
+                with WebSocket(nvr.api.base, f"/cameras/{key}/ws", token=token) as viewer:
+                    viewer.data()
+                    begun = time.monotonic()
+                    assert take().status_code == 200
+                    assert viewer.closed() == 1008
+                    waits.append((time.monotonic() - begun) * 1000)
+            worst = max(waits)
+            result.rows.append([name, str(len(waits)), f"{percentile(waits, 0.5):.1f}", f"{percentile(waits, 0.95):.1f}", f"{worst:.1f}"])
+            result.judge(f"end of the stream after {name}", "≤ 1 s", f"{worst / 1000:.3f} s (slowest)", worst <= 1000)
+    result.notes.append("From sending the administrator's request to having read the WebSocket's close.")
+    return result
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures live pictures.")
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--viewers", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=30, help="length of each window")
-    parser.add_argument("--only", default="latency,first,cpu", help="which parts to run")
+    parser.add_argument("--only", default="latency,first,cpu,ending", help="which parts to run")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "BENCHMARKS.md")
     options = parser.parse_args()
     import shutil
@@ -228,6 +268,7 @@ def main() -> int:
         "latency": lambda: latency(options.cameras, options.viewers, options.seconds, work),
         "first": lambda: first_picture(work),
         "cpu": lambda: cost(options.viewers, options.seconds, work),
+        "ending": lambda: ending(work),
     }
     results = []
     try:

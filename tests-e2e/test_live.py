@@ -436,6 +436,43 @@ def test_access_that_ends_ends_the_stream():
             assert viewer.closed() == 1001
 
 
+def test_rights_that_are_taken_away_end_the_stream(scene):
+    nvr, ids, _ = scene
+    camera, word = ids["h265"], "Viewer-Passw0rd!"
+
+    def change(user: int, **fields) -> None:
+        answer = nvr.api.put(f"/users/{user}", json=fields)
+        assert answer.status_code == 200, answer.text
+
+    group = nvr.api.post("/groups", json={"name": "watched", "camera_ids": [camera]}).json()["id"]
+    seen = {"restrict_camera_access": True, "camera_accesses": [{"id": camera, "can_view": True}], "group_accesses": []}
+    by_group = {"restrict_camera_access": True, "camera_accesses": [], "group_accesses": [{"id": group, "can_view": True}]}
+    cases = {
+        "the right to the camera": (seen, lambda user: change(user, camera_accesses=[{"id": camera, "can_view": False}])),
+        "every right": (seen, lambda user: change(user, camera_accesses=[])),
+        "restriction": ({"restrict_camera_access": False}, lambda user: change(user, restrict_camera_access=True, camera_accesses=[])),
+        "the group's right": (by_group, lambda user: change(user, group_accesses=[])),
+        "the camera leaves the group": (by_group, lambda user: nvr.api.post(f"/groups/{group}/cameras", json=[])),
+        "the user": (seen, lambda user: nvr.api.delete(f"/users/{user}")),
+    }
+    for number, (name, (rights, take)) in enumerate(cases.items()):
+        answer = nvr.api.post("/users", json={"username": f"watcher{number}", "password": word, "role": "viewer", **rights})
+        assert answer.status_code == 200, answer.text
+        user = answer.json()["id"]
+        token = nvr.api.post("/auth/login", token="", data={"username": f"watcher{number}", "password": word}).json()["access_token"]
+        key = nvr.api.post("/v1/api-tokens", token=token, json={"name": "k"}).json()["token"]
+        with WebSocket(nvr.api.base, f"/cameras/{camera}/ws", token=token) as viewer, \
+                WebSocket(nvr.api.base, f"/cameras/{camera}/mse", headers={"X-API-Key": key}) as by_key:
+            viewer.data()
+            by_key.data()
+            begun = time.monotonic()
+            assert (answer := take(user)) is None or answer.status_code == 200, answer.text
+            assert viewer.closed() == 1008, name
+            assert by_key.closed() == 1008, name
+            # The promise is a second, and `make bench-live` measures it; here it is that nothing waits for a look every half minute.
+            assert time.monotonic() - begun < 10, name
+
+
 # Hostile and absent clients.
 
 

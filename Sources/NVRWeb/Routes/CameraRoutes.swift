@@ -13,6 +13,15 @@ struct CameraRoutes: Sendable {
     let media: RecordedMedia
     let rules: CameraURL.Rules
     let clock: any NVRClock
+    private let texts = CameraTexts()
+
+    init(store: Store, live: LiveCameras, media: RecordedMedia, rules: CameraURL.Rules, clock: any NVRClock) {
+        self.store = store
+        self.live = live
+        self.media = media
+        self.rules = rules
+        self.clock = clock
+    }
 
     var routes: [Route] {
         [
@@ -40,7 +49,7 @@ struct CameraRoutes: Sendable {
         try fields.finish()
         let answers = try await answers(call)
         let visible = try await store.cameras.all().filter { Access.allows(caller, .view, camera: $0.id) }
-        return Response(json: answers.json(visible.dropFirst(skip).prefix(limit)), fields: [.xTotalCount: String(visible.count)])
+        return Response(jsonBytes: answers.bytes(visible.dropFirst(skip).prefix(limit), texts), fields: [.xTotalCount: String(visible.count)])
     }
 
     private func one(_ call: Call) async throws -> Response {
