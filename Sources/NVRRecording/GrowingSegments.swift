@@ -38,6 +38,9 @@ package final class GrowingSegments: Sendable {
         }
     }
 
+    /// How far the files of all of them are.
+    package var ends: [ID<Segment>: WallTime] { extents.withLock { $0.mapValues(\.end) } }
+
     func begin(_ id: ID<Segment>, _ extent: Extent) {
         extents.withLock { $0[id] = extent }
     }
