@@ -144,7 +144,7 @@ struct TimelineMaker {
 
     /// The cell of a time; nil outside of all.
     private func cell(at time: WallTime) -> Int? {
-        let second = time.microseconds.flooredDivision(by: 1_000_000).quotient
+        let second = time.microseconds.floored(by: 1_000_000).quotient
         guard let first = borders.first, let last = borders.last, second >= first, second < last else { return nil }
         var (low, high) = (0, borders.count - 1)
         while high - low > 1 {

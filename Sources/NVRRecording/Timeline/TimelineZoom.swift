@@ -51,12 +51,12 @@ package struct TimelineZoom: Sendable, Equatable {
     /// Borders of the cells that hold a range, seconds since 1970 UTC: one more than there are cells. `offset`: seconds that the clocks on
     /// the wall are east of UTC at a second.
     package func borders(_ range: TimeRange, offset: (Int64) -> Int64) -> [Int64] {
-        let start = range.start.microseconds.flooredDivision(by: 1_000_000).quotient
-        let (whole, rest) = range.end.microseconds.flooredDivision(by: 1_000_000)
+        let start = range.start.microseconds.floored(by: 1_000_000).quotient
+        let (whole, rest) = range.end.microseconds.floored(by: 1_000_000)
         let end = max(start + 1, whole + (rest > 0 ? 1 : 0))
         let step = Int64(resolution)
         if isUniform {
-            let first = start.flooredDivision(by: step).quotient * step
+            let first = start.floored(by: step).quotient * step
             return Array(stride(from: first, to: end + step, by: Int64.Stride(step)).prefix { $0 - step < end })
         }
         // Any earlier time leads to a true border.
@@ -78,7 +78,7 @@ package struct TimelineZoom: Sendable, Equatable {
     /// twice is two cells.
     private static func next(after time: Int64, _ step: Int64, _ offset: (Int64) -> Int64) -> Int64 {
         func local(_ time: Int64) -> Int64 { time + offset(time) + shift(step) }
-        let target = (local(time).flooredDivision(by: step).quotient + 1) * step
+        let target = (local(time).floored(by: step).quotient + 1) * step
         let before = offset(time)
         let usual = target - shift(step) - before
         if usual > time, offset(usual - 1) == before, offset(usual) >= before { return rounded(usual) }
@@ -100,7 +100,7 @@ package struct TimelineZoom: Sendable, Equatable {
     }
 
     /// Sums are kept by five minutes. All clocks but some of before 1972 agree.
-    private static func rounded(_ time: Int64) -> Int64 { (time + 299).flooredDivision(by: 300).quotient * 300 }
+    private static func rounded(_ time: Int64) -> Int64 { (time + 299).floored(by: 300).quotient * 300 }
 
     // MARK: Sums
 
@@ -125,5 +125,13 @@ package struct TimelineZoom: Sendable, Equatable {
             }
         }
         return runs
+    }
+}
+
+extension Int64 {
+    /// Division that rounds down, with a remainder that is never negative. `divisor` is positive.
+    func floored(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
+        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }
