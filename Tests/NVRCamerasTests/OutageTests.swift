@@ -43,7 +43,9 @@ struct OutageTests {
 
     @Test("What a camera does follows from its connection, its settings and the disk")
     func verdicts() {
-        func verdict(_ status: CameraStatus, _ mode: RecordingMode = .continuous, _ trouble: (isFull: Bool, reason: String)? = nil) -> RecordingVerdict {
+        func verdict(_ status: CameraStatus, _ mode: RecordingMode = .continuous, _ trouble: (isFull: Bool, reason: String)? = nil)
+            -> RecordingVerdict
+        {
             RecordingVerdict(status: status, reason: "why", mode: mode, trouble: trouble)
         }
         #expect(verdict(.connected) == .recording)

@@ -19,7 +19,8 @@ struct TimelineReaderTests {
 
     private static func record(_ store: Store, _ camera: ID<Camera>, _ start: Double, _ end: Double) async throws {
         var segment = Segment(
-            id: ID(0), cameraID: camera, role: .main, run: 1, path: "\(camera)/\(start)", start: at(start), end: at(start), bytes: 0, state: .intended,
+            id: ID(0), cameraID: camera, role: .main, run: 1, path: "\(camera)/\(start)", start: at(start), end: at(start), bytes: 0,
+            state: .intended,
             width: 2, height: 2, codecs: "", initLength: 1, timescale: 90_000, index: [])
         segment.bytes = 1
         let id = try await store.segments.intend(segment, isContinuous: true)
@@ -49,7 +50,9 @@ struct TimelineReaderTests {
             .put(Outage(cameraID: camera, start: Self.at(1803), end: Self.at(1850), cause: .cameraOffline, reason: "unreachable: gone"))
         ])
         let reader = TimelineReader(store: store, growing: growing, clock: Clock(now: Self.at(3641)), offset: { _ in 0 })
-        func read(_ range: TimeRange, _ resolution: Double? = nil) async throws -> Timeline { try await reader.read([camera], range, resolution: resolution) }
+        func read(_ range: TimeRange, _ resolution: Double? = nil) async throws -> Timeline {
+            try await reader.read([camera], range, resolution: resolution)
+        }
 
         let close = try await read(Self.span(0, 3700), 10)
         let part = try #require(close.cameras.first)

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Zooms of the timeline")
 struct TimelineZoomTests {
-    private static let zones = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Kathmandu", "America/Havana", "UTC"]
+    private static let zones = [
+        "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Kathmandu", "America/Havana", "UTC",
+    ]
 
     private static func offset(_ name: String) throws -> (Int64) -> Int64 {
         let zone = try #require(TimeZone(identifier: name))
@@ -45,7 +47,8 @@ struct TimelineZoomTests {
             for wanted in [0.0, 1, 77, 5000, 1e6] {
                 for span in [0.000_001, 1, 4000, 1e5, 1e6, 1e7, 1e8, 1.5e9] {
                     let zoom = TimelineZoom.choose(span: span, wanted: wanted, cameras: cameras)
-                    let cells = zoom.borders(TimeRange(start: WallTime(microseconds: 1), end: WallTime(seconds: span)), offset: { _ in 3600 }).count - 1
+                    let cells =
+                        zoom.borders(TimeRange(start: WallTime(microseconds: 1), end: WallTime(seconds: span)), offset: { _ in 3600 }).count - 1
                     #expect(cells >= 1 && cells <= TimelineZoom.mostCells && cells * cameras <= max(TimelineZoom.mostCellsOfAll, 64 * cameras))
                 }
             }

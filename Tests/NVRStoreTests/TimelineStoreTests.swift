@@ -96,7 +96,8 @@ struct TimelineStoreTests {
     }
 
     /// Sums of each bucket of a level as counting over rows gives them.
-    private static func counted(_ store: Store, _ segments: [ID<Segment>], _ level: TimelineLevel, _ camera: ID<Camera>) async throws -> TimelineCells {
+    private static func counted(_ store: Store, _ segments: [ID<Segment>], _ level: TimelineLevel, _ camera: ID<Camera>) async throws -> TimelineCells
+    {
         let first = level.bucket(of: begin)
         var cells = TimelineCells(count: Int(level.bucket(of: begin + length) - first))
         func add(_ start: WallTime, _ end: WallTime, _ sums: inout [Int64]) {
@@ -202,7 +203,8 @@ struct TimelineStoreTests {
         try await store.outages.apply([
             .put(Outage(cameraID: camera, start: at(-5000), end: at(-4000), cause: .diskFull)),
             .put(Outage(cameraID: camera, start: at(-500), end: at(30), cause: .cameraOffline, reason: "unreachable")),
-            .put(Outage(cameraID: camera, start: at(40), end: at(50), cause: .serverDown)), .put(Outage(cameraID: camera, start: at(60), cause: .noMotion)),
+            .put(Outage(cameraID: camera, start: at(40), end: at(50), cause: .serverDown)),
+            .put(Outage(cameraID: camera, start: at(60), cause: .noMotion)),
             .put(Outage(cameraID: ID(77), start: at(60), cause: .noMotion)),
         ])
         func read(_ range: TimeRange, most: Int = 100, _ outages: TimelineQuery.ShortestOutage = .any) async throws -> TimelineRows? {
@@ -219,7 +221,9 @@ struct TimelineStoreTests {
         #expect(try await read(range(5, 100), most: 2) == nil)
         #expect(try await store.outages.newest(camera, limit: 2).map(\.cause) == [.serverDown, .noMotion])
         #expect(try await store.outages.newest(ID(77), limit: 2).isEmpty)
-        _ = try await store.outages.apply([.remove(camera, start: at(40)), .put(Outage(cameraID: camera, start: at(60), end: at(70), cause: .noMotion))])
+        _ = try await store.outages.apply([
+            .remove(camera, start: at(40)), .put(Outage(cameraID: camera, start: at(60), end: at(70), cause: .noMotion)),
+        ])
         #expect(try await store.outages.newest(camera, limit: 1).first?.end == at(70))
         let later = at(0).advanced(byMicroseconds: OutageStore.kept + 50_000_000)
         #expect(try await store.outages.deleteOld(of: [camera], at: later) == 2)

@@ -96,7 +96,9 @@ import Testing
         let viewer = try await web.bearer(.viewer)
         let made = try await web.send(
             .put, "/users/2", admin,
-            body: #"{"restrict_camera_access": true, "camera_accesses": [{"id": 2, "can_view": true, "can_replay": true, "can_control": false}, {"id": 3, "can_view": true, "can_replay": false, "can_control": false}]}"#)
+            body:
+                #"{"restrict_camera_access": true, "camera_accesses": [{"id": 2, "can_view": true, "can_replay": true, "can_control": false}, {"id": 3, "can_view": true, "can_replay": false, "can_control": false}]}"#
+        )
         #expect(made.status == 200)
         func cameras(_ query: String, _ headers: HTTPFields) async throws -> [JSONValue?]? {
             try await web.send(.get, "/timeline?start=0&end=10" + query, headers).json["cameras"]?.array?.map { $0["camera_id"] }

@@ -55,7 +55,8 @@ extension TimelineStore {
 
     /// Fills empty tables from segments and events.
     static func fill(_ db: Database, _ levels: [TimelineLevel]) throws {
-        let segments = "SELECT role, start_us, end_us FROM segments INDEXED BY segments_by_time WHERE camera_id = ? AND role IN (0, 1) AND state IN (1, 2)"
+        let segments =
+            "SELECT role, start_us, end_us FROM segments INDEXED BY segments_by_time WHERE camera_id = ? AND role IN (0, 1) AND state IN (1, 2)"
         let events = """
             SELECT medium, kind, start_us, end_us FROM events INDEXED BY events_by_camera
             WHERE camera_id = ? AND medium IN (0, 1) AND kind IN (0, 1, 2) AND NOT (medium = 0 AND kind = 1)

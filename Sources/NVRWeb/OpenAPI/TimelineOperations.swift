@@ -18,7 +18,8 @@ extension OpenAPIDocument {
             .query("end", time, "Until when, 50 years later at most; now when left out.")
             .query(
                 "resolution", .number(0...1e9),
-                "Seconds of a bucket at least; a thousandth of the range when left out. The answer says what was taken.")
+                "Seconds of a bucket at least; a thousandth of the range when left out. The answer says what was taken."
+            )
             .answers(.named("Timeline"), "The timeline.")
             .refuses(403, "You may see a camera, but not its recordings.")
             .refuses(404, "There is no such camera, or you may not see it.")
@@ -57,7 +58,8 @@ extension OpenAPIDocument {
                 "gaps_cut": Schema.boolean.described("The oldest gaps are left out."),
                 "buckets": .object([
                     "footage": shares("recorded"), "motion": shares("with motion"),
-                    "events": Schema.array(of: .integer).described("Videos of motion, or asked for, that begin in it. Zeros at the end are left out."),
+                    "events": Schema.array(of: .integer).described(
+                        "Videos of motion, or asked for, that begin in it. Zeros at the end are left out."),
                     "snapshots": Schema.array(of: .integer).described("Zeros at the end are left out."),
                 ]),
                 "events": Schema.array(
