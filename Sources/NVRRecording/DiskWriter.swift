@@ -111,7 +111,7 @@ package final class DiskWriter: Sendable {
     func failed(_ error: any Error, camera: String) {
         totals.withLock { $0.failures += 1 }
         let trouble = Self.trouble(error)
-        let (isNew, listener) = state.withLock { state in
+        let (isNew, listener) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
             defer {
                 state.failure = "\(error)"
                 state.trouble = trouble
@@ -128,7 +128,7 @@ package final class DiskWriter: Sendable {
     }
 
     func worked() {
-        let (was, listener) = state.withLock { state in
+        let (was, listener) = state.withLock { state -> (String?, (@Sendable () -> Void)?) in
             defer {
                 state.failure = nil
                 state.trouble = nil
@@ -193,7 +193,8 @@ extension DiskWriter {
     /// What keeps footage of a camera from being written now, in words without paths; nil while writing works.
     package func trouble(of camera: ID<Camera>) -> (isFull: Bool, reason: String)? {
         state.withLock { state in
-            state.trouble ?? (state.behind.contains(camera) ? (false, "the disk is too slow") : nil)
+            if let trouble = state.trouble { return trouble }
+            return state.behind.contains(camera) ? (isFull: false, reason: "the disk is too slow") : nil
         }
     }
 
@@ -202,7 +203,7 @@ extension DiskWriter {
 
     /// Footage of a camera was lost because too much of it waited, or what was left of it is written.
     func setBehind(_ isBehind: Bool, camera: ID<Camera>) {
-        let listener = state.withLock { state in
+        let listener = state.withLock { state -> (@Sendable () -> Void)? in
             let isNew = isBehind ? state.behind.insert(camera).inserted : state.behind.remove(camera) != nil
             return isNew ? state.onTrouble : nil
         }

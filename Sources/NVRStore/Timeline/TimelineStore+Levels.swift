@@ -1,5 +1,5 @@
+import FoundationEssentials
 import GRDB
-import NVRModel
 
 // The divisions of time that are kept, and filling them from rows.
 
