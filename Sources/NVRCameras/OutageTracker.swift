@@ -1,4 +1,5 @@
 package import NVRModel
+package import NVRStore
 
 /// What a camera's recording does at a moment. Pure.
 package enum RecordingVerdict: Sendable, Hashable {
