@@ -42,8 +42,9 @@ def lasting(nvr: NVR, camera: int, start: float, cause: str, seconds: float = 60
 
 
 def records(nvr: NVR, camera: int, start: float, seconds: float = 60) -> None:
-    """Waits until footage reaches to now."""
-    wait_for("the live edge is there", lambda: (last := only(nvr, camera, start)["last"]) and last > time.time() - 3, seconds)
+    """Waits until footage reaches beyond now."""
+    now = time.time()
+    wait_for("the live edge is there", lambda: (last := only(nvr, camera, start)["last"]) and last > now + 1, seconds)
 
 
 def whole(spans: list, gaps: list) -> None:
@@ -123,6 +124,7 @@ def test_a_server_that_was_stopped_says_so_and_motion_cameras_wait_for_motion():
         off = nvr.api.add_camera("off", camera.url(), is_active=False)
         lasting(nvr, still, begin, "no_motion")
         lasting(nvr, off, begin, "not_recording")
+        time.sleep(4)
         nvr.terminate()
         stopped = time.time()
         time.sleep(5)
@@ -130,7 +132,7 @@ def test_a_server_that_was_stopped_says_so_and_motion_cameras_wait_for_motion():
         started = time.time()
         lasting(nvr, still, begin, "no_motion")
         part = only(nvr, still, begin)
-        assert causes(part) == ["no_motion", "server_down", "no_motion"], part["gaps"]
+        assert causes(part, shortest=0) == ["no_motion", "server_down", "no_motion"], part["gaps"]
         down = part["gaps"][1]
         assert stopped - 3 < down["start"] < stopped + 1 and down["end"] > started - 1, (stopped, started, down)
         # What is off was not missed.
@@ -161,7 +163,7 @@ def test_bad_queries_and_rights(nvr):
         assert answer.status_code == 422 and answer.json()["detail"][0]["loc"][0] == "query", query
     assert nvr.api.get(f"/timeline?start=0&end=9&cameras={ids[0]},999").status_code == 404
     assert nvr.api.post("/timeline").status_code == 405
-    answer = nvr.api.json("/api/timeline", params={"start": "2021-11-28", "end": "2026-11-28T10:00:00Z"})
+    answer = nvr.api.json("/api/timeline", params={"start": "2021-11-28T00:00", "end": "2026-11-28T10:00:00Z"})
     assert [part["camera_id"] for part in answer["cameras"]] == ids and abs(answer["now"] - now) < 60
     assert all(part["first"] is None and part["buckets"]["footage"] == [] for part in answer["cameras"])
     made = nvr.api.post("/users", json={"username": "viewer", "password": PASSWORD, "role": "viewer", "email": "v@example.com"})

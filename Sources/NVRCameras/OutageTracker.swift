@@ -30,7 +30,8 @@ package enum RecordingVerdict: Sendable, Hashable {
 /// Makes the rows of one camera's outages of what is seen of its recording. A camera that comes and goes makes few: an outage that goes on
 /// after a short break is the same one. Pure: times are passed in.
 package struct OutageTracker: Sendable {
-    /// Microseconds. A break between two outages of one cause that is shorter belongs to them; so does another cause in between.
+    /// Microseconds. A break between two outages of one cause that is shorter belongs to them; so does another cause in between that comes
+    /// and goes by itself.
     package static let shortestBreak: Int64 = 30_000_000
     /// An outage that is shorter is none.
     package static let shortest: Int64 = 2_000_000
@@ -74,7 +75,7 @@ package struct OutageTracker: Sendable {
         var changes = close(at: time)
         guard let cause else { return changes }
         if let place = ended.lastIndex(where: { $0.cause == cause }), let end = ended[place].end,
-            time.microseconds(since: end) < Self.shortestBreak, end <= time
+            time.microseconds(since: end) < Self.shortestBreak, end <= time, !ended[(place + 1)...].contains(where: { Self.isMeant($0.cause) })
         {
             // Whatever came in between was short.
             for short in ended[(place + 1)...] { changes.append(.remove(cameraID, start: short.start)) }
@@ -91,6 +92,9 @@ package struct OutageTracker: Sendable {
         }
         return changes
     }
+
+    /// Causes that do not come and go by themselves: even a short one is told.
+    private static func isMeant(_ cause: Outage.Cause) -> Bool { cause == .serverDown || cause == .notRecording }
 
     /// Takes over a reason of another kind; a camera that cannot be reached may say so in many ways.
     private mutating func describe(_ reason: String?) -> [OutageChange] {

@@ -94,6 +94,12 @@ struct OutageTests {
         #expect(book.rows.count <= 3)
         book.see(Self.offline, 40_000)
         #expect(book.rows.values.count { $0.cause == .cameraOffline } == 2)
+        // What somebody did is told, also between two outages of one cause.
+        var meant = Book()
+        meant.see(.missing(.noMotion, reason: nil), 0)
+        meant.see(.missing(.serverDown, reason: nil), 100)
+        meant.see(.missing(.noMotion, reason: nil), 105)
+        #expect(meant.told == ["0-100 no_motion", "100-105 server_down", "105- no_motion"])
         // Hardly noticed is not at all.
         book.see(.recording, 40_001)
         #expect(book.rows.values.count { $0.cause == .cameraOffline } == 1)

@@ -55,7 +55,7 @@ import Testing
         #expect(part["buckets"]?["motion"]?.array?[10] == 500 && part["buckets"]?["snapshots"]?.array?[20] == 1)
         #expect(part["buckets"]?["events"]?.array?.count == 11)
 
-        let far = try await web.send(.get, "/api/timeline?cameras=\(camera)&start=2020-01-01&end=2026-12-31&resolution=86400", admin).json
+        let far = try await web.send(.get, "/api/timeline?cameras=\(camera)&start=2020-01-01T00:00&end=2026-12-31T00:00&resolution=86400", admin).json
         #expect(far["resolution"] == 86_400 && far["detail"] == "buckets" && far["cameras"]?.array?.first?["spans"] == .null)
         let borders = try #require(far["bucket_borders"]?.array)
         #expect(far["bucket_count"] == .integer(Int64(borders.count - 1)) && borders.count > 2500)
