@@ -75,7 +75,8 @@ package struct OutageTracker: Sendable {
         var changes = close(at: time)
         guard let cause else { return changes }
         if let place = ended.lastIndex(where: { $0.cause == cause }), let end = ended[place].end,
-            time.microseconds(since: end) < Self.shortestBreak, end <= time, !ended[(place + 1)...].contains(where: { Self.isMeant($0.cause) })
+            time.microseconds(since: end) < Self.shortestBreak, end <= time,
+            ended[(place + 1)...].allSatisfy({ Self.isSwallowed($0.cause, by: cause) })
         {
             // Whatever came in between was short.
             for short in ended[(place + 1)...] { changes.append(.remove(cameraID, start: short.start)) }
@@ -93,8 +94,15 @@ package struct OutageTracker: Sendable {
         return changes
     }
 
-    /// Causes that do not come and go by themselves: even a short one is told.
-    private static func isMeant(_ cause: Outage.Cause) -> Bool { cause == .serverDown || cause == .notRecording }
+    /// Whether a short outage between two of another cause is part of them. What somebody did is told, however short; and that a camera
+    /// waits for motion never hides that it was gone.
+    private static func isSwallowed(_ cause: Outage.Cause, by other: Outage.Cause) -> Bool {
+        switch cause {
+        case .serverDown, .notRecording: false
+        case .noMotion: true
+        case .cameraOffline, .diskFull, .diskStalled, .unknown: other != .noMotion
+        }
+    }
 
     /// Takes over a reason of another kind; a camera that cannot be reached may say so in many ways.
     private mutating func describe(_ reason: String?) -> [OutageChange] {
