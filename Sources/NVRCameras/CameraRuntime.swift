@@ -19,10 +19,16 @@ package struct CameraEnvironment: Sendable {
     package var maxSegmentSeconds: Int?
     /// Room for streams that are transcoded for viewers.
     package var transcoding: TranscodeRoom
+    package let outages: OutageLog
+    /// When the server was last seen running before it started now; nil when that is not known.
+    package var lastSign: WallTime?
+    /// Leaves such a sign; called once a minute.
+    package var noteAlive: @Sendable () -> Void
 
     package init(
         readers: ReaderEnvironment, store: Store, disk: DiskWriter, playback: Playback, clock: any NVRClock, logger: Logger,
-        maxSegmentSeconds: Int?, transcoding: TranscodeRoom = TranscodeRoom(most: 0)
+        maxSegmentSeconds: Int?, transcoding: TranscodeRoom = TranscodeRoom(most: 0), lastSign: WallTime? = nil,
+        noteAlive: @escaping @Sendable () -> Void = {}
     ) {
         self.transcoding = transcoding
         self.readers = readers
@@ -32,6 +38,9 @@ package struct CameraEnvironment: Sendable {
         self.clock = clock
         self.logger = logger
         self.maxSegmentSeconds = maxSegmentSeconds
+        self.lastSign = lastSign
+        self.noteAlive = noteAlive
+        outages = OutageLog(store: store, clock: clock, logger: logger)
     }
 }
 
@@ -91,6 +100,9 @@ final class CameraRuntime: Sendable {
     /// What all sources tell of motion, one after another.
     private let motionNews: AsyncStream<SourcedNews>
     private let motionContinuation: AsyncStream<SourcedNews>.Continuation
+    /// Whether footage is written may have changed.
+    private let doubts: AsyncStream<Void>
+    private let doubt: AsyncStream<Void>.Continuation
 
     init(plan: CameraPlan, environment: CameraEnvironment, eventLoop: any EventLoop, analysis: BlockingThread, pictures: BlockingThread) {
         cameraID = plan.cameraID
@@ -102,9 +114,13 @@ final class CameraRuntime: Sendable {
         let gate = LoginGate()
         let (firstTry, tried) = AsyncStream.makeStream(of: Void.self)
         self.firstTry = firstTry
+        let (doubts, doubt) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (self.doubts, self.doubt) = (doubts, doubt)
         func reader(_ settings: StreamSettings, _ hub: StreamHub) -> StreamReader {
             StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { reader in
-                if reader.role == .main { tried.finish() }
+                guard reader.role == .main else { return }
+                tried.finish()
+                doubt.yield()
             }
         }
         mainHub = StreamHub(role: .main)
@@ -164,12 +180,27 @@ final class CameraRuntime: Sendable {
             }
             group.addTask { await self.follow() }
             group.addTask { await self.takeNews() }
+            group.addTask { for await _ in self.doubts { self.judge() } }
             await group.waitForAll()
         }
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
         journal.finish()
         await writing.value
+    }
+
+    // MARK: Outages
+
+    /// Whether footage is written is to be looked at again.
+    func judgeSoon() { doubt.yield() }
+
+    private func judge() {
+        let report = mainReader.report
+        let verdict = RecordingVerdict(
+            status: report.status, reason: report.reason, mode: plan.recording.mode, trouble: environment.disk.trouble(of: cameraID))
+        // The last frame came before anybody noticed that none comes.
+        let isGone = report.status != .connected && report.status != .starting
+        environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : nil)
     }
 
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
@@ -195,6 +226,7 @@ final class CameraRuntime: Sendable {
             let change = current.map { $0.change(to: plan) } ?? .adjust(recording: true, detection: true)
             current = plan
             state.withLock { $0.plan = plan }
+            judgeSoon()
             guard case .adjust(let recordingChanged, let detectionChanged) = change else { continue }
             if recordingChanged { await replaceRecording(plan) }
             if detectionChanged {

@@ -71,6 +71,7 @@ package struct CameraStore: Sendable {
             try db.run("DELETE FROM cameras WHERE id = ?", [id.rawValue])
             if footage == .delete {
                 try Self.deleteFootage(db, of: id)
+                try db.run("DELETE FROM outages WHERE camera_id = ?", [id.rawValue])
             } else {
                 try db.run(
                     "UPDATE events SET end_us = max(start_us, ?) WHERE camera_id = ? AND end_us IS NULL AND medium = 0",

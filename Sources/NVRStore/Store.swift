@@ -21,6 +21,8 @@ package struct Store: Sendable {
     package let avatars: AvatarStore
     package let settings: SettingsStore
     package let audit: AuditStore
+    package let timeline: TimelineStore
+    package let outages: OutageStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -49,6 +51,8 @@ package struct Store: Sendable {
         avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
         audit = AuditStore(rows: rows)
+        timeline = TimelineStore(rows: rows)
+        outages = OutageStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

@@ -62,6 +62,8 @@ package struct WebDependencies: Sendable {
     package var media: RecordedMedia
     package var backups: Backups
     package var replay: ReplayMedia
+    /// What is being written now.
+    package var growing: GrowingSegments
     package var sync: FootageSync
     package var settings: WebSettings
     package var clock: any NVRClock
@@ -70,7 +72,7 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments()
     ) {
         self.store = store
         self.accounts = accounts
@@ -79,6 +81,7 @@ package struct WebDependencies: Sendable {
         self.media = media
         self.backups = backups
         self.replay = replay
+        self.growing = growing
         self.sync = sync
         self.settings = settings
         self.clock = clock

@@ -61,6 +61,8 @@ func buildServer(
             ])
     }
 
+    try await store.timeline.setOffsets(LocalOffset.offsets(around: WallTime(microseconds: clock.wall())))
+
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
@@ -71,7 +73,8 @@ func buildServer(
                 prefersLibav: configuration.prefersLibav),
             store: store, disk: disk, playback: playback, clock: clock, logger: logger,
             maxSegmentSeconds: configuration.maxSegmentSeconds,
-            transcoding: TranscodeRoom(most: configuration.maxTranscodes ?? max(1, System.coreCount / 2))),
+            transcoding: TranscodeRoom(most: configuration.maxTranscodes ?? max(1, System.coreCount / 2)),
+            lastSign: SignOfLife(dataPath: dataPath).last, noteAlive: { SignOfLife(dataPath: dataPath).leave() }),
         eventLoops: loops, analysisThreads: max(1, System.coreCount / 2))
 
     var settings = WebSettings()
@@ -100,7 +103,8 @@ func buildServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
             media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
-            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger),
+            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
+            growing: disk.growing),
         onRunning: onRunning)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)

@@ -124,6 +124,8 @@ struct Rule: Sendable {
         "GET /cameras/{camera_id}/export.mp4": footage("export.mp4"), "GET /cameras/{camera_id}/timelapse.mp4": footage("timelapse.mp4"),
         "GET /cameras/{camera_id}/preview.jpg": replaying(.media).at("/cameras/1/preview.jpg?t=1790000000").answering(200, 404).refusingViewers(403),
 
+        "GET /timeline": replaying().at("/timeline?cameras=1&start=1790000000").refusingViewers(403),
+
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),

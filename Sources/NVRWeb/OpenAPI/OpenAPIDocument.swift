@@ -26,7 +26,7 @@ package enum OpenAPIDocument {
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
         + eventIntakeOperations + replayOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
-        + apiKeyOperations + settingsOperations + maintenanceOperations
+        + apiKeyOperations + settingsOperations + maintenanceOperations + timelineOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -233,5 +233,5 @@ package enum OpenAPIDocument {
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
         ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + settingsSchemas + backupSchemas
-        + statisticsSchemas
+        + statisticsSchemas + timelineSchemas
 }
