@@ -222,6 +222,8 @@ package final class LiveStream: Sendable {
 
     /// Whether pictures come in now.
     package var isRunning: Bool { hub.description != nil }
+    /// Of the pictures that come in now.
+    package var description: StreamDescription? { hub.description }
     package var viewerCount: Int { viewers.withLock { $0 } }
 
     /// Somebody wants this stream, though he may watch another one until it runs.
