@@ -1,7 +1,7 @@
 import Crypto
 package import NVRBase
-package import NVRModel
-package import NVRStore
+import NVRModel
+import NVRStore
 
 /// Why somebody is not let in to a stream.
 package enum StreamRefusal: Error, Sendable, Equatable {

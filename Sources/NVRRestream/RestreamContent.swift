@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 package import NVRAccounts
 package import NVRBase
 package import NVRMedia

@@ -1,8 +1,8 @@
-package import NVRAccounts
-package import NVRBase
-package import NVRMedia
-package import NVRModel
-package import RTSP
+import NVRAccounts
+import NVRBase
+import NVRMedia
+import NVRModel
+import RTSP
 import Synchronization
 
 /// A camera's stream on its way to one RTSP client: what waits for it, bounded; what happens when the camera is lost; and its end when

@@ -4,7 +4,7 @@
 package import Logging
 package import NIOCore
 import NIOPosix
-package import NVRBase
+import NVRBase
 import RTSP
 package import ServiceLifecycle
 

@@ -1,4 +1,5 @@
 import NIOPosix
+import NVRAccounts
 import NVRMedia
 import NVRModel
 import NVRRecording

@@ -109,7 +109,7 @@ func buildServer(
     restreaming.host = configuration.host
     restreaming.port = configuration.rtspPort
     restreaming.securePort = configuration.rtspsPort
-    restreaming.encrypt = settings.tls.map { tls in { try tls.encrypt($0) } }
+    if let tls = settings.tls { restreaming.encrypt = { try tls.encrypt($0) } }
     let restream = RestreamService(
         RestreamDependencies(
             store: store, accounts: accounts, stream: { supervisor.liveStream(of: $0, $1) },

@@ -1,6 +1,6 @@
 import ISOBMFF
-package import NIOCore
-package import NVRModel
+import NIOCore
+import NVRModel
 package import RTSP
 
 /// A live stream as RTP, and how a session description tells of it. All runs of a stream lie on the wall clock, so that a client goes

@@ -1,5 +1,6 @@
 import Hummingbird
 import NVRAccounts
+import NVRBase
 import NVRModel
 
 /// The secret for RTSP clients, each user's own.

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// JPEG (RFC 2435). It carries baseline pictures in 4:2:2 or 4:2:0 with the usual Huffman tables and nothing else.
 struct JPEGPacketizer {

@@ -3,7 +3,7 @@
 #endif
 package import Logging
 package import NIOCore
-package import NIOPosix
+import NIOPosix
 import Synchronization
 
 /// What the owner of a server decides.

@@ -279,12 +279,9 @@ final class RTSPServerConnection: ChannelInboundHandler, @unchecked Sendable {
         case .interleaved(let rtp, let rtcp): interleave((rtp, rtcp))
         case .interleavedAnywhere: interleave(nil)
         case .udp(let rtp, let rtcp):
-            guard var media = channel.remoteAddress, var control = channel.remoteAddress else { return respond(call, 461, "Unsupported Transport") }
             // To where the request came from, whatever else the client names: nobody is flooded in somebody's name.
-            media.port = Int(rtp)
-            control.port = Int(rtcp)
+            guard let media = peer(rtp), let control = peer(rtcp) else { return respond(call, 461, "Unsupported Transport") }
             isBusy = true
-            let (media, control) = (media, control)
             session.openPorts().whenComplete { [self] result in
                 isBusy = false
                 guard !isEnding else { return }
@@ -302,6 +299,12 @@ final class RTSPServerConnection: ChannelInboundHandler, @unchecked Sendable {
                 process()
             }
         }
+    }
+
+    private func peer(_ port: UInt16) -> SocketAddress? {
+        var address = channel.remoteAddress
+        address?.port = Int(port)
+        return address
     }
 
     private static func bytes(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - $0 * 8)) } }

@@ -14,7 +14,7 @@ struct RTSPServerPorts {
         at address: SocketAddress, on loop: any EventLoop, heard: @escaping @Sendable (SocketAddress) -> Void,
         drained: @escaping @Sendable () -> Void, tries: Int = Self.tries
     ) -> EventLoopFuture<RTSPServerPorts> {
-        func open(_ port: Int) -> EventLoopFuture<any Channel> {
+        @Sendable func open(_ port: Int) -> EventLoopFuture<any Channel> {
             var local = address
             local.port = port
             return DatagramBootstrap(group: loop)
