@@ -146,7 +146,8 @@ let package = Package(
         tests(
             "NVRRestreamTests",
             [
-                "NVRRestream", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Argon2", .nioCore, .nioPosix, .logging,
+                "NVRRestream", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Argon2", .nioCore, .nioPosix,
+                .logging,
             ]),
         tests("HouseTests", []),
     ]

@@ -25,8 +25,8 @@ struct StreamSignInTests {
             await #expect(throws: StreamRefusal.wrong) { try await identity(bench, name, password) }
         }
         // They only look.
-        let identity = try await identity(bench, "admin", goodPassword)
-        #expect(Access.allows(identity, .view, camera: ID(1)) && !Access.allows(identity, .administer) && !Access.allows(identity, .control, camera: ID(1)))
+        let viewer = try await identity(bench, "admin", goodPassword)
+        #expect(Access.allows(viewer, .view, camera: ID(1)) && !Access.allows(viewer, .administer) && !Access.allows(viewer, .control, camera: ID(1)))
     }
 
     @Test("A digest is recognised by the secret and by nothing else")

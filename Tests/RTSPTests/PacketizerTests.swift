@@ -32,6 +32,11 @@ struct PacketizerTests {
         return packets
     }
 
+    /// A big-endian number of a packet.
+    private static func number(_ packet: [UInt8], _ at: Int, _ count: Int) -> UInt32 {
+        packet[at..<at + count].reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
     private static func unpacked(_ packets: [[UInt8]], _ format: SDPFormat) -> [AccessUnit] {
         let depacketizer = Depacketizer(format, track: 0, unitLimit: 1 << 20)
         var units: [AccessUnit] = []
@@ -78,7 +83,8 @@ struct PacketizerTests {
         #expect(units.map(\.rtpTimestamp) == (0..<60).map { UInt32($0) &* 6000 &+ 4_294_960_000 })
         // Only the last packet of a picture has the marker, and numbers go on beyond their end.
         #expect(packets.count { $0[1] & 0x80 != 0 } == 60)
-        #expect(packets.map { UInt16($0[2]) << 8 | UInt16($0[3]) } == packets.indices.map { UInt16(truncatingIfNeeded: 65_530 + $0) })
+        let numbers = packets.map { Self.number($0, 2, 2) }
+        #expect(numbers == packets.indices.map { UInt32(65_530 + $0) & 0xffff })
     }
 
     @Test("Parameter sets go in one packet in front of the picture")
@@ -120,7 +126,8 @@ struct PacketizerTests {
         let packetizer = Packetizer(SDPFormat(codec: .pcma, payloadType: 8, clockRate: 8000, channels: 1))
         let packets = Self.received([try #require(unit.withUnsafeBytes { packetizer.packets(of: $0, timestamp: 100) })], rate: 8000)
         #expect(packets.map { $0.count - 12 } == [1388, 1388, 1224])
-        #expect(packets.map { UInt32($0[6]) << 8 | UInt32($0[7]) }.map { ($0 &- (100 &+ 4_294_960_000)) & 0xffff } == [0, 1388, 2776])
+        let times = packets.map { Self.number($0, 4, 4) &- 4_294_960_000 }
+        #expect(times == [100, 1488, 2876])
     }
 
     @Test("JPEG pictures with the usual tables come out as they went in; others are left out")
@@ -142,7 +149,7 @@ struct PacketizerTests {
 
         let good = wanted[0]
         for (what, bad) in [
-            ("progressive", good.map { $0 }.replacing([0xff, 0xc0], with: [0xff, 0xc2])), ("an odd width", good.replacing([2, 0x80], with: [2, 0x81])),
+            ("progressive", good.replacing([0xff, 0xc0], with: [0xff, 0xc2])), ("an odd width", good.replacing([2, 0x80], with: [2, 0x81])),
             ("other tables", good.replacing([0xff, 0xc4, 0, 31, 0, 0, 1, 5], with: [0xff, 0xc4, 0, 31, 0, 0, 2, 4])), ("no picture", [1, 2, 3]),
             ("nothing", []), ("a cut head", Array(good.prefix(200))),
         ] as [(String, [UInt8])] {
@@ -202,7 +209,8 @@ struct PacketizerTests {
         var aac = SDPFormat(codec: .aac, payloadType: 97, clockRate: 48_000, channels: 2)
         aac.audioSpecificConfig = [0x11, 0x90]
         let others = [
-            SDPFormat(codec: .pcmu, payloadType: 0, clockRate: 8000, channels: 1), SDPFormat(codec: .pcma, payloadType: 97, clockRate: 16_000, channels: 2),
+            SDPFormat(codec: .pcmu, payloadType: 0, clockRate: 8000, channels: 1),
+            SDPFormat(codec: .pcma, payloadType: 97, clockRate: 16_000, channels: 2),
             SDPFormat(codec: .opus, payloadType: 97, clockRate: 48_000, channels: 2),
         ]
         let tracks = [h264, h265, jpeg, aac] + others

@@ -158,14 +158,16 @@ struct ServerTests {
                 let configuration = RTSPClientConfiguration(endpoint: endpoint, transport: transport)
                 let collector = Collector()
                 let session = RTSPSession(
-                    configuration: configuration, eventLoop: loops.next(), pace: ReadPace(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                    configuration: configuration, eventLoop: loops.next(), pace: ReadPace(),
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
                 let task = Task { try await session.run(collector) }
                 await collector.has(19)
                 theatre.show?.put(Theatre.picture(20))
                 await collector.has(20)
                 theatre.show?.put(.end)
                 _ = await task.result
-                #expect(collector.units.prefix(20).map(\.bytes.array) == (0..<20).map { Packets.sized([Packets.slice(idr: $0 % 10 == 0, length: 3000)]) })
+                #expect(
+                    collector.units.prefix(20).map(\.bytes.array) == (0..<20).map { Packets.sized([Packets.slice(idr: $0 % 10 == 0, length: 3000)]) })
                 #expect(session.statistics.lost == 0 && session.statistics.malformed == 0)
                 #expect(session.statistics.transport == transport)
                 try await until { theatre.show?.hasStopped.withLock { $0 } == true }
@@ -191,14 +193,17 @@ struct ServerTests {
                 var client = Authenticator(RTSPCredentials(username: "u", password: "secret"))
                 client.accept(challenge)
                 let url = "rtsp://x/front%20door"
-                let field = try #require(client.authorization(method: "DESCRIBE", url: url))
+                let made = client.authorization(method: "DESCRIBE", url: url)
+                let field = try #require(made)
                 #expect(try await line.ask("DESCRIBE", url, ["Authorization: \(field)"]).hasPrefix("RTSP/1.0 200"))
                 // The same for another method is wrong, and so is an answer to somebody else's nonce.
-                #expect(try await line.ask("SETUP", url + "/trackID=0", ["Authorization: \(field)", "Transport: RTP/AVP/TCP"]).hasPrefix("RTSP/1.0 401"))
+                #expect(
+                    try await line.ask("SETUP", url + "/trackID=0", ["Authorization: \(field)", "Transport: RTP/AVP/TCP"]).hasPrefix("RTSP/1.0 401"))
                 var other = challenge
                 other.nonce = "0000"
                 client.accept(other)
-                let stale = try #require(client.authorization(method: "DESCRIBE", url: url))
+                let wrong = client.authorization(method: "DESCRIBE", url: url)
+                let stale = try #require(wrong)
                 #expect(try await line.ask("DESCRIBE", url, ["Authorization: \(stale)"]).contains("stale=true"))
             }
             line.close()
@@ -280,7 +285,8 @@ struct ServerTests {
     @Test(
         "What is no RTSP ends the connection, and nothing else",
         arguments: [
-            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u{16}\u{3}\u{1}", String(repeating: "A", count: 40_000), "DESCRIBE rtsp://x RTSP/2.0\r\nCSeq: 1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u{16}\u{3}\u{1}", String(repeating: "A", count: 40_000),
+            "DESCRIBE rtsp://x RTSP/2.0\r\nCSeq: 1\r\n\r\n",
             "DESCRIBE rtsp://x RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 99999999\r\n\r\n", "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",
             "DESCRIBE rtsp://x RTSP/1.0\r\nCSeq: 1\r\nContent-Length: -5\r\n\r\n",
         ])
@@ -310,8 +316,9 @@ struct ServerTests {
             }
             let third = try await Line(port: port, loops: loops)
             try await until { third.isClosed }
-            lines[0].close()
-            try await until { lines[0].isClosed }
+            let first = lines[0]
+            first.close()
+            try await until { first.isClosed }
             lines[1].close()
         }
     }
@@ -334,7 +341,8 @@ struct ServerTests {
     @Test("Requests are cut however they come; what is too much or no request is refused")
     func framer() throws {
         var framer = RTSPRequestFramer()
-        var bytes = ByteBuffer(bytes: Packets.interleaved(1, [1, 2, 3]) + Array("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 3\r\n\r\nabc$".utf8))
+        var bytes = ByteBuffer(
+            bytes: Packets.interleaved(1, [1, 2, 3]) + Array("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 3\r\n\r\nabc$".utf8))
         try framer.append(&bytes)
         #expect(try framer.next() == .frame(channel: 1, ByteBuffer(bytes: [1, 2, 3])))
         guard case .request(let request)? = try framer.next() else { return #expect(Bool(false)) }
@@ -351,7 +359,8 @@ struct ServerTests {
             ("RTP/AVP/TCP;unicast", .interleavedAnywhere), ("RTP/AVP;unicast;client_port=5000-5001", .udp(rtp: 5000, rtcp: 5001)),
             ("RTP/AVP;multicast, rtp/avp/udp;unicast;client_port=6000", .udp(rtp: 6000, rtcp: 6001)), ("RTP/AVP;unicast;client_port=0-1", nil),
             ("RTP/AVP;unicast;client_port=70000-70001", nil), ("RTP/AVP/TCP;interleaved=255", nil), ("RTP/AVP/TCP;interleaved=3-3", nil), ("", nil),
-            ("RTP/AVP;unicast;client_port=5000-5001;mode=record", nil), ("RTP/AVP;unicast;client_port=5000-5001;mode=\"PLAY\"", .udp(rtp: 5000, rtcp: 5001)),
+            ("RTP/AVP;unicast;client_port=5000-5001;mode=record", nil),
+            ("RTP/AVP;unicast;client_port=5000-5001;mode=\"PLAY\"", .udp(rtp: 5000, rtcp: 5001)),
         ] as [(String, RTSPTransportWish.Way?)])
     func wishes(_ text: String, _ way: RTSPTransportWish.Way?) {
         #expect(RTSPTransportWish(text, allowsUDP: true)?.way == way)

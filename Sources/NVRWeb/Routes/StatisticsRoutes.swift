@@ -67,7 +67,8 @@ struct StatisticsRoutes: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(try await statistics(for: nil), live.counters(), totals.reading, restream: settings.restream?.reading, version: settings.version)
+        let text = MetricsText.text(
+            try await statistics(for: nil), live.counters(), totals.reading, restream: settings.restream?.reading, version: settings.version)
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 

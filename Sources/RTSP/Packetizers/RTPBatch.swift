@@ -75,7 +75,7 @@ package struct RTPSender: Sendable {
 
     /// Begins anywhere (RFC 3550 section 5.1 wants the numbers to be unpredictable).
     package init(rate: Int) {
-        self.init(rate: rate, ssrc: .random(in: 1 ... .max), sequence: .random(in: 0 ... 0x7fff), offset: .random(in: 0 ... .max))
+        self.init(rate: rate, ssrc: .random(in: 1 ... .max), sequence: .random(in: 0...0x7fff), offset: .random(in: 0 ... .max))
     }
 
     /// Begins with these numbers.
