@@ -62,7 +62,7 @@ def secret(scene):
 
 def ffmpeg(url: str, *options: str, output: list[str], seconds: float = SECONDS) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", *options, "-i", url, "-t", str(seconds), *output], capture_output=True, text=True, timeout=60)
+        ["ffmpeg", "-nostdin", "-v", "error", *options, "-t", str(seconds), "-i", url, *output], capture_output=True, text=True, timeout=60)
 
 
 def ffprobe(url: str, *options: str) -> subprocess.CompletedProcess:

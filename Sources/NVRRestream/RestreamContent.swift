@@ -155,9 +155,10 @@ package struct RestreamContent: RTSPServerContent {
             var entry = entry(visit.method, visit.address, 401)
             entry.userName = name
             await dependencies.audit(entry, true)
-            logger.notice("an RTSP sign-in was refused", metadata: ["address": "\(visit.address)"])
             switch refusal {
-            case .wrong: throw RTSPRefusal.unauthorized
+            case .wrong:
+                logger.notice("an RTSP sign-in was refused", metadata: ["address": "\(visit.address)"])
+                throw RTSPRefusal.unauthorized
             case .tooManyAttempts(let wait): throw RTSPRefusal(503, "Too Many Attempts", retryAfter: wait)
             case .busy: throw RTSPRefusal(503, "Too Many Sign-ins at Once", retryAfter: 2)
             }

@@ -87,8 +87,8 @@ private final class Stage: Sendable {
     let trail: Entries
 
     /// A run of the camera begins.
-    func begin(_ run: Int64, level: UInt8 = 0x1e) {
-        let origin = WallTime(microseconds: SystemClock().wall())
+    func begin(_ run: Int64, level: UInt8 = 0x1e, after seconds: Int64 = 0) {
+        let origin = WallTime(microseconds: SystemClock().wall() + seconds * 1_000_000)
         hub.publish(
             StreamDescription(
                 run: run, origin: origin,
@@ -167,14 +167,14 @@ struct NVRRestreamTests {
         let task = Task { try await session.run(audience) }
         try await until { audience.pictures.count >= 1 }
         stage.hub.interrupt()
-        stage.begin(2)
+        stage.begin(2, after: 10)
         stage.show(12)
         try await until { audience.pictures.count >= 13 }
         let times = audience.pictures.map(\.rtpTimestamp)
         #expect(zip(times, times.dropFirst()).allSatisfy { Int32(bitPattern: $1 &- $0) > 0 })
         #expect(session.statistics.lost == 0)
         stage.hub.interrupt()
-        stage.begin(3, level: 0x28)
+        stage.begin(3, level: 0x28, after: 20)
         stage.show(2)
         _ = await task.result
         try await until { stage.totals.reading.viewers == 0 }

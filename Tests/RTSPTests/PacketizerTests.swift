@@ -178,7 +178,7 @@ struct PacketizerTests {
     @Test("Moments are RTP and NTP times as the RFC has them, and a clock that is set back moves nothing back")
     func clock() {
         #expect(RTPClock.ticks(wall: 1_700_000_000_500_000, rate: 90_000) == UInt32(truncatingIfNeeded: 1_700_000_000 * 90_000 + 45_000))
-        #expect(RTPClock.ntp(wall: 500_000) == 2_208_988_800 << 32 | 1 << 31)
+        #expect(RTPClock.ntp(wall: 500_000) == (2_208_988_800 as UInt64) << 32 | (1 as UInt64) << 31)
         #expect(RTCP.microseconds(ntp: RTPClock.ntp(wall: 1_700_000_000_123_456)).map { abs($0 - 1_700_000_000_123_456) <= 1 } == true)
         var sender = RTPSender(rate: 90_000, ssrc: 1, sequence: 0, offset: 77)
         let before = sender.timestamp(wall: 1_700_000_000_000_000)

@@ -54,8 +54,8 @@ final class RTSPServerConnection: ChannelInboundHandler, @unchecked Sendable {
     private func waitForGrant() {
         patience?.cancel()
         patience = channel.eventLoop.scheduleTask(in: configuration.patience) { [weak self] in
-            guard let self, session == nil, !isBusy else { return }
-            channel.close(promise: nil)
+            guard let self, session == nil else { return }
+            if isBusy { waitForGrant() } else { channel.close(promise: nil) }
         }
     }
 
@@ -172,7 +172,8 @@ final class RTSPServerConnection: ChannelInboundHandler, @unchecked Sendable {
         if call.query?.split(separator: "&").contains("auth=digest") == true { wantsDigest = true }
         var visit = RTSPVisit(
             method: call.request.method, path: path, realm: configuration.realm, address: address, isEncrypted: isEncrypted)
-        visit.program = program
+        // Who has a session goes on with what it was made for, whatever was described since.
+        visit.program = session?.program ?? program
         let field = call.request.headers["Authorization"]
         if field == nil || field == passField {
             visit.pass = program?.pass
