@@ -234,7 +234,7 @@ def test_rtsps(scene, tmp_path):
 def test_names_and_sub_streams(scene):
     nvr, ids, _ = scene
     for path in (str(ids["front door"]), "front%20door", "front_door", "front_door/main"):
-        assert ffprobe(nvr.stream_url(path)).stdout.split()[:2] == ["h264", "aac"], path
+        assert ffprobe(nvr.stream_url(path)).stdout.split() == ["h264"], path
     assert ffprobe(nvr.stream_url("front_door/sub")).stdout.split() == ["h264"]
     with RTSPClient(nvr.stream_port(), "front_door/sub", f"{USER}:{PASSWORD}") as client:
         client.play()
@@ -490,6 +490,8 @@ def test_hostile_bytes(scene, name):
 
 
 def test_ports(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

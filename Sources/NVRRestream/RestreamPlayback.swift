@@ -157,12 +157,16 @@ final class RestreamPlayback: RTSPPlayback {
     /// Called on the thread that reads the camera.
     private func take(_ generation: Int, _ append: (inout ViewerQueue, Int64) -> Void) {
         let now = clock.monotonic()
-        let isTaken = state.withLock { state in
-            guard state.generation == generation, !state.hasStopped else { return false }
+        let lost = state.withLock { state -> Int? in
+            guard state.generation == generation, !state.hasStopped else { return nil }
+            let before = state.queue.lost
             append(&state.queue, now)
-            return true
+            return state.queue.lost - before
         }
-        if isTaken { wake() }
+        guard let lost else { return }
+        // Counted when they are left out: a client that takes nothing is never told.
+        if lost > 0 { totals.note(lost: lost) }
+        wake()
     }
 
     // MARK: The client
@@ -182,8 +186,7 @@ final class RestreamPlayback: RTSPPlayback {
                     state.withLock { $0.hasEnded = true }
                     return .end
                 }
-            case .interruption: break
-            case .lost(let pictures): totals.note(lost: pictures)
+            case .interruption, .lost: break
             }
         }
     }

@@ -110,6 +110,8 @@ package final class RTSPServer: Sendable {
         room = Room(configuration)
     }
 
+    private static let unsent = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_NOTSENT_LOWAT)))
+
     /// Listens on a port, 0 for a free one, and gives the port. `encrypt` puts what encrypts it into a
     /// connection; nil for plain RTSP.
     package func listen(
@@ -120,6 +122,8 @@ package final class RTSPServer: Sendable {
             .serverChannelOption(.backlog, value: 128)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            // What waits in the kernel unsent is delay that nobody sees.
+            .childChannelOption(Self.unsent, value: 128 << 10)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { channel in
                 let address = channel.remoteAddress?.ipAddress ?? ""
