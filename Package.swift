@@ -100,12 +100,18 @@ let package = Package(
             resources: [.embedInCode("UI")]
         ),
 
+        room(
+            "NVRRestream",
+            [
+                "NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", .nioCore, .nioPosix, .logging, .lifecycle,
+            ]),
+
         // Layer 5.
         .executableTarget(
             name: "vibenvr",
             dependencies: [
-                "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase",
-                .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
+                "NVRWeb", "NVRRestream", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel",
+                "NVRBase", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -136,6 +142,12 @@ let package = Package(
                 "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
+            ]),
+        tests(
+            "NVRRestreamTests",
+            [
+                "NVRRestream", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Argon2", .nioCore, .nioPosix,
+                .logging,
             ]),
         tests("HouseTests", []),
     ]

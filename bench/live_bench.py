@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench import REPOSITORY, Result, Server, commit, machine, measured, say  # noqa: E402
 
-from harness.server import wait_for  # noqa: E402
+from harness.rtsp import RTSPClient  # noqa: E402
+from harness.server import PASSWORD, USER, wait_for  # noqa: E402
 from harness.websocket import WebSocket  # noqa: E402
 from peers import footage  # noqa: E402
 from peers.bitstream import annexb_nals  # noqa: E402
@@ -92,7 +93,11 @@ class Viewers:
 
 
 def opened(nvr: Server, camera: int, kind: str = "ws") -> tuple[socket.socket, bytes]:
-    """A WebSocket's bare socket and what has been read of it beyond the handshake."""
+    """A viewer's bare socket and what has been read of it beyond the handshake."""
+    if kind == "rtsp":
+        client = RTSPClient(nvr.stream_port(), str(camera), f"{USER}:{PASSWORD}")
+        client.play()
+        return client.socket, b""
     viewer = WebSocket(nvr.api.base, f"/cameras/{camera}/{kind}", token=nvr.api.token)
     return viewer._socket, bytes(viewer._buffer)
 
@@ -179,6 +184,7 @@ def first_picture(work: Path, rounds: int = 60) -> Result:
 
 def cost(viewers: int, seconds: float, work: Path) -> Result:
     film = footage.full_hd()
+    names = {"ws": "/ws", "mse": "/mse", "rtsp": "RTSP"}
     bitrate = Path(film.path).stat().st_size * 8 / (len(film.units) / film.fps)
     result = Result(
         f"Live: CPU of viewers at {bitrate / 1e6:.2f} Mbit/s", ["kind", "viewers", "CPU-s per minute", "of each more viewer", "Mbit/s to each"])
@@ -190,7 +196,7 @@ def cost(viewers: int, seconds: float, work: Path) -> Result:
         time.sleep(3)
         none = measured({"own": nvr}, seconds)["own"]
         result.rows.append(["nobody", "0", f"{none:.3f}", "", ""])
-        for kind in ("ws", "mse"):
+        for kind in ("ws", "mse", "rtsp"):
             usage = {}
             for count in (1, viewers):
                 reading = Viewers([(0, *opened(nvr, key, kind)) for _ in range(count)], note=False)
@@ -202,11 +208,11 @@ def cost(viewers: int, seconds: float, work: Path) -> Result:
                 reading.stop()
                 for entry in list(reading._selector.get_map().values()):
                     entry.fileobj.close()
-                wait_for("all viewers are gone", lambda: nvr.metric("vibenvr_live_viewers") == 0)
+                wait_for("all viewers are gone", lambda: nvr.metric("vibenvr_live_viewers") + nvr.metric("vibenvr_restream_clients") == 0)
                 more = (usage[count] - usage[1]) / (count - 1) if count > 1 else usage[1] - none
-                result.rows.append([f"/{kind}", str(count), f"{usage[count]:.3f}", f"{more:.3f}", f"{rate / 1e6:.2f}"])
+                result.rows.append([names[kind], str(count), f"{usage[count]:.3f}", f"{more:.3f}", f"{rate / 1e6:.2f}"])
             more = (usage[viewers] - usage[1]) / (viewers - 1)
-            result.judge(f"CPU of each more viewer over /{kind}", "≤ 0.3 CPU-s a minute", f"{more:.3f}", more <= 0.3)
+            result.judge(f"CPU of each more viewer over {names[kind]}", "≤ 0.3 CPU-s a minute", f"{more:.3f}", more <= 0.3)
     result.notes.append(
         "CPU time of the server's process. The first viewer costs more: the camera's socket is read at once instead of 20 times a second.")
     return result

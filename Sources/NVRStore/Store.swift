@@ -18,6 +18,7 @@ package struct Store: Sendable {
     package let sessions: SessionStore
     package let tokens: TokenStore
     package let secondFactors: SecondFactorStore
+    package let streamingSecrets: StreamingSecretStore
     package let avatars: AvatarStore
     package let settings: SettingsStore
     package let audit: AuditStore
@@ -48,6 +49,7 @@ package struct Store: Sendable {
         sessions = SessionStore(rows: rows)
         tokens = TokenStore(rows: rows)
         secondFactors = SecondFactorStore(rows: rows)
+        streamingSecrets = StreamingSecretStore(rows: rows)
         avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
         audit = AuditStore(rows: rows)

@@ -1,4 +1,5 @@
 import NIOPosix
+import NVRAccounts
 import NVRMedia
 import NVRModel
 import NVRRecording
@@ -12,7 +13,7 @@ enum APIRouter {
         // Half of the connections stay for requests.
         let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
         let responder = MediaResponder(threads: threads)
-        let gates = AttemptGates()
+        let gates = AttemptGates(passwords: web.accounts.passwordAttempts)
         return documented(
             web.settings.version,
             AuthRoutes(
@@ -24,6 +25,7 @@ enum APIRouter {
                     store: web.store, accounts: web.accounts, throttle: gates.passwords, pictures: UploadedPictures(), clock: web.clock
                 ).routes
                 + TokenRoutes(accounts: web.accounts).routes
+                + StreamingSecretRoutes(accounts: web.accounts).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
                 + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes

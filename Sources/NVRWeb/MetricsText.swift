@@ -9,7 +9,8 @@ enum MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     static func text(
-        _ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, _ transcoding: TranscodeRoom.Reading, version: String
+        _ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, _ transcoding: TranscodeRoom.Reading,
+        restream: LiveTotals.Reading?, version: String
     ) -> String {
         var out = Writer()
         out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
@@ -74,6 +75,13 @@ enum MetricsText {
         out.single(
             "vibenvr_transcode_dropped_frames_total", "counter", "Pictures left out because transcoding did not keep up.",
             Double(transcoding.dropped))
+        if let restream {
+            out.single("vibenvr_restream_clients", "gauge", "RTSP clients that are played to now.", Double(restream.viewers))
+            out.single("vibenvr_restream_sent_bytes_total", "counter", "RTP packets given to RTSP clients.", Double(restream.sent))
+            out.single(
+                "vibenvr_restream_lost_frames_total", "counter", "Pictures left out for RTSP clients that did not keep up.",
+                Double(restream.lost))
+        }
         return out.text
     }
 

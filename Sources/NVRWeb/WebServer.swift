@@ -10,6 +10,7 @@ import NIOPosix
 package import NVRAccounts
 package import NVRBackup
 package import NVRBase
+package import NVRMedia
 import NVRModel
 package import NVRRecording
 package import NVRStore
@@ -48,6 +49,8 @@ package struct WebSettings: Sendable {
     package var redirectPort: Int?
     /// Connections served at a time; more wait in the kernel's queue. Before that, those that have been quiet for longest end.
     package var mostConnections = 512
+    /// Who watches by RTSP, for `/metrics`; nil when nobody can.
+    package var restream: LiveTotals?
 
     package init() {}
 }

@@ -11,6 +11,7 @@ import NVRCameras
 import NVRMedia
 import NVRModel
 import NVRRecording
+import NVRRestream
 import NVRStore
 import NVRWeb
 import ServiceLifecycle
@@ -98,6 +99,8 @@ func buildServer(
         version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
     settings.tls = try tlsIdentity(configuration, dataPath: dataPath, logger: logger)
     settings.redirectPort = configuration.redirectPort
+    let restreamed = LiveTotals(most: .max)
+    if configuration.rtspPort != nil || configuration.rtspsPort != nil { settings.restream = restreamed }
     let setupCode = SetupCode()
     let web = WebServer(
         WebDependencies(
@@ -107,12 +110,23 @@ func buildServer(
             growing: disk.growing),
         onRunning: onRunning)
 
+    var restreaming = RestreamSettings()
+    restreaming.host = configuration.host
+    restreaming.port = configuration.rtspPort
+    restreaming.securePort = configuration.rtspsPort
+    if let tls = settings.tls { restreaming.encrypt = { try tls.encrypt($0) } }
+    let restream = RestreamService(
+        RestreamDependencies(
+            store: store, accounts: accounts, stream: { supervisor.liveStream(of: $0, $1) },
+            audit: { [audit = web.audit] in await audit.record($0, isRefusal: $1) }, totals: restreamed, clock: clock),
+        restreaming, logger: logger)
+
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
-                .init(service: backups), .init(service: Reloading(tls: settings.tls)),
+                .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

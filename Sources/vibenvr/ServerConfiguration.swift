@@ -3,6 +3,7 @@ import ArgumentParser
     import Glibc
 #endif
 import NVRBase
+import NVRRestream
 import NVRWeb
 
 /// Reads an environment variable; empty counts as unset.
@@ -71,6 +72,14 @@ struct ServerOptions: ParsableArguments {
         name: .long, help: "Port where plain HTTP is answered with the way to HTTPS; 0 takes a free one. Env VIBENVR_HTTP_REDIRECT_PORT.")
     var httpRedirectPort: Int?
 
+    @Option(
+        name: .long,
+        help: "Port where cameras are played on to RTSP clients; 0 takes a free one, 'off' none. Env VIBENVR_RTSP_PORT. (default: 8554)")
+    var rtspPort: String?
+
+    @Option(name: .long, help: "The same for RTSP over TLS, which is there with HTTPS. Env VIBENVR_RTSPS_PORT. (default: 8322)")
+    var rtspsPort: String?
+
     @Flag(name: .long, help: "Mark cookies as Secure, for servers behind an HTTPS proxy. Env COOKIE_SECURE.")
     var cookieSecure = false
 
@@ -134,6 +143,15 @@ struct ServerOptions: ParsableArguments {
             }
             guard redirect == 0 || redirect != configuration.port else { throw ValidationError("HTTP and HTTPS cannot share port \(redirect)") }
         }
+        configuration.rtspPort = try Self.streamPort(rtspPort ?? environment("VIBENVR_RTSP_PORT"), otherwise: 8554, option: "--rtsp-port")
+        let demanded = rtspsPort ?? environment("VIBENVR_RTSPS_PORT")
+        configuration.rtspsPort = try Self.streamPort(demanded, otherwise: 8322, option: "--rtsps-port")
+        if configuration.tls == .off {
+            if configuration.rtspsPort?.isDemanded == true, demanded != "0" {
+                throw ValidationError("--rtsps-port needs HTTPS: give --tls-cert and --tls-key, or --tls-self-signed")
+            }
+            configuration.rtspsPort = nil
+        }
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
@@ -170,6 +188,16 @@ struct ServerOptions: ParsableArguments {
         case (nil, _, _): throw ValidationError("--tls-key needs --tls-cert with the certificate that belongs to it")
         case (_, nil, _): throw ValidationError("--tls-cert needs --tls-key with the key that belongs to it")
         }
+    }
+
+    /// Nil for a port that is switched off.
+    private static func streamPort(_ text: String?, otherwise: Int, option: String) throws -> RestreamSettings.Port? {
+        guard let text, !text.isEmpty else { return RestreamSettings.Port(number: otherwise, isDemanded: false, option: option) }
+        if text.lowercased() == "off" { return nil }
+        guard let number = Int(text), (0...65_535).contains(number) else {
+            throw ValidationError("\(option) must be a port, 0 to 65535, or 'off', not '\(text)'")
+        }
+        return RestreamSettings.Port(number: number, isDemanded: true, option: option)
     }
 
     private static func number(_ name: String) throws -> Int? {
@@ -209,6 +237,10 @@ struct ServerConfiguration: Sendable {
     var tls = TLS.off
     /// Nil: nobody listens for plain HTTP beside HTTPS.
     var redirectPort: Int?
+    /// Nil: cameras are not re-streamed.
+    var rtspPort: RestreamSettings.Port?
+    /// Nil without HTTPS, too.
+    var rtspsPort: RestreamSettings.Port?
     var cookieSecure = false
     var allowedOrigins: Set<String> = []
     var trustedProxies: Set<String> = []

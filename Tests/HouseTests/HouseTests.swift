@@ -105,8 +105,9 @@ struct HouseTests {
             "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
             "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib",
         ],
+        "NVRRestream": ["NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP"],
         "vibenvr": [
-            "NVRWeb", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
+            "NVRWeb", "NVRRestream", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
             "NVRModel", "NVRBase",
         ],
     ]

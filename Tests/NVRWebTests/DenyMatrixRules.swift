@@ -152,6 +152,7 @@ struct Rule: Sendable {
         "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400, 429),
         "POST /auth/2fa/recovery-codes": users.answering(400), "GET /auth/devices": .users,
         "DELETE /auth/devices/{device_id}": users.answering(404),
+        "GET /auth/streaming-secret": .users, "POST /auth/streaming-secret": .users, "DELETE /auth/streaming-secret": users.answering(200, 404),
         "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "mine"}"#),
         // The first key is of the first viewer: nobody else can delete it, an administrator neither.
         "DELETE /v1/api-tokens/{token_id}": users.answering(200, 404),

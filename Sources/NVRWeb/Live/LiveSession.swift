@@ -3,6 +3,7 @@
 #endif
 import Logging
 import NIOCore
+import NVRAccounts
 import NVRBase
 import NVRCameras
 import NVRMedia

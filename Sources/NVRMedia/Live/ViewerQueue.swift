@@ -1,5 +1,4 @@
 import DequeModule
-package import NVRMedia
 package import NVRModel
 
 /// What the frames behind it are.
