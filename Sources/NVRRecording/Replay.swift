@@ -110,8 +110,11 @@ extension Playback {
     }
 
     /// The keyframe at or before a time, or the first one after it when footage begins later, as JPEG. Throws `notFound` when
-    /// there is none within `reach` microseconds.
-    package func keyframe(of camera: ID<Camera>, at time: WallTime, width: Int, reach: Int64 = 10_000_000) async throws -> StoredMedia {
+    /// there is none within `reach` microseconds. `isWanted` is asked when its turn comes: who drags on has given up the pictures that
+    /// were asked for before.
+    package func keyframe(
+        of camera: ID<Camera>, at time: WallTime, width: Int, reach: Int64 = 10_000_000, isWanted: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> StoredMedia {
         let around = TimeRange(start: time.advanced(byMicroseconds: -reach), end: time.advanced(byMicroseconds: reach))
         let segments = try await segments(camera, around)
         let nearest = segments.last { $0.start <= time } ?? segments.first
@@ -123,25 +126,40 @@ extension Playback {
             throw NVRError(.notFound, "there is no footage of this time")
         }
         let entry = index.entries[position]
+        let key = "\(segment.id)-\(position)-\(min(width, segment.width))"
+        if let ready = recent.picture(key) { return ready }
         return try await previews.run { [self] in
+            if let ready = recent.picture(key) { return ready }
+            guard isWanted() else { throw Self.unwanted }
             let file = try openFile(segment.path)
-            let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
             do {
-                let head = try FragmentedFile(length: segment.initLength, read: reader)
-                guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
-                    let sample = try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
-                else { throw NVRError(.notFound, "there is no footage of this time") }
-                let start = segment.start.advanced(byMicroseconds: entry.start * 1_000_000 / scale)
-                let picture = try StillPicture.decode(
-                    try file.read(at: sample.offset, count: sample.size), entry: description, time: start, width: min(width, segment.width))
-                return StoredMedia(
+                guard let (bytes, description) = try Self.keyframe(entry, in: file, of: segment) else {
+                    throw NVRError(.notFound, "there is no footage of this time")
+                }
+                let start = segment.start.advanced(byMicroseconds: Self.microseconds(entry.start, scale))
+                let picture = try StillPicture.decode(bytes, entry: description, time: start, width: min(width, segment.width))
+                let media = StoredMedia(
                     jpeg: picture.jpeg, etag: "k\(segment.id)-\(position)-\(picture.width)", lastModified: start,
                     fileName: "\(camera)-\(start.iso8601).jpg")
+                recent.keep(media, as: key)
+                return media
             } catch let error as ISOBMFFError {
                 note(segment, "cannot be read: \(error)")
                 throw NVRError(.notFound, "there is no footage of this time", underlying: error)
             }
         }
+    }
+
+    static let unwanted = NVRError(.unavailable, "nobody waits for the picture any more")
+
+    /// The bytes of the first picture of a fragment, and how they are coded; nil when there is none.
+    static func keyframe(_ entry: FragmentIndexEntry, in file: POSIXFile, of segment: Segment) throws -> ([UInt8], VideoSampleEntry)? {
+        let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+        let head = try FragmentedFile(length: segment.initLength, read: reader)
+        guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
+            let sample = try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
+        else { return nil }
+        return (try file.read(at: sample.offset, count: sample.size), description)
     }
 
     /// A range in a minute or less: keyframes alone, evenly chosen, without decoding. Throws like `export`.

@@ -21,6 +21,7 @@ package struct Store: Sendable {
     package let avatars: AvatarStore
     package let settings: SettingsStore
     package let audit: AuditStore
+    package let holds: HoldStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -49,6 +50,7 @@ package struct Store: Sendable {
         avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
         audit = AuditStore(rows: rows)
+        holds = HoldStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

@@ -99,6 +99,10 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .long, help: "Longest segment file in seconds, below the cameras' own setting. Env VIBENVR_MAX_SEGMENT_SECONDS.")
     var maxSegmentSeconds: Int?
 
+    @Option(
+        name: .long, help: "Megabytes of sheets of previews that are kept in the data folder; 0 keeps none. Env VIBENVR_CACHE_MB. (default: 256)")
+    var cacheMb: Int?
+
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
 
@@ -139,6 +143,10 @@ struct ServerOptions: ParsableArguments {
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")
         configuration.maxSegmentSeconds = try maxSegmentSeconds ?? Self.number("VIBENVR_MAX_SEGMENT_SECONDS")
         if let seconds = configuration.maxSegmentSeconds, seconds < 1 { throw ValidationError("segments must last at least 1 second") }
+        if let megabytes = try cacheMb ?? Self.number("VIBENVR_CACHE_MB") {
+            guard (0...1 << 20).contains(megabytes) else { throw ValidationError("the cache may have 0 to 1048576 megabytes") }
+            configuration.cacheBytes = Int64(megabytes) << 20
+        }
         switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
         case "rtsp": configuration.prefersLibav = false
         case "libav": configuration.prefersLibav = true
@@ -206,6 +214,8 @@ struct ServerConfiguration: Sendable {
     var allowLoopbackCameras = false
     var allowTokenQuery = false
     var maxSegmentSeconds: Int?
+    /// Bytes of pictures that are kept ready on the disk.
+    var cacheBytes: Int64 = 256 << 20
     var prefersLibav = false
     var logLevel = "info"
 }

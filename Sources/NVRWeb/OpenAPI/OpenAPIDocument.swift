@@ -25,7 +25,8 @@ package enum OpenAPIDocument {
     /// The descriptions of every area.
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
-        + eventIntakeOperations + replayOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
+        + eventIntakeOperations + replayOperations + exportOperations + holdOperations + mediaOperations + backupOperations + systemOperations
+        + twoFactorOperations + userOperations
         + apiKeyOperations + settingsOperations + maintenanceOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
@@ -232,6 +233,6 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + settingsSchemas + backupSchemas
+        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + holdSchemas + settingsSchemas + backupSchemas
         + statisticsSchemas
 }
