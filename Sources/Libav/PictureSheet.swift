@@ -1,4 +1,7 @@
 import CFFmpeg
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// A JPEG of many small pictures in rows of equal tiles; tiles that nothing was placed in are black. Owns one picture in memory. Not
 /// Sendable: one thread or actor uses it.

@@ -1,4 +1,4 @@
-package import Crypto
+import Crypto
 import NVRBase
 
 /// What exports are signed with (Ed25519, RFC 8032), and how the public half is written for people and programs.

@@ -1,4 +1,4 @@
-package import NVRModel
+import NVRModel
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,5 @@
 import Crypto
-package import NVRBase
+import NVRBase
 package import NVRModel
 import Zlib
 

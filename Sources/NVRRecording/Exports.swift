@@ -1,5 +1,5 @@
 package import NVRBase
-package import NVRModel
+import NVRModel
 package import NVRStore
 
 /// Makes archives of footage to take away. Any task may use it.

@@ -1,6 +1,6 @@
 import ISOBMFF
 package import Logging
-package import NVRBase
+import NVRBase
 import NVRMedia
 package import NVRModel
 import NVRStore

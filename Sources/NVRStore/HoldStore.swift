@@ -1,5 +1,5 @@
 import GRDB
-package import NVRBase
+import NVRBase
 package import NVRModel
 
 /// Holds, and what they protect. Every deletion of the other stores asks here, in its own transaction; triggers undo one that does not

@@ -13,7 +13,7 @@ package final class Departure: Sendable {
 
 /// Notes that the other end sends no more: a browser that gives up a request closes its socket. The connection stays, since half of it
 /// may still be open (RFC 9293 section 3.6), so answers go on; only work that is done for a person who looks need not be.
-final class DepartureWatch: ChannelInboundHandler {
+final class DepartureWatch: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
     let departure = Departure()
 

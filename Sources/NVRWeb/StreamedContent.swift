@@ -1,5 +1,5 @@
-package import HTTPTypes
-package import Hummingbird
+import HTTPTypes
+import Hummingbird
 import NIOCore
 import NIOPosix
 import NVRBase
@@ -12,7 +12,7 @@ package struct StreamedContent: Sendable {
     /// Bytes.
     package let length: Int64
     package let fileName: String
-    private let reader: ExportArchive.Reader
+    fileprivate let reader: ExportArchive.Reader
 
     package init(_ archive: ExportArchive) {
         contentType = "application/zip"
@@ -20,8 +20,6 @@ package struct StreamedContent: Sendable {
         fileName = archive.fileName
         reader = archive.reader()
     }
-
-    fileprivate var body: ExportArchive.Reader { reader }
 }
 
 extension MediaResponder {
@@ -38,7 +36,7 @@ extension MediaResponder {
     private func body(of content: StreamedContent, _ context: AppContext) -> ResponseBody {
         ResponseBody(contentLength: Int(content.length)) { writer in
             try await withGracefulShutdownHandler {
-                var (reader, sent) = (content.body, Int64(0))
+                var (reader, sent) = (content.reader, Int64(0))
                 while true {
                     let bytes: [UInt8]
                     (reader, bytes) = try await threads.runIfActive { [reader] in

@@ -30,6 +30,8 @@ struct Verify: ParsableCommand {
                 "ok       manifest: exported by \(Self.plain(report.exportedBy)) at \(Self.plain(report.exportedAt)),"
                     + " server \(Self.plain(report.instance)), version \(Self.plain(report.version))")
             say("ok       signature: Ed25519, key \(report.fingerprint)" + (expected == nil ? " (the one in the archive)" : " (the one given)"))
+        } catch let error as NVRError where error.kind == .unavailable {
+            throw StartFailure(message: "\(file) cannot be read: \(error.message)")
         } catch let error as NVRError {
             say("CHANGED  \(Self.plain(file)): \(Self.plain(error.message))")
             throw ExitCode.failure
