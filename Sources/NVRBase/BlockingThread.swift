@@ -54,7 +54,7 @@ package final class BlockingThread: @unchecked Sendable {
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
         BlockingThread.nameThisThread(start.name)
         // 0: of this thread alone (setpriority(2), "C library/kernel differences"). Where it is refused, the thread is like the others.
-        if start.niceness > 0 { _ = setpriority(PRIO_PROCESS, 0, start.niceness) }
+        if start.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
         start.thread.loop()
         return nil
     }

@@ -1,3 +1,4 @@
+import NVRBase
 import NVRModel
 
 #if canImport(Glibc)
@@ -76,6 +77,14 @@ enum LocalTime {
         // Fails only for years that no row holds; the zeroed fields are then harmless.
         _ = localtime_r(&seconds, &fields)
         return fields
+    }
+
+    /// As archives write it.
+    static func moment(_ time: WallTime) -> ZipArchive.Moment {
+        let local = fields(time)
+        return ZipArchive.Moment(
+            year: Int(local.tm_year) + 1900, month: Int(local.tm_mon) + 1, day: Int(local.tm_mday), hour: Int(local.tm_hour),
+            minute: Int(local.tm_min), second: Int(local.tm_sec))
     }
 
     /// `2026-11-28T13:00:00+01:00`.

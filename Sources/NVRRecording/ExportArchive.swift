@@ -93,12 +93,7 @@ package struct ExportArchive: Sendable {
         } else {
             closing = .nothing
         }
-        let local = LocalTime.fields(time)
-        zip = try ZipArchive(
-            entries,
-            modified: ZipArchive.Moment(
-                year: Int(local.tm_year) + 1900, month: Int(local.tm_mon) + 1, day: Int(local.tm_mday), hour: Int(local.tm_hour),
-                minute: Int(local.tm_min), second: Int(local.tm_sec)))
+        zip = try ZipArchive(entries, modified: LocalTime.moment(time))
     }
 
     package func reader() -> Reader { Reader(archive: self) }
