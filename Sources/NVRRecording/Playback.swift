@@ -222,7 +222,8 @@ package final class Playback: Sendable {
     /// Lays the range out over the segments' files. What is missing or damaged behind our back is left out.
     private func build(segments: [Segment], range: TimeRange, isExact: Bool, etag: String, fileName: String?) throws -> StoredMedia {
         var files: [POSIXFile] = []
-        var video = MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])
+        // One for each codec: no player shows a track that changes it.
+        var videos: [MovieTrack] = []
         var audio: MovieTrack?
         var origin: WallTime?
         var first: Segment?
@@ -262,7 +263,7 @@ package final class Playback: Sendable {
                 // Where the segment's own time zero lies in the movie, in ticks of each track.
                 let shift = segment.start.microseconds(since: start) - skipped
                 func offset(_ scale: Int64) -> Int64 { shift / 1_000_000 * scale + shift % 1_000_000 * scale / 1_000_000 }
-                let videoDescription = Self.describe(&video, videoTrack.kind)
+                let (video, videoDescription) = Self.describe(&videos, videoTrack.kind)
                 var audioDescription = 0
                 if let audioTrack {
                     if audio == nil { audio = MovieTrack(timescale: audioTrack.timescale, descriptions: [], samples: []) }
@@ -291,7 +292,7 @@ package final class Playback: Sendable {
                         }
                         if sample.trackID == videoTrack.id {
                             let placed = moved(timescale, videoDescription)
-                            if !isRepeated(placed, in: video), !isBeyond(placed, timescale) { video.samples.append(placed) }
+                            if !isRepeated(placed, in: videos[video]), !isBeyond(placed, timescale) { videos[video].samples.append(placed) }
                         } else if let audioTrack, sample.trackID == audioTrack.id, audio?.timescale == audioTrack.timescale {
                             let placed = moved(Int64(audioTrack.timescale), audioDescription)
                             // Sound before the first picture would make the movie begin with darkness.
@@ -308,13 +309,14 @@ package final class Playback: Sendable {
                 continue
             }
         }
-        guard !video.samples.isEmpty, let first, let origin else { throw NVRError(.notFound, "File not found") }
-        let tracks = [video] + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
+        videos.removeAll(where: \.samples.isEmpty)
+        guard let scale = videos.first?.timescale, let first, let origin else { throw NVRError(.notFound, "File not found") }
+        let tracks = videos + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
         // What lies before the begin of the range is decoded, since the first frame needs it, and not shown.
         let lead = range.start.microseconds(since: origin)
         let movie = try Movie(
             tracks: tracks, creationTime: origin.microseconds / 1_000_000,
-            presentationStart: isExact && lead > 0 ? Self.ticks(lead, Int64(video.timescale)) : nil)
+            presentationStart: isExact && lead > 0 ? Self.ticks(lead, Int64(scale)) : nil)
         let end = until ?? origin
         let shown = isExact ? TimeRange(start: max(origin, range.start), end: min(end, range.end)) : TimeRange(start: origin, end: end)
         return StoredMedia(
@@ -339,6 +341,15 @@ package final class Playback: Sendable {
     /// Microseconds as ticks of a timescale.
     static func ticks(_ microseconds: Int64, _ timescale: Int64) -> Int64 {
         microseconds / 1_000_000 * timescale + microseconds % 1_000_000 * timescale / 1_000_000
+    }
+
+    /// The number of the track of a codec, and of a sample description in it, added when they are new.
+    static func describe(_ tracks: inout [MovieTrack], _ kind: TrackDescription.Kind) -> (track: Int, description: Int) {
+        func codec(_ kind: TrackDescription.Kind?) -> Substring? { kind?.codecString.prefix { $0 != "." } }
+        let known = tracks.firstIndex { codec($0.descriptions.first) == codec(kind) }
+        if known == nil { tracks.append(MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])) }
+        let track = known ?? tracks.count - 1
+        return (track, describe(&tracks[track], kind))
     }
 
     /// The number of a sample description in a track, added when it is new.

@@ -189,9 +189,10 @@ extension Playback {
         // Few keyframes last longer each, down to four a second.
         let rate = Int64(min(max(count / max(1, seconds), 4), Self.timeLapseRate))
         let timescale = Int64(StreamDescription.videoTimescale)
-        var track = MovieTrack(timescale: UInt32(timescale), descriptions: [], samples: [])
+        var tracks: [MovieTrack] = []
         var files: [POSIXFile] = []
-        var open: (segment: Int, head: FragmentedFile, track: TrackDescription, description: Int)?
+        var pictures: Int64 = 0
+        var open: (segment: Int, head: FragmentedFile, track: TrackDescription, place: (track: Int, description: Int))?
         for step in 0..<count {
             let (number, entry) = keyframes[step * keyframes.count / count]
             do {
@@ -200,24 +201,24 @@ extension Playback {
                     let head = try FragmentedFile(length: segments[number].initLength) { try file.read(at: $0, count: $1) }
                     guard let video = head.indexedTrack, video.isVideo else { continue }
                     files.append(file)
-                    open = (number, head, video, Self.describe(&track, video.kind))
+                    open = (number, head, video, Self.describe(&tracks, video.kind))
                 }
                 guard let open, let file = files.last else { continue }
                 let samples = try SampleLocation.samples(of: entry, defaults: open.head.defaults) { try file.read(at: $0, count: $1) }
                 guard let sample = samples.first(where: { $0.trackID == open.track.id && $0.isKeyframe }) else { continue }
-                track.samples.append(
+                tracks[open.place.track].samples.append(
                     MovieSample(
-                        file: files.count - 1, offset: sample.offset, size: sample.size,
-                        decodeTime: Int64(track.samples.count) * timescale / rate, duration: timescale / rate, isKeyframe: true,
-                        description: open.description))
+                        file: files.count - 1, offset: sample.offset, size: sample.size, decodeTime: pictures * timescale / rate,
+                        duration: timescale / rate, isKeyframe: true, description: open.place.description))
+                pictures += 1
             } catch let error as ISOBMFFError {
                 note(segments[number], "cannot be read: \(error)")
             } catch let error as NVRError where error.kind == .notFound {
                 continue
             }
         }
-        guard !track.samples.isEmpty else { throw NVRError(.notFound, "File not found") }
-        let movie = try Movie(tracks: [track], creationTime: range.start.microseconds / 1_000_000)
+        guard pictures > 0 else { throw NVRError(.notFound, "File not found") }
+        let movie = try Movie(tracks: tracks, creationTime: range.start.microseconds / 1_000_000)
         let last = segments.last?.end ?? range.end
         return StoredMedia(
             movie: movie, files: files, etag: "t\(camera)-\(Self.hash("\(range)\(seconds)\(last.microseconds)"))", lastModified: last,
