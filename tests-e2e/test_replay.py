@@ -239,7 +239,8 @@ def test_an_export_over_a_gap_and_a_change_of_codec(tmp_path):
         wanted = rows[count].start - rows[count - 1].end
         assert len(gaps) == 1 and abs(gaps[0] - wanted) < 0.2, (gaps, wanted)
         stored = [sample for track in tracks for sample in movie.bytes_of(track)]
-        assert stored == [sample for row in rows for sample in (part := probe(row.path)).bytes_of(part.video)]
+        parts = [probe(row.path) for row in rows]
+        assert stored == [sample for part in parts for sample in part.bytes_of(part.video)]
         assert decode_errors(path) == ""
         from pymp4.parser import Box
         with path.open("rb") as file:

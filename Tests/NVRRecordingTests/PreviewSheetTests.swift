@@ -130,7 +130,7 @@ struct PreviewSheetTests {
         let playback = rig.playback()
         let removal = MediaRemoval(layout: rig.layout, store: rig.store, playback: playback)
         var camera = Camera(id: ID(1), createdAt: Self.hour, name: "door", url: "rtsp://10.0.0.1/")
-        camera.recording.preserve = 1
+        camera.recording.preserve = "For One Day"
         _ = try await rig.store.holds.put(
             Hold(
                 id: ID(0), cameraID: ID(1), range: segments[1].range, reason: "x", createdAt: Self.hour, userID: nil, userName: "a", expiresAt: nil),

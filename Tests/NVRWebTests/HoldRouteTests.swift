@@ -1,3 +1,4 @@
+import HTTPTypes
 import NVRModel
 import NVRStore
 import NVRWeb
@@ -50,7 +51,7 @@ import Testing
         let single = try await web.send(.delete, "/events/\(event.id)", admin)
         #expect(single.status == 409 && single.text.contains("held"))
         let bulk = try await web.send(.post, "/events/bulk-delete", admin, body: "[\(event.id), 999]").json
-        #expect(bulk["deleted_count"] == 0 && bulk["errors"] == ["Event \(event.id) is held", "Event 999 not found"])
+        #expect(bulk["deleted_count"] == 0 && bulk["errors"] == [.string("Event \(event.id) is held"), "Event 999 not found"])
         let all = try await web.send(.delete, "/events/bulk/all", admin).json
         #expect(all["deleted_count"] == 0 && all["errors"] == ["1 event is held"])
         #expect(try await web.send(.delete, "/cameras/\(camera.id)?delete_media=true", admin).status == 409)
