@@ -81,7 +81,7 @@ let package = Package(
         room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
 
         // Layer 2.
-        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", .logging, .lifecycle]),
+        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", .crypto, .logging, .lifecycle]),
         room("NVRDetection", ["NVRMedia", "NVRModel", "NVRBase", .logging]),
         room("NVRAccounts", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging]),
         room("NVRBackup", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging, .lifecycle]),
@@ -131,7 +131,7 @@ let package = Package(
         tests("ZlibTests", ["Zlib"]),
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
-        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "Zlib", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),

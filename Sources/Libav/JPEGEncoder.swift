@@ -42,7 +42,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return (even(width), even(min(height, 16_384)))
     }
 
-    private static func picture(width: Int32, height: Int32) throws(LibavError) -> UnsafeMutablePointer<AVFrame> {
+    static func picture(width: Int32, height: Int32) throws(LibavError) -> UnsafeMutablePointer<AVFrame> {
         let picture = try check(av_frame_alloc(), "allocate a picture")
         picture.pointee.format = AV_PIX_FMT_YUVJ420P.rawValue
         picture.pointee.width = width
@@ -57,7 +57,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return picture
     }
 
-    private static func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) {
+    static func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) {
         let scaler = try check(sws_alloc_context(), "allocate a scaler")
         defer { sws_freeContext(scaler) }
         // The ranges have to be set before sws_init_context: afterwards equal formats would be copied unconverted.
@@ -85,7 +85,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return min(31, max(1, Int32((17 * percent / 100).rounded())))
     }
 
-    private func encode(_ picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) -> JPEGImage {
+    func encode(_ picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) -> JPEGImage {
         guard let codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG) else {
             throw LibavError(code: cffmpeg_error_encoder_not_found, operation: "find the JPEG encoder")
         }

@@ -129,7 +129,9 @@ package struct IntegrityCheck: Sendable {
         // Out of descriptors, a disk that was pulled: while the server runs, nothing is deleted for what may pass.
         case .unreadable where thread != nil: return false
         case .missingFile, .unreadable:
+            // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
             let garbage = try await store.segments.markGarbage([entry.id])
+            guard !garbage.isEmpty else { return false }
             try await onDisk { [layout] in for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) } }
             try await store.segments.removeGarbage(garbage.map(\.id))
             return true

@@ -24,6 +24,7 @@ package struct Store: Sendable {
     package let audit: AuditStore
     package let timeline: TimelineStore
     package let outages: OutageStore
+    package let holds: HoldStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -55,6 +56,7 @@ package struct Store: Sendable {
         audit = AuditStore(rows: rows)
         timeline = TimelineStore(rows: rows)
         outages = OutageStore(rows: rows)
+        holds = HoldStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

@@ -41,6 +41,8 @@ enum APIRouter {
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
                 + TimelineRoutes(store: web.store, growing: web.growing, clock: web.clock).routes
+                + ExportRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
+                + HoldRoutes(store: web.store, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + AuditRoutes(store: web.store).routes
                 + LogRoutes(folder: web.settings.logFolder, threads: threads, responder: responder, clock: web.clock).routes

@@ -212,7 +212,8 @@ package final class WebServer: Service {
         let room = ConnectionRoom(most: settings.mostConnections)
         let isSecure = settings.tls != nil
         var http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests(isSecure: isSecure)], idleTimeout: idleTimeout)
+            additionalChannelHandlers: [DepartureWatch(), RequestCounter(room: room), MalformedRequests(isSecure: isSecure)], idleTimeout: idleTimeout
+        )
         http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
         var limits = WebSocketLimits()
         limits.handshakeTimeout = idleTimeout

@@ -102,10 +102,16 @@ func buildServer(
     let restreamed = LiveTotals(most: .max)
     if configuration.rtspPort != nil || configuration.rtspsPort != nil { settings.restream = restreamed }
     let setupCode = SetupCode()
+    let exports = Exports(
+        playback: playback, store: store, key: try EvidenceKey.load(dataDirectory: dataPath), version: VibeNVR.version, clock: clock)
+    let sheets = PreviewSheets(
+        playback: playback, cache: PictureCache(folder: dataPath + "/cache/previews", budget: configuration.cacheBytes), logger: logger)
+    removal.onRemoval { [sheets] in await sheets.forget($0) }
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
+            media: RecordedMedia(playback: playback, removal: removal, clock: clock),
+            replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
             growing: disk.growing),
         onRunning: onRunning)

@@ -115,6 +115,10 @@ struct ServerOptions: ParsableArguments {
     )
     var maxTranscodes: Int?
 
+    @Option(
+        name: .long, help: "Megabytes of sheets of previews that are kept in the data folder; 0 keeps none. Env VIBENVR_CACHE_MB. (default: 256)")
+    var cacheMb: Int?
+
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
 
@@ -168,6 +172,10 @@ struct ServerOptions: ParsableArguments {
             throw ValidationError("the number of transcoded streams must be 0 to 64, not \(most)")
         }
         if let seconds = configuration.maxSegmentSeconds, seconds < 1 { throw ValidationError("segments must last at least 1 second") }
+        if let megabytes = try cacheMb ?? Self.number("VIBENVR_CACHE_MB") {
+            guard (0...1 << 20).contains(megabytes) else { throw ValidationError("the cache may have 0 to 1048576 megabytes") }
+            configuration.cacheBytes = Int64(megabytes) << 20
+        }
         switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
         case "rtsp": configuration.prefersLibav = false
         case "libav": configuration.prefersLibav = true
@@ -251,6 +259,8 @@ struct ServerConfiguration: Sendable {
     var maxSegmentSeconds: Int?
     /// Nil: half the processors.
     var maxTranscodes: Int?
+    /// Bytes of pictures that are kept ready on the disk.
+    var cacheBytes: Int64 = 256 << 20
     var prefersLibav = false
     var logLevel = "info"
 }

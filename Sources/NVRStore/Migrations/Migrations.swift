@@ -13,6 +13,7 @@ enum Migrations {
         migrator.registerMigration("M0006_StreamingSecrets") { try M0006_StreamingSecrets.run($0) }
         // It rebuilds no table; checking every reference of millions of rows would take longer than all it does.
         migrator.registerMigration("M0007_Timeline", foreignKeyChecks: .immediate) { try M0007_Timeline.run($0) }
+        migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
         return migrator
     }
 }

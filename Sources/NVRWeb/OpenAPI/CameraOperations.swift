@@ -44,7 +44,8 @@ extension OpenAPIDocument {
         Operation("DELETE /cameras/{camera_id}", "deleteCamera", .cameras, "Delete a camera")
             .query("delete_media", .boolean, "Delete its recordings too; else they stay on disk.")
             .answers(.named("Camera"), "The camera as it was.")
-            .refuses(404, noCamera),
+            .refuses(404, noCamera)
+            .refuses(409, "With `delete_media`: some of its footage is held."),
         Operation("POST /cameras/{camera_id}/recording", "toggleRecording", .cameras, "Switch continuous recording on, or back to the mode before")
             .answers(.named("ToggledCamera"), "The camera.")
             .refuses(404, noCamera),
