@@ -5,11 +5,11 @@ HOST ?= 0.0.0.0
 PORT ?= 8080
 PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini
 
-.PHONY: build demo run test unit e2e test-long bench bench-api bench-live bench-timeline bench-replay lint format clean
-build:     ; scripts/install-build.sh && swift build -c release --product vibenvr
+.PHONY: build demo run test unit e2e test-long bench bench-api bench-live bench-timeline bench-replay lint format clean screenshots
+build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr
 demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir $(DATA)/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
 run:       build ; exec .build/release/vibenvr serve --data-dir $(DATA) --host $(HOST) --port $(PORT)
-unit:      ; scripts/install-build.sh && scripts/install-test.sh && swift build -c release --build-tests && swift test -c release --skip-build
+unit:      ; scripts/install-build.sh && scripts/install-test.sh && scripts/build-ui.sh --check && swift build -c release --build-tests && swift test -c release --skip-build
 e2e:       ; scripts/install-test.sh && $(PYTEST)
 test:      unit e2e
 test-long: unit ; VIBENVR_LONG=1 $(PYTEST) --timeout 3000
@@ -20,4 +20,5 @@ bench-timeline: build ; scripts/install-bench.sh && .venv-test/bin/python bench/
 bench-replay: build ; scripts/install-bench.sh && .venv-test/bin/python bench/replay_bench.py
 lint:      ; swift format lint --strict --parallel --recursive Package.swift Sources Tests
 format:    ; swift format --in-place --parallel --recursive Package.swift Sources Tests
-clean:     ; rm -rf .build .work .venv-test
+screenshots: build ; scripts/install-test.sh && .venv-test/bin/python tests-e2e/screenshots.py
+clean:     ; rm -rf .build .work .venv-test WebUI/dist

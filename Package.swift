@@ -64,6 +64,9 @@ let package = Package(
         .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
+        // The web interface, which WebUI/build.mjs makes before this is compiled.
+        .target(name: "CWebUI"),
+
         // Layer 0: no first-party imports.
         room("NVRModel"),
         room("NVRBase", [.logging, .collections, .lifecycle]),
@@ -75,6 +78,7 @@ let package = Package(
         room("Libav", ["CFFmpeg"]),
         room("Argon2", ["CArgon2"]),
         room("Zlib", ["CZlib"]),
+        room("WebUI", ["CWebUI"]),
 
         // Layer 1: packets and rows.
         room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .nioSSL, .logging, .collections]),
@@ -94,7 +98,8 @@ let package = Package(
             "NVRWeb",
             [
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
-                "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL, .logging,
+                "WebUI", "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL,
+                .logging,
                 .lifecycle, .collections,
             ],
             resources: [.embedInCode("UI")]

@@ -1,115 +1,105 @@
-"""The first page in Chromium, as a person meets it: set-up, a camera with a probe, its live picture, a recording that plays."""
+"""The interface in Chromium, as a person meets it: set-up, a camera with a probe, its live picture, a recording that plays."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import WebDriverWait
 
-from harness.server import NVR, PASSWORD, REPOSITORY, USER
+from harness.browser import PATIENCE, SCREENSHOTS, browsing
+from harness.server import NVR, PASSWORD, USER
 from peers import footage
 from peers.gst_camera import GstCamera
-
-PATIENCE = 40
-SCREENSHOTS = Path(os.environ.get("VIBENVR_SCREENSHOTS", REPOSITORY / ".work" / "screenshots"))
 
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required",
-        "--window-size=1280,860", f"--user-data-dir={tmp_path}", "--no-proxy-server", "--disable-background-networking",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-    try:
+    with browsing(tmp_path) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def shown(browser, selector: str):
-    """The element once it is there to be seen."""
-    return WebDriverWait(browser, PATIENCE).until(
-        lambda _: next((element for element in browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()), None), selector
-    )
-
-
-def fill(form, **values: str) -> None:
-    for name, value in values.items():
-        field = form.find_element(By.NAME, name)
-        if field.tag_name == "select":
-            Select(field).select_by_visible_text(value)
-        else:
-            field.clear()
-            field.send_keys(value)
+    return browser.shown(selector)
 
 
 def wait(browser, what: str, script: str, *arguments):
-    return WebDriverWait(browser, PATIENCE).until(lambda _: browser.execute_script(script, *arguments), what)
+    return browser.until(what, script, *arguments)
 
 
 def complaints(browser) -> list[str]:
-    return [f"{entry['level']}: {entry['message']}" for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    return browser.complaints()
+
+
+# Whether the picture differs from the one that was there before: the sum of a few of its points.
+PICTURE = """
+const source = [...document.querySelectorAll(arguments[0] + ' .layer:not(.waiting) .picture')].pop();
+const width = source && (source.videoWidth || source.naturalWidth || source.width);
+if (!width || width < 100) return null;
+const canvas = document.createElement('canvas');
+canvas.width = canvas.height = 64;
+const context = canvas.getContext('2d');
+context.drawImage(source, 0, 0, 64, 64);
+return [...context.getImageData(0, 0, 64, 64).data].reduce((sum, value, index) => (sum * 31 + value * (index % 7)) % 1e9, 7);
+"""
 
 
 def test_a_person_sets_it_up_and_watches(browser):
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with GstCamera({"/main": (footage.street(), footage.sound("aac")), "/sub": footage.small()}) as camera, NVR(segment_seconds=5) as nvr:
         nvr.start()
         browser.get(nvr.api.base + "/")
-        form = shown(browser, "#auth-form")
-        fill(form, username=USER, password=PASSWORD)
-        shown(browser, "#auth-submit").click()
+        shown(browser, "#setup-form")
+        # What is wrong is said beside the field, before the server is asked.
+        browser.fill("#setup-form", username=USER, password=PASSWORD, again="something else")
+        browser.press("#auth-submit")
+        assert "differ" in shown(browser, "#setup-form .field-error").text
+        browser.fill("#setup-form", again=PASSWORD)
+        browser.press("#auth-submit")
 
-        shown(browser, "#add-camera").click()
-        dialog = shown(browser, "#camera-form")
-        fill(dialog, name="Path", rtsp_url=camera.url("/main"), sub_rtsp_url=camera.url("/sub"), recording_mode="Continuous")
-        shown(browser, "#probe").click()
+        browser.press("#add-first")
+        browser.fill("#camera-form", name="Path", rtsp_url=camera.url("/main"), sub_rtsp_url=camera.url("/sub"), recording_mode="All the time")
+        browser.press("#probe")
         wait(browser, "the probe's answer", "return /good|bad/.test(document.querySelector('#probe-result').className)")
         assert "768" in shown(browser, "#probe-result").text
-        dialog.find_element(By.CSS_SELECTOR, "[type=submit]").click()
+        browser.press("#save-camera")
 
-        wait(browser, "a live picture", "const i = document.querySelector('.tile img'); return i && !i.hidden && i.naturalWidth > 100")
-        first = browser.execute_script("return document.querySelector('.tile img').src")
-        wait(browser, "the next picture", "const i = document.querySelector('.tile img'); return i.src !== arguments[0] && i.naturalWidth > 100", first)
-        wait(browser, "the state", "return document.querySelector('.tile .state').textContent === 'connected'")
-        browser.save_screenshot(str(SCREENSHOTS / "cameras.png"))
+        # The new camera is shown large, from its main stream, and moves.
+        wait(browser, "a live picture", "return document.querySelector('.enlarged')?.dataset.condition === 'playing'")
+        first = wait(browser, "its content", PICTURE, ".enlarged")
+        wait(browser, "the next picture", f"const now = (() => {{ {PICTURE} }})(); return now !== null && now !== arguments[1]".replace("arguments[0]", "'.enlarged'"), "", first)
+        wait(browser, "its main stream", "return document.querySelector('.enlarged').dataset.stream === 'main'")
+        browser.press(".enlarged-head button")
+        wait(browser, "a live tile", "return document.querySelector('.tile')?.dataset.condition === 'playing'")
+        first = wait(browser, "its content", PICTURE, ".tile")
+        wait(browser, "the next picture", f"const now = (() => {{ {PICTURE} }})(); return now !== null && now !== arguments[1]".replace("arguments[0]", "'.tile'"), "", first)
+        wait(browser, "the badge", "return document.querySelector('.tile .way')?.textContent === 'WebCodecs'")
+        browser.picture(SCREENSHOTS / "cameras.png")
 
         WebDriverWait(browser, PATIENCE).until(lambda _: any(event["timestamp_end"] and event["thumbnail_path"] for event in wait_signed(nvr)))
-        shown(browser, "#nav-events").click()
-        wait(browser, "a recording", "return document.querySelectorAll('#event-list button.event').length > 1")
+        browser.press("#nav-events")
+        wait(browser, "a recording", "return document.querySelectorAll('#event-list .event-open').length > 1")
         wait(browser, "its picture", "return [...document.querySelectorAll('#event-list img')].some(i => i.naturalWidth > 50)")
-        browser.save_screenshot(str(SCREENSHOTS / "events.png"))
+        browser.picture(SCREENSHOTS / "events.png")
         # The last in the list is the oldest, which is finished; the first still grows: both play.
-        for index in (-1, 0):
-            browser.find_elements(By.CSS_SELECTOR, "#event-list button.event")[index].click()
-            wait(browser, "the film runs", "const v = document.querySelector('#stage video'); return v && v.readyState >= 2 && v.currentTime > 0.5")
+        for place in ("last", "first"):
+            browser.press(f"#event-list .event:{place}-child .event-open")
+            wait(browser, "the film runs", "const v = document.querySelector('.viewer video'); return v && v.readyState >= 2 && v.currentTime > 0.5")
             facts = browser.execute_script(
-                "const v = document.querySelector('#stage video'); return [v.videoWidth, v.videoHeight, v.error && v.error.message, v.getVideoPlaybackQuality().totalVideoFrames]")
+                "const v = document.querySelector('.viewer video'); return [v.videoWidth, v.videoHeight, v.error && v.error.message, v.getVideoPlaybackQuality().totalVideoFrames]")
             assert facts[:3] == [768, 576, None] and facts[3] > 3, facts
-            if index == -1:
-                browser.save_screenshot(str(SCREENSHOTS / "player.png"))
-            shown(browser, "#close-player").click()
-            wait(browser, "the player is closed", "return !document.querySelector('#player').open")
+            if place == "last":
+                browser.picture(SCREENSHOTS / "player.png")
+            browser.press(".viewer .dialog-head button")
+            browser.gone(".viewer")
         assert complaints(browser) == []
 
-        # Signed in by cookie: a reload keeps the session; a sign-out ends it.
+        # Signed in by cookie: a reload keeps the session and the place; a sign-out ends it.
         browser.refresh()
-        shown(browser, "#event-list, #camera-grid")
-        shown(browser, "#sign-out").click()
-        form = shown(browser, "#auth-form")
-        assert not browser.find_elements(By.CSS_SELECTOR, ".tile img")
-        fill(form, username=USER, password="wrong-Passw0rd")
-        shown(browser, "#auth-submit").click()
+        shown(browser, "#event-list")
+        browser.press("#sign-out")
+        shown(browser, "#auth-form")
+        assert not browser.find_elements(By.CSS_SELECTOR, "#event-list, .tile")
+        browser.fill("#auth-form", username=USER, password="wrong-Passw0rd")
+        browser.press("#auth-submit")
         assert shown(browser, "#auth-problem").text
         # The refused sign-in is a 401 the browser itself notes; nothing else may be there.
         assert [line for line in complaints(browser) if "401" not in line] == []
@@ -125,22 +115,24 @@ def test_a_camera_that_cannot_be_reached_says_why(browser):
     with NVR() as nvr:
         nvr.start().with_admin()
         browser.get(nvr.api.base + "/")
-        fill(shown(browser, "#auth-form"), username=USER, password=PASSWORD)
-        shown(browser, "#auth-submit").click()
-        shown(browser, "#add-camera").click()
-        dialog = shown(browser, "#camera-form")
-        fill(dialog, name="<img src=x onerror=alert(1)>", rtsp_url="rtsp://127.0.0.1:1/x")
-        shown(browser, "#probe").click()
+        shown(browser, "#auth-form")
+        browser.fill("#auth-form", username=USER, password=PASSWORD)
+        browser.press("#auth-submit")
+        browser.press("#add-first")
+        shown(browser, "#camera-form")
+        browser.fill("#camera-form", name="<img src=x onerror=alert(1)>", rtsp_url="rtsp://127.0.0.1:1/x")
+        browser.press("#probe")
         wait(browser, "the probe's answer", "return document.querySelector('#probe-result').className.includes('bad')")
-        dialog.find_element(By.CSS_SELECTOR, "[type=submit]").click()
-        wait(browser, "the reason", "const s = document.querySelector('.tile .state'); return s && s.textContent === 'unreachable'")
-        assert shown(browser, ".tile .why").text
+        browser.press("#save-camera")
+        wait(browser, "the reason", "return document.querySelector('.enlarged .tile-note strong')?.textContent === 'Unreachable'")
+        browser.press(".enlarged-head button")
+        wait(browser, "the reason", "return document.querySelector('.tile .tile-note strong')?.textContent === 'Unreachable'")
+        assert browser.find_elements(By.CSS_SELECTOR, ".tile .tile-note span")[0].text
         assert browser.execute_script("return document.querySelector('.tile h2').textContent").startswith("<img")
         assert complaints(browser) == []
 
 
 def test_the_documentation_shows_everything_and_tries_calls(browser):
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with NVR() as nvr:
         nvr.start().with_admin()
         document = nvr.api.json("/openapi.json")
@@ -158,13 +150,13 @@ def test_the_documentation_shows_everything_and_tries_calls(browser):
             assert len(browser.find_elements(By.CSS_SELECTOR, f"#operation-{name} table")) >= 2
         assert "max_movie_length" in browser.find_element(By.ID, "schema-NewCamera").get_attribute("textContent")
         assert "60…300" in browser.find_element(By.ID, "schema-NewCamera").get_attribute("textContent")
-        browser.save_screenshot(str(SCREENSHOTS / "docs-open.png"))
+        browser.picture(SCREENSHOTS / "docs-open.png")
 
         # The search leaves what fits.
         browser.get(nvr.api.base + "/docs")
         field = shown(browser, "#search")
         wait(browser, "the page is complete", "return document.querySelectorAll('details.schema').length > 0")
-        browser.save_screenshot(str(SCREENSHOTS / "docs.png"))
+        browser.picture(SCREENSHOTS / "docs.png")
         field.send_keys("bulk-delete events")
         left = browser.execute_script("return [...document.querySelectorAll('details.operation')].filter(element => !element.hidden).map(element => element.id)")
         assert left == ["operation-deleteEvents"]

@@ -33,7 +33,7 @@ def scene():
 
 def sign_in(browser, base: str) -> None:  # noqa: F811
     """In a page of the server's origin, so that cookies, policies and origins are those of its own pages."""
-    browser.get(base + "/ui/app.js")
+    browser.get(base + "/ui/docs.js")
     signed = browser.execute_async_script(
         "const [name, word, done] = arguments; fetch('/auth/login', {method: 'POST', body: new URLSearchParams({username: name, password: word})})"
         ".then((answer) => done(answer.status), (problem) => done(String(problem)))", USER, PASSWORD)

@@ -181,7 +181,7 @@ struct Upload {
 package enum SecurityHeaders {
     package static let contentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; connect-src 'self'; "
-        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        + "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
     package static func add(to response: inout Response, isSecure: Bool) {
         response.headers[.xContentTypeOptions] = "nosniff"

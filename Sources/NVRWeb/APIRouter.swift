@@ -14,8 +14,9 @@ enum APIRouter {
         let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
         let responder = MediaResponder(threads: threads)
         let gates = AttemptGates(passwords: web.accounts.passwordAttempts)
+        let ui = StaticUI()
         return documented(
-            web.settings.version,
+            web.settings.version, ui,
             AuthRoutes(
                 accounts: web.accounts, authentication: authentication, settings: web.settings, setupCode: web.setupCode, gates: gates,
                 clock: web.clock
@@ -52,11 +53,11 @@ enum APIRouter {
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
                     clock: web.clock
                 ).routes
-                + SystemRoutes(store: web.store, ui: StaticUI()).routes)
+                + SystemRoutes(store: web.store, ui: ui, version: web.settings.version).routes)
     }
 
     /// The table of these routes and of those that tell what they are.
-    private static func documented(_ version: String, _ routes: [Route]) -> RouteTable {
-        RouteTable(routes + DocumentationRoutes(others: routes, ui: StaticUI(), version: version).routes)
+    private static func documented(_ version: String, _ ui: StaticUI, _ routes: [Route]) -> RouteTable {
+        RouteTable(routes + DocumentationRoutes(others: routes, ui: ui, version: version).routes)
     }
 }

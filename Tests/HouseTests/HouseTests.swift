@@ -90,8 +90,8 @@ struct HouseTests {
     /// What each target may import of the package's own. A target that is not here has no place in the house yet.
     private static let arrows: [String: Set<String>] = [
         "NVRModel": [], "NVRBase": [], "RTSP": [], "ISOBMFF": [], "WebSocketUpgrade": [],
-        "CFFmpeg": [], "CArgon2": [], "CZlib": [], "CMosquitto": [], "CCurl": [],
-        "Libav": ["CFFmpeg"], "Argon2": ["CArgon2"], "Zlib": ["CZlib"], "Mosquitto": ["CMosquitto"], "Curl": ["CCurl"],
+        "CFFmpeg": [], "CArgon2": [], "CZlib": [], "CMosquitto": [], "CCurl": [], "CWebUI": [],
+        "Libav": ["CFFmpeg"], "Argon2": ["CArgon2"], "Zlib": ["CZlib"], "Mosquitto": ["CMosquitto"], "Curl": ["CCurl"], "WebUI": ["CWebUI"],
         "NVRMedia": ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav"],
         "NVRStore": ["NVRModel", "NVRBase"],
         "NVRRecording": ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib"],
@@ -103,7 +103,7 @@ struct HouseTests {
         "NVRNotify": ["NVRStore", "NVRModel", "NVRBase", "Mosquitto", "Curl"],
         "NVRWeb": [
             "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
-            "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib",
+            "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib", "WebUI",
         ],
         "NVRRestream": ["NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP"],
         "vibenvr": [

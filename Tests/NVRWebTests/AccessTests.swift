@@ -10,7 +10,8 @@ import Testing
     /// Routes that anybody may call; a route that is neither here nor refuses strangers fails the test below.
     private static let open: Set<String> = [
         "GET /auth/status", "POST /auth/setup", "POST /auth/login", "POST /auth/logout", "GET /auth/me-from-cookie", "GET /", "GET /ui",
-        "GET /ui/{file}", "GET /health", "GET /metrics", "GET /openapi.json", "GET /docs", "GET /oauth/login", "GET /oauth/callback",
+        "GET /ui/server.json", "GET /ui/{path...}", "GET /health", "GET /metrics", "GET /openapi.json", "GET /docs", "GET /oauth/login",
+        "GET /oauth/callback",
         "POST /oauth/unlink", "GET /oauth/logout",
     ]
 
@@ -128,7 +129,7 @@ import Testing
     @Test("Every answer carries the headers that make browsers careful, and HSTS over TLS only")
     func securityHeaders() async throws {
         let web = try await WebFixture { $0.trustedProxies = ["10.0.0.1"] }
-        for path in ["/", "/nosuch", "/cameras", "/health", "/ui/app.js", "/media/..%2fx"] {
+        for path in ["/", "/nosuch", "/cameras", "/health", "/ui/docs.js", "/media/..%2fx"] {
             let answer = try await web.send(.get, path)
             #expect(answer[.xContentTypeOptions] == "nosniff" && answer[.xFrameOptions] == "DENY")
             #expect(answer[.contentSecurityPolicy]?.contains("unsafe-inline") == false)

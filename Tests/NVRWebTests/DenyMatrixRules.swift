@@ -80,7 +80,8 @@ struct Rule: Sendable {
         uniqueKeysWithValues: [sessions, cameras, events, groupsAndStorage, accounts, settings, system].flatMap { $0.map { ($0.key, $0.value) } })
 
     private static let sessions: [String: Rule] = [
-        "GET /": .everybody, "GET /ui": .everybody, "GET /ui/{file}": everybody.at("/ui/app.js"), "GET /docs": .everybody,
+        "GET /": .everybody, "GET /ui": .everybody, "GET /ui/server.json": .everybody, "GET /ui/{path...}": everybody.at("/ui/docs.js"),
+        "GET /docs": .everybody,
         "GET /openapi.json": .everybody, "GET /health": .everybody, "GET /metrics": everybody.answering(404),
         "GET /auth/status": .everybody, "POST /auth/setup": everybody.sending(#"{"username": "x", "password": "y"}"#).answering(403),
         "POST /auth/login": everybody.sending("username=nobody&password=wrong", form: true).answering(401, 429),

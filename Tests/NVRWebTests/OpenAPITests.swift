@@ -175,7 +175,7 @@ import Testing
             #expect(answer.status == 200 && answer[.contentType]?.hasPrefix("text/html") == true)
             #expect(!answer.text.contains("//") || !answer.text.contains("http"), "nothing of another site")
             #expect(!answer.text.contains("style=") && !answer.text.contains("<style") && !answer.text.contains("onclick"))
-            for file in ["docs.js", "docs.css", "style.css", "api.js", "icon.svg"] {
+            for file in ["docs.js", "docs.css", "icon.svg"] {
                 #expect(try await web.send(.get, "/ui/" + file).status == 200)
             }
         }

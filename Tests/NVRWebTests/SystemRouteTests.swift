@@ -12,9 +12,29 @@ import Testing
         let page = try await web.send(.get, "/", [.accept: "text/html,application/xhtml+xml,*/*;q=0.8"])
         #expect(page[.contentType] == "text/html; charset=utf-8" && page.text.contains("<title>VibeNVR</title>"))
         #expect(page[.vary]?.contains("Accept") == true)
-        let unchanged = try await web.send(.get, "/ui/app.js", [.ifNoneMatch: try #require(try await web.send(.get, "/ui/app.js")[.eTag])])
+        let unchanged = try await web.send(.get, "/ui/docs.js", [.ifNoneMatch: try #require(try await web.send(.get, "/ui/docs.js")[.eTag])])
         #expect(unchanged.status == 304 && unchanged.body.isEmpty)
         #expect(try await web.send(.get, "/ui/nosuch.js").status == 404)
+    }
+
+    @Test("A browser that goes to a place inside of the page gets the page; a program that asks for a file that is not there does not")
+    func places() async throws {
+        let web = try await WebFixture()
+        let html: HTTPFields = [.accept: "text/html"]
+        for path in ["/ui", "/ui/", "/ui/live", "/ui/cameras/7/motion"] {
+            let page = try await web.send(.get, path, html)
+            #expect(page.status == 200 && page[.contentType]?.hasPrefix("text/html") == true, "\(path)")
+        }
+        #expect(try await web.send(.get, "/ui/live").status == 404)
+        #expect(try await web.send(.get, "/ui/assets/old-1234.js", html).status == 404)
+        #expect(try await web.send(.get, "/cameras/7", html).status == 401)
+    }
+
+    @Test("The page hears the server's version and time zone before anybody signs in")
+    func facts() async throws {
+        let answer = try await WebFixture().send(.get, "/ui/server.json")
+        #expect(answer.status == 200 && answer[.contentType] == "application/json")
+        #expect(try answer.json["version"] == "1.2.3" && answer.json.object?.keys == ["version", "time_zone"])
     }
 
     @Test("The page loads only what the server has, and nothing inline")
@@ -28,12 +48,6 @@ import Testing
             }
         }
         #expect(!page.contains("style=\"") && !page.contains(" onclick=") && !page.contains("http://") && !page.contains("https://"))
-        for file in ["app.js", "cameras.js", "events.js"] {
-            let text = try await web.send(.get, "/ui/\(file)").text
-            for piece in text.split(separator: " from '", omittingEmptySubsequences: false).dropFirst() {
-                #expect(try await web.send(.get, String(piece.prefix { $0 != "'" })).status == 200)
-            }
-        }
     }
 
     @Test("Health has the shape that probes know")

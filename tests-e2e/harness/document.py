@@ -30,9 +30,9 @@ class Document:
         for path, item in document["paths"].items():
             pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path))
             literals = sum(not part.startswith("{") for part in path.split("/"))
-            # The only path whose last element stands for several.
-            if path.startswith("/media/"):
-                pattern = "/media/.*"
+            # The paths whose last element stands for several.
+            if path.startswith(("/media/", "/ui/{")):
+                pattern = f"/{path.split('/')[1]}/.*"
             self._paths.append((literals, re.compile(pattern + "/?"), path, item))
         self._paths.sort(key=lambda entry: -entry[0])
 

@@ -9,8 +9,23 @@ extension OpenAPIDocument {
         Operation("GET /ui", "getPage", .system, "The page")
             .answers(200, "HTML.", types: ["text/html"], headers: [.entityTag])
             .answers(304, "Unchanged.", types: []),
-        Operation("GET /ui/{file}", "getPageFile", .system, "A file of the page")
-            .answers(200, "The file.", types: ["text/html", "text/css", "text/javascript", "image/svg+xml"], headers: [.entityTag])
+        Operation("GET /ui/server.json", "getServerFacts", .system, "What the page needs to know before anybody signs in")
+            .answers(
+                .object([
+                    "version": .text,
+                    "time_zone": Schema.text.orNull.described("Of the server, in the words of the IANA database; null where it has no name."),
+                ]), "Version and time zone.", headers: [.entityTag]
+            )
+            .answers(304, "Unchanged.", types: []),
+        Operation("GET /ui/{path...}", "getPageFile", .system, "A file of the page")
+            .explained("A path that names no file, asked for by a browser, is a place inside of the page, and answers that.")
+            .shown(as: "/ui/{path}")
+            .answers(
+                200, "The file.",
+                types: [
+                    "text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml", "image/png", "application/manifest+json",
+                ], headers: [.entityTag]
+            )
             .answers(304, "Unchanged.", types: [])
             .refuses(404, "There is no such file."),
         Operation("GET /docs", "getDocumentationPage", .system, "These pages")

@@ -4,27 +4,36 @@ import Logging
 import NVRModel
 import NVRStore
 
-/// The server itself: its page, and whether it is well.
+/// The server itself: its pages, and whether it is well.
 struct SystemRoutes: Sendable {
     let store: Store
     let ui: StaticUI
+    private let facts: StaticUI.Asset
+
+    init(store: Store, ui: StaticUI, version: String) {
+        self.store = store
+        self.ui = ui
+        let facts: JSONValue = ["version": .string(version), "time_zone": JSONValue(TimeZoneName.server)]
+        self.facts = StaticUI.Asset(facts.serializedBytes(), "application/json")
+    }
 
     var routes: [Route] {
         [
             Route(.get, "/", .anonymous, root),
-            Route(.get, "/ui", .anonymous) { try page($0, "index.html") },
-            Route(.get, "/ui/{file}", .anonymous) { try page($0, $0.parameters["file"] ?? "") },
+            Route(.get, "/ui", .anonymous) { try page($0, "") },
+            Route(.get, "/ui/server.json", .anonymous) { facts.response(to: $0.head) },
+            Route(.get, "/ui/{path...}", .anonymous) { try page($0, $0.parameters["path"] ?? "") },
             Route(.get, "/health", .anonymous, health),
         ]
     }
 
     private func root(_ call: Call) async throws -> Response {
-        if StaticUI.wantsPage(call.head) { return try page(call, "index.html") }
+        if StaticUI.wantsPage(call.head) { return try page(call, "") }
         return Response(json: ["message": "Welcome to VibeNVR API"], fields: [.vary: "Accept"])
     }
 
-    private func page(_ call: Call, _ name: String) throws -> Response {
-        guard let response = ui.response(to: call.head, name: name) else { throw HTTPFailure.notFound }
+    private func page(_ call: Call, _ path: String) throws -> Response {
+        guard let response = ui.response(to: call.head, path: path) else { throw HTTPFailure.notFound }
         return response
     }
 

@@ -1,6 +1,23 @@
 // Shows /openapi.json: every operation with its parameters, bodies and answers, every schema, and a form to try a call.
 
-import { $, make, complain } from './api.js';
+const $ = id => document.getElementById(id);
+
+/** Makes an element: properties, then children; texts stay texts. */
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith('aria-')) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Shows why something failed in the paragraph meant for it. */
+function complain(element, failure) {
+  element.textContent = failure ? failure.message : '';
+  element.hidden = !failure;
+}
 
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
 let api;

@@ -1,0 +1,124 @@
+import { connection } from './connection';
+
+/** One complaint about a field, as the server's 422 answers have them. */
+interface Problem { loc?: (string | number)[]; msg?: string; type?: string }
+
+/** A call that did not succeed. `status` 0: the server could not be reached. */
+export class Failure extends Error {
+  /** What is wrong, by the name of the field in the body or query. */
+  readonly fields: Record<string, string>;
+
+  constructor(readonly status: number, message: string, fields: Record<string, string> = {}) {
+    super(message);
+    this.fields = fields;
+  }
+}
+
+const plain = (text: string): string => text.replace(/^Value error, /, '');
+
+/** Reads either form of an error body. */
+export function failureOf(status: number, body: unknown): Failure {
+  const detail = (body as { detail?: unknown } | null)?.detail;
+  if (typeof detail === 'string') return new Failure(status, detail);
+  if (Array.isArray(detail)) {
+    const fields: Record<string, string> = {};
+    const lines: string[] = [];
+    for (const { loc = [], msg = '' } of detail as Problem[]) {
+      const path = loc.slice(1);
+      const name = String(path[0] ?? '');
+      const place = path.length > 1 ? `${path.slice(1).join('.')}: ` : '';
+      if (name && !fields[name]) fields[name] = place + plain(msg);
+      lines.push(`${path.join('.')}${path.length ? ': ' : ''}${plain(msg)}`);
+    }
+    return new Failure(status, lines.join('\n'), fields);
+  }
+  return new Failure(status, `HTTP ${status}`);
+}
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+export function withQuery(path: string, query?: Query): string {
+  const items = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== null && value !== '') items.set(name, String(value));
+  }
+  const text = items.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+let onSignedOut: () => void = () => {};
+/** Called when a call hears that the session is over. */
+export function whenSignedOut(callback: () => void): void { onSignedOut = callback; }
+
+export interface CallOptions { query?: Query; body?: unknown; signal?: AbortSignal; keepalive?: boolean }
+
+async function send(method: string, path: string, options: CallOptions): Promise<Response> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  let body: BodyInit | undefined;
+  if (options.body instanceof URLSearchParams || options.body instanceof FormData) body = options.body;
+  else if (options.body !== undefined) {
+    body = JSON.stringify(options.body);
+    headers['Content-Type'] = 'application/json';
+  }
+  try {
+    const response = await fetch(`/api${withQuery(path, options.query)}`, {
+      method, headers, body, credentials: 'same-origin', signal: options.signal ?? null, keepalive: options.keepalive ?? false,
+    });
+    connection.reached();
+    return response;
+  } catch (problem) {
+    if (problem instanceof DOMException && problem.name === 'AbortError') throw problem;
+    connection.lost();
+    throw new Failure(0, 'unreachable');
+  }
+}
+
+async function parsed(response: Response, path: string): Promise<unknown> {
+  const text = response.status === 204 ? '' : await response.text();
+  let value: unknown = null;
+  // A body that is not JSON has nothing to say beyond its status.
+  try { value = text ? JSON.parse(text) : null; } catch { value = null; }
+  if (!response.ok) {
+    if (response.status === 401 && !path.startsWith('/auth/')) onSignedOut();
+    throw failureOf(response.status, value);
+  }
+  return value;
+}
+
+/** One call of the API; the parsed body, null when there is none. */
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  return await parsed(await send(method, path, options), path) as T;
+}
+
+export const api = {
+  get: <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> => call<T>('GET', path, signal ? { query: query ?? {}, signal } : { query: query ?? {} }),
+  post: <T>(path: string, body?: unknown, query?: Query): Promise<T> => call<T>('POST', path, { body, query: query ?? {} }),
+  put: <T>(path: string, body?: unknown, query?: Query): Promise<T> => call<T>('PUT', path, { body, query: query ?? {} }),
+  patch: <T>(path: string, body?: unknown): Promise<T> => call<T>('PATCH', path, { body }),
+  del: <T>(path: string, query?: Query): Promise<T> => call<T>('DELETE', path, { query: query ?? {} }),
+};
+
+/** A page of a list with the number of all. */
+export async function page<T>(path: string, query: Query, signal?: AbortSignal): Promise<{ items: T[]; total: number | null }> {
+  const response = await send('GET', path, signal ? { query, signal } : { query });
+  const items = await parsed(response, path) as T[];
+  const total = response.headers.get('X-Total-Count');
+  return { items, total: total === null ? null : Number(total) };
+}
+
+/** Asks for a file and hands it to the browser to save. */
+export async function save(method: 'GET' | 'POST', path: string, options: CallOptions, fallbackName: string): Promise<void> {
+  const response = await send(method, path, options);
+  if (!response.ok) await parsed(response, path);
+  const named = /filename="?([^";]+)"?/.exec(response.headers.get('Content-Disposition') ?? '');
+  saveBlob(await response.blob(), named?.[1] ?? fallbackName);
+}
+
+export function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

@@ -1,0 +1,229 @@
+import { useCallback, useEffect, useMemo, useRef, useState, type PointerEvent, type ReactElement } from 'react';
+import { api } from '../core/api';
+import { setPref, usePrefs, type Layout } from '../core/prefs';
+import { adjust, invalidate, useQuery } from '../core/query';
+import { isAdmin, useUser } from '../core/session';
+import type { Camera, Group } from '../core/types';
+import { t } from '../i18n';
+import { href, Link, navigate, usePlace, useQueryItems } from '../app/router';
+import { Button } from '../ui/Button';
+import { Empty, Problem, Spinner } from '../ui/Bits';
+import { Icon } from '../ui/Icon';
+import { attempt, toast } from '../ui/Toasts';
+import { Enlarged } from './Enlarged';
+import { bestColumns, moved } from './geometry';
+import { LayoutDialog } from './LayoutDialog';
+import { CAMERAS, useCameras, useEventStatus } from './state';
+import { Tile } from './Tile';
+import { useFullScreen } from './useFullScreen';
+
+/** Tiles at most; more cameras are seen by groups and layouts. */
+const MOST_TILES = 64;
+const GAP = 6;
+const LEAST_TILE = 220;
+const ASPECT = 16 / 9;
+
+interface Choice { id: string; label: string; cameras: Camera[]; layout: Layout | null }
+
+function useChoice(cameras: Camera[]): { choices: Choice[]; chosen: Choice } {
+  const { query } = usePlace();
+  const { layouts } = usePrefs();
+  const groups = useQuery<Group[]>('/groups?limit=1000').data;
+  return useMemo(() => {
+    const byID = new Map(cameras.map((camera) => [camera.id, camera]));
+    const pick = (ids: number[]) => ids.map((id) => byID.get(id)).filter((camera): camera is Camera => camera !== undefined);
+    const choices: Choice[] = [{ id: '', label: t('live.allCameras'), cameras, layout: null }];
+    for (const group of groups ?? []) {
+      const ids = new Set(group.cameras.map((camera) => camera.id));
+      if (ids.size > 0) choices.push({ id: `g${group.id}`, label: group.name, cameras: cameras.filter((camera) => ids.has(camera.id)), layout: null });
+    }
+    for (const layout of layouts) choices.push({ id: `l${layout.name}`, label: layout.name, cameras: pick(layout.cameras), layout });
+    const listed = query.get('cameras');
+    if (listed) {
+      const own = { id: 'c', label: t('live.selection'), cameras: pick(listed.split(',').map(Number)), layout: null };
+      return { choices: [...choices, own], chosen: own };
+    }
+    return { choices, chosen: choices.find((choice) => choice.id === query.get('view')) ?? choices[0]! };
+  }, [cameras, groups, layouts, query]);
+}
+
+export function LivePage(): ReactElement {
+  const { cameras, failure, refresh } = useCameras();
+  if (!cameras) return <div className="page">{failure ? <Problem failure={failure} retry={refresh} /> : <Spinner />}</div>;
+  if (cameras.length === 0) return <NoCamera />;
+  return <Live cameras={cameras} />;
+}
+
+function NoCamera(): ReactElement {
+  const user = useUser();
+  return (
+    <div className="page">
+      <Empty icon="cameras" title={t('live.noCameras')}>
+        {isAdmin(user) ? <><p>{t('live.addFirst')}</p><Link className="button primary" id="add-first" to="/cameras/new"><Icon name="plus" /><span>{t('cameras.add')}</span></Link></> : <p>{t('live.noneForYou')}</p>}
+      </Empty>
+    </div>
+  );
+}
+
+function Live({ cameras }: { cameras: Camera[] }): ReactElement {
+  const user = useUser();
+  const { segments, query } = usePlace();
+  const [, changeQuery] = useQueryItems();
+  const { columns: wished, volume, boxes, layouts, tourSeconds } = usePrefs();
+  const { choices, chosen } = useChoice(cameras);
+  const status = useEventStatus();
+  const [audio, setAudio] = useState<number | null>(null);
+  const [isArranging, setArranging] = useState(false);
+  const [editing, setEditing] = useState<Layout | null>(null);
+  const area = useRef<HTMLDivElement>(null);
+  const root = useRef<HTMLDivElement>(null);
+  const { isFull, toggle: toggleFull, canBe } = useFullScreen(root);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useEffect(() => {
+    const element = area.current;
+    if (!element) return undefined;
+    const observer = new ResizeObserver(([entry]) => { if (entry) setSize({ width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) }); });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  const shown = chosen.cameras.slice(0, MOST_TILES);
+  const tiles = shown.map((camera) => camera.id);
+  const isKiosk = query.get('kiosk') === '1';
+  const fixed = Number(query.get('columns')) || chosen.layout?.columns || wished;
+  const isNarrow = size.width > 0 && size.width < 560;
+  const columns = isNarrow ? (fixed === 2 ? 2 : 1) : fixed || bestColumns(shown.length, size, ASPECT, GAP, LEAST_TILE);
+  const rows = Math.ceil(shown.length / columns);
+  const widest = (size.width - GAP * (columns - 1)) / columns;
+  const fitting = fixed || isNarrow ? widest : Math.min(widest, ((size.height - GAP * (rows - 1)) / rows) * ASPECT);
+  const tileWidth = Math.max(Math.min(widest, LEAST_TILE), fitting);
+
+  const path = useCallback((camera: number | null) => {
+    const text = query.toString();
+    return `/live${camera === null ? '' : `/${camera}`}${text ? `?${text}` : ''}`;
+  }, [query]);
+  const listen = useCallback((camera: number) => setAudio((old) => old === camera ? null : camera), []);
+
+  const reorder = useCallback(async (from: number, to: number) => {
+    const order = moved(shown.map((camera) => camera.id), from, to);
+    if (chosen.layout) {
+      setPref('layouts', layouts.map((layout) => layout.name === chosen.layout?.name ? { ...layout, cameras: order } : layout));
+      return;
+    }
+    const rest = cameras.filter((camera) => !order.includes(camera.id)).map((camera) => camera.id);
+    const all = [...order, ...rest];
+    adjust<Camera[]>(CAMERAS, (held) => [...held].sort((a, b) => all.indexOf(a.id) - all.indexOf(b.id)));
+    await attempt(() => api.post('/cameras/reorder', { camera_ids: all }));
+    await invalidate('/cameras');
+  }, [shown, chosen, layouts, cameras]);
+  const drag = useDrag(isArranging, reorder);
+
+  const large = segments[1] === undefined ? undefined : cameras.find((camera) => String(camera.id) === segments[1]);
+  const tour = query.get('tour') === '1';
+  const stopTour = useCallback(() => changeQuery({ tour: null }), [changeQuery]);
+  const tilesKey = tiles.join();
+  useEffect(() => {
+    if (!tour || tiles.length === 0) return undefined;
+    const timer = setInterval(() => {
+      const next = tiles[(tiles.indexOf(large?.id ?? -1) + 1) % tiles.length];
+      if (next !== undefined) navigate(path(next), { replace: true });
+    }, tourSeconds * 1000);
+    return () => clearInterval(timer);
+    // The list is compared by its content.
+    // eslint-disable-next-line
+  }, [tour, tilesKey, large?.id, path, tourSeconds]);
+
+  const kioskLink = async () => {
+    const items = new URLSearchParams({ kiosk: '1', cameras: tiles.join(',') });
+    if (fixed) items.set('columns', String(fixed));
+    const link = `${location.origin}${href('/live')}?${items.toString()}`;
+    await attempt(() => navigator.clipboard.writeText(link), t('live.linkCopied'));
+  };
+  const removeLayout = () => {
+    const held = layouts;
+    setPref('layouts', layouts.filter((layout) => layout.name !== chosen.layout?.name));
+    changeQuery({ view: null });
+    toast(t('live.layoutDeleted'), 'plain', { label: t('action.undo'), run: () => setPref('layouts', held) });
+  };
+  return (
+    <div className="live" ref={root}>
+      {isKiosk ? null : (
+        <header className="live-bar">
+          <h1 className="visually-hidden">{t('nav.live')}</h1>
+          <select aria-label={t('live.view')} value={chosen.id} onChange={(event) => changeQuery({ view: event.target.value || null, cameras: null })}>
+            {choices.map((choice) => <option key={choice.id} value={choice.id}>{choice.label}</option>)}
+          </select>
+          <select aria-label={t('live.columns')} className="columns-choice" value={chosen.layout ? chosen.layout.columns : wished}
+            onChange={(event) => {
+              const value = Number(event.target.value);
+              if (chosen.layout) setPref('layouts', layouts.map((layout) => layout === chosen.layout ? { ...layout, columns: value } : layout));
+              else setPref('columns', value);
+            }}>
+            <option value={0}>{t('live.columnsAuto')}</option>
+            {[1, 2, 3, 4, 5, 6, 8].map((number) => <option key={number} value={number}>{t('live.columnsCount', { count: number })}</option>)}
+          </select>
+          <span className="spring" />
+          {isAdmin(user) || chosen.layout ? <Button kind="quiet" icon="move" label={t('live.arrange')} aria-pressed={isArranging} onClick={() => setArranging(!isArranging)} /> : null}
+          <Button kind="quiet" icon={chosen.layout ? 'edit' : 'grid'} label={t(chosen.layout ? 'live.editLayout' : 'live.newLayout')} onClick={() => setEditing(chosen.layout ?? { name: '', cameras: tiles, columns: 0 })} />
+          {chosen.layout ? <Button kind="quiet" icon="trash" label={t('live.deleteLayout')} onClick={removeLayout} /> : null}
+          <Button kind="quiet" icon="tour" label={t('live.tour')} onClick={() => { if (tiles[0] !== undefined) navigate(`/live/${tiles[0]}?${new URLSearchParams({ ...Object.fromEntries(query), tour: '1' }).toString()}`); }} />
+          <Button kind="quiet" icon="link" label={t('live.kioskLink')} onClick={kioskLink} />
+          {canBe ? <Button kind="quiet" icon={isFull ? 'shrink' : 'expand'} label={t(isFull ? 'live.leaveFull' : 'live.full')} onClick={toggleFull} /> : null}
+        </header>
+      )}
+      {isArranging ? <p className="live-hint">{t('live.arrangeHint')}</p> : null}
+      <div className="live-area" ref={area}>
+        {size.width > 0 ? (
+          <div className="live-grid" style={{ gridTemplateColumns: `repeat(${columns}, ${Math.floor(tileWidth)}px)` }} {...drag}>
+            {shown.map((camera, index) => (
+              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined} audio={audio === camera.id && !large} volume={volume}
+                boxes={boxes} to={path(camera.id)} onAudio={listen} arranging={isArranging ? { index, count: shown.length, move: (from, to) => { void reorder(from, to); } } : null} />
+            ))}
+          </div>
+        ) : null}
+        {shown.length === 0 ? <Empty icon="grid" title={t('live.emptyView')} /> : null}
+      </div>
+      {large ? <Enlarged camera={large} motion={status?.live_motion[large.id] !== undefined} others={tiles.includes(large.id) ? tiles : [large.id]} path={path} isTouring={tour} stopTour={stopTour} /> : null}
+      {editing ? <LayoutDialog layout={editing} cameras={cameras} onClose={() => setEditing(null)} /> : null}
+    </div>
+  );
+}
+
+/** Moving a tile with mouse or finger: it goes to the place of the tile it is dropped on. */
+function useDrag(isOn: boolean, move: (from: number, to: number) => Promise<void>) {
+  const from = useRef<number | null>(null);
+  const tileAt = (event: PointerEvent<HTMLDivElement>): [number, Element] | null => {
+    const tile = document.elementFromPoint(event.clientX, event.clientY)?.closest('.tile');
+    const index = tile ? [...event.currentTarget.children].indexOf(tile) : -1;
+    return tile && index >= 0 ? [index, tile] : null;
+  };
+  if (!isOn) return {};
+  const clear = (grid: Element) => { for (const tile of grid.children) tile.classList.remove('dragged', 'target'); };
+  return {
+    onPointerDown: (event: PointerEvent<HTMLDivElement>) => {
+      if ((event.target as Element).closest('button')) return;
+      const found = tileAt(event);
+      if (!found) return;
+      [from.current] = found;
+      found[1].classList.add('dragged');
+      event.currentTarget.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    },
+    onPointerMove: (event: PointerEvent<HTMLDivElement>) => {
+      if (from.current === null) return;
+      for (const tile of event.currentTarget.children) tile.classList.remove('target');
+      const found = tileAt(event);
+      if (found && found[0] !== from.current) found[1].classList.add('target');
+    },
+    onPointerUp: (event: PointerEvent<HTMLDivElement>) => {
+      const found = tileAt(event);
+      clear(event.currentTarget);
+      if (from.current !== null && found && found[0] !== from.current) void move(from.current, found[0]);
+      from.current = null;
+    },
+    onPointerCancel: (event: PointerEvent<HTMLDivElement>) => {
+      clear(event.currentTarget);
+      from.current = null;
+    },
+  };
+}

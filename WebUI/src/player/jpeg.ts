@@ -1,0 +1,63 @@
+import { connection } from '../core/connection';
+import type { Backend, BackendEvents, PlayerOptions } from './live';
+import { Backoff } from './policy';
+
+/** Milliseconds between two pictures at least. */
+const PACE = 200;
+
+/** Live pictures one by one: the next is asked for when the last is shown, never more than one at a time. */
+export class JPEGPictures implements Backend {
+  readonly element = document.createElement('img');
+  private readonly backoff = new Backoff(500);
+  private readonly ending = new AbortController();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private url = '';
+
+  constructor(private readonly options: PlayerOptions, private readonly events: BackendEvents) {
+    this.element.alt = '';
+    document.addEventListener('visibilitychange', this.onVisible);
+    void this.next();
+  }
+
+  close(): void {
+    this.ending.abort();
+    clearTimeout(this.timer);
+    document.removeEventListener('visibilitychange', this.onVisible);
+    if (this.url) URL.revokeObjectURL(this.url);
+  }
+
+  setVolume(): void {}
+
+  private readonly onVisible = () => {
+    if (document.hidden) return;
+    clearTimeout(this.timer);
+    void this.next();
+  };
+
+  private isRunning = false;
+
+  private async next(): Promise<void> {
+    if (this.isRunning || document.hidden || this.ending.signal.aborted) return;
+    this.isRunning = true;
+    const began = performance.now();
+    let pause: number;
+    try {
+      const answer = await fetch(`/api/cameras/${this.options.camera}/frame?width=${this.options.width}`, { cache: 'no-store', signal: this.ending.signal });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      const url = URL.createObjectURL(await answer.blob());
+      this.element.src = url;
+      await this.element.decode();
+      if (this.url) URL.revokeObjectURL(this.url);
+      this.url = url;
+      this.backoff.reset();
+      this.events.picture();
+      pause = Math.max(50, PACE - (performance.now() - began));
+    } catch (problem) {
+      if (this.ending.signal.aborted) return;
+      if (problem instanceof TypeError) connection.lost();
+      this.events.interrupted();
+      pause = this.backoff.next();
+    } finally { this.isRunning = false; }
+    this.timer = setTimeout(() => { void this.next(); }, pause);
+  }
+}

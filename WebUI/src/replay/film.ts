@@ -1,0 +1,277 @@
+import { api, Failure } from '../core/api';
+import type { PlaybackIndex } from '../core/types';
+import { spans } from '../player/fragments';
+import { KEYS_ABOVE, steer } from './clock';
+import { joins, merged, pieceAt, pieceFrom, pieces, resumesAt, type Piece } from './plan';
+
+/** Milliseconds of the index asked for around and ahead of the picture. */
+const BEFORE = 30_000;
+const AHEAD = 300_000;
+/** Seconds of footage in the buffer ahead of the picture at normal speed, and behind it. */
+const BUFFERED = 12;
+const BEHIND = 20;
+/** Milliseconds that second 0 of the element lies before the first picture: there is no time before it. */
+const MARGIN = 600_000;
+
+export type FilmState = 'loading' | 'ready' | 'gap' | 'unsupported' | 'failed';
+
+/** One camera's stored footage in a video element, led by a clock of others. */
+export class Film {
+  readonly element = document.createElement('video');
+  state: FilmState = 'loading';
+  private source: MediaSource | null = null;
+  private buffer: SourceBuffer | null = null;
+  private url = '';
+  /** Wall time of second 0 of the element. */
+  private base = 0;
+  private index: Piece[] = [];
+  /** What of the index is known. */
+  private known: { start: number; end: number } | null = null;
+  private asking: Promise<void> | null = null;
+  private asked = 0;
+  private fed: Piece | null = null;
+  private initOf = '';
+  private heads = new Map<string, ArrayBuffer>();
+  private isFeeding = false;
+  private generation = 0;
+  private target = 0;
+  private rate = 1;
+  private isClosed = false;
+  private readonly ending = new AbortController();
+  private lastFrame = 0;
+  /** Seconds between two pictures, as seen while playing. */
+  frameSeconds = 1 / 25;
+
+  constructor(readonly camera: number, private readonly changed: () => void) {
+    const { element } = this;
+    element.muted = true;
+    element.playsInline = true;
+    element.disablePictureInPicture = true;
+    element.preload = 'auto';
+    element.onerror = () => this.restart();
+    const film = element as HTMLVideoElement & { requestVideoFrameCallback?(callback: (now: number, facts: { mediaTime: number }) => void): number };
+    const next = (_: number, facts: { mediaTime: number }) => {
+      const step = facts.mediaTime - this.lastFrame;
+      if (step > 0.005 && step < 0.3 && !element.paused) this.frameSeconds = this.frameSeconds * 0.8 + step * 0.2;
+      this.lastFrame = facts.mediaTime;
+      film.requestVideoFrameCallback?.(next);
+    };
+    film.requestVideoFrameCallback?.(next);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.ending.abort();
+    this.element.pause();
+    this.element.removeAttribute('src');
+    this.element.load();
+    if (this.url) URL.revokeObjectURL(this.url);
+  }
+
+  /** Wall time of the picture that is shown. */
+  get shownAt(): number { return this.base + this.element.currentTime * 1000; }
+
+  /** Where footage goes on after a time without any; null when it is not known yet or there is none. */
+  resumesAt(time: number): number | null { return resumesAt(this.index, time); }
+  /** Whether the index around a time is known. */
+  knows(time: number): boolean { return this.known !== null && time >= this.known.start && time <= this.known.end; }
+  keyFrameAt(time: number): number | null {
+    const at = pieceAt(this.index, time);
+    return at >= 0 ? this.index[at]!.start : null;
+  }
+
+  /** Called for every picture of the screen: shows what the clock says. */
+  lead(time: number, rate: number, isPlaying: boolean): void {
+    if (this.isClosed) return;
+    this.target = time;
+    this.rate = Math.abs(rate);
+    this.look(time, rate);
+    const at = pieceAt(this.index, time);
+    if (at < 0) {
+      // At the end of what is known the picture stays; in a gap that is known there is none.
+      if (this.knows(time)) this.become('gap');
+      if (!this.element.paused) this.element.pause();
+      return;
+    }
+    if (this.state === 'unsupported') return;
+    const piece = this.index[at]!;
+    if (!this.source || time < this.base || time - this.base > 86_400_000) this.open(piece.start - MARGIN);
+    void this.feed();
+    const { element } = this;
+    const wanted = (time - this.base) / 1000;
+    const isHeld = spans(element.buffered).some((range) => wanted >= range.start - 0.1 && wanted < range.end - 0.01);
+    if (!isHeld) {
+      this.become('loading');
+      if (!element.paused) element.pause();
+      return;
+    }
+    if (!isPlaying || rate < 0 || this.rate > KEYS_ABOVE) {
+      if (!element.paused) element.pause();
+      // Fast and backwards, pictures are set one by one, each when the last is there: key frames where it goes fast.
+      const goal = isPlaying && this.rate > KEYS_ABOVE ? (piece.start - this.base) / 1000 + 0.001 : wanted;
+      const slack = isPlaying ? 0.03 : 0.004;
+      if (!element.seeking && Math.abs(element.currentTime - goal) > slack) element.currentTime = goal;
+    } else {
+      const { seek, rate: own } = steer(element.currentTime - wanted, rate);
+      if (seek) {
+        if (!element.seeking) element.currentTime = wanted;
+      } else if (element.playbackRate !== own) element.playbackRate = own;
+      // Refused without a gesture or in a hidden tab; asked again with the next picture.
+      if (element.paused && !element.seeking) element.play().catch(() => {});
+    }
+    this.become(element.seeking || element.readyState < 2 ? 'loading' : 'ready');
+  }
+
+  private become(state: FilmState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.changed();
+  }
+
+  /** Sees to it that the index is known around a time. */
+  private look(time: number, rate: number): void {
+    const span = AHEAD * Math.max(1, Math.abs(rate) / 4);
+    const now = Date.now();
+    const needsMore = !this.known || time < this.known.start || time > this.known.end - Math.min(60_000, span / 4) || (rate < 0 && time < this.known.start + 15_000);
+    // What is being recorded grows: near the present the index is asked for again and again.
+    const grows = this.known !== null && this.known.end > now - 15_000;
+    if (!needsMore || this.asking || performance.now() - this.asked < (grows ? 1500 : 200)) return;
+    this.asked = performance.now();
+    const isNear = this.known !== null && time >= this.known.start - span && time <= this.known.end + span;
+    const start = isNear && this.known && rate > 0 ? Math.max(time - BEFORE, Math.min(this.known.end - 20_000, time)) : time - (rate < 0 ? span : BEFORE);
+    const end = Math.min(now + 1000, time + span);
+    if (start >= end) {
+      this.known = { start: time - BEFORE, end: time + 1 };
+      return;
+    }
+    this.asking = this.ask(start, end, isNear).finally(() => { this.asking = null; });
+  }
+
+  private async ask(start: number, end: number, isNear: boolean): Promise<void> {
+    try {
+      const answer = await api.get<PlaybackIndex>(`/cameras/${this.camera}/playback.json`, { start: (start / 1000).toFixed(3), end: (end / 1000).toFixed(3) }, this.ending.signal);
+      const found = pieces(answer);
+      this.index = isNear ? merged(this.index.filter((piece) => piece.end > start - 3_600_000), found) : found;
+      this.known = isNear && this.known ? { start: Math.min(this.known.start, start), end: Math.max(this.known.end, end) } : { start, end };
+      if (this.known.end - this.known.start > 6 * 3_600_000) this.known.start = start;
+    } catch (problem) {
+      if (problem instanceof Failure && (problem.status === 403 || problem.status === 404)) this.become('failed');
+    }
+  }
+
+  private open(base: number): void {
+    this.generation += 1;
+    this.base = base;
+    this.fed = null;
+    this.initOf = '';
+    this.buffer = null;
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.source = new MediaSource();
+    this.url = URL.createObjectURL(this.source);
+    this.element.src = this.url;
+    this.source.onsourceopen = () => { void this.feed(); };
+  }
+
+  private restart(): void {
+    if (this.isClosed) return;
+    this.source = null;
+    this.become('loading');
+  }
+
+  /** Fetches and appends what comes next, one piece at a time. */
+  private async feed(): Promise<void> {
+    if (this.isFeeding || this.isClosed || this.source?.readyState !== 'open') return;
+    const mine = this.generation;
+    const piece = this.next();
+    if (!piece) return;
+    this.isFeeding = true;
+    try {
+      const parts: ArrayBuffer[] = [];
+      const type = `video/mp4; codecs="${piece.codecs}"`;
+      if (!this.buffer) {
+        if (!MediaSource.isTypeSupported(type)) return this.become('unsupported');
+        this.buffer = this.source.addSourceBuffer(type);
+      }
+      if (this.initOf !== piece.url) parts.push(await this.head(piece));
+      parts.push(await this.bytes(piece.url, piece.offset, piece.size));
+      if (mine !== this.generation || this.isClosed) return;
+      const before = this.fed;
+      if (before && before.codecs !== piece.codecs) {
+        if (!MediaSource.isTypeSupported(type)) return this.become('unsupported');
+        this.buffer.changeType(type);
+      }
+      const offset = (piece.start - this.base) / 1000 - piece.mediaStart;
+      if (parts.length > 1) await this.append(parts[0]!);
+      if (mine !== this.generation || this.isClosed) return;
+      if (Math.abs(this.buffer.timestampOffset - offset) > 0.0005) this.buffer.timestampOffset = offset;
+      await this.append(parts[parts.length - 1]!);
+      this.initOf = piece.url;
+      this.fed = piece;
+      await this.forget(mine);
+    } catch (problem) {
+      if (this.isClosed || mine !== this.generation) return;
+      if (problem instanceof DOMException && problem.name === 'QuotaExceededError') await this.forget(mine, 2);
+      else if (!(problem instanceof TypeError)) this.restart();
+    } finally { this.isFeeding = false; }
+  }
+
+  /** The piece that the buffer lacks; null while there is enough. */
+  private next(): Piece | null {
+    const wanted = this.target;
+    const limit = wanted + BUFFERED * 1000 * Math.min(4, Math.max(1, this.rate));
+    const held = spans(this.element.buffered).map((range) => ({ start: this.base + range.start * 1000, end: this.base + range.end * 1000 }));
+    const isHeld = (piece: Piece) => held.some((range) => piece.start >= range.start - 120 && Math.min(piece.end, piece.start + 60) <= range.end + 5 && piece.end <= range.end + 250);
+    let at = pieceFrom(this.index, wanted);
+    if (at < 0) return null;
+    while (at < this.index.length) {
+      const piece = this.index[at]!;
+      if (piece.start > limit) return null;
+      if (!isHeld(piece)) return piece;
+      const after = this.index[at + 1];
+      if (after && !joins(piece, after) && after.start > limit) return null;
+      at += 1;
+    }
+    return null;
+  }
+
+  private async head(piece: Piece): Promise<ArrayBuffer> {
+    let found = this.heads.get(piece.url);
+    if (!found) {
+      found = await this.bytes(piece.url, 0, piece.initLength);
+      this.heads.set(piece.url, found);
+      if (this.heads.size > 20) this.heads.delete(this.heads.keys().next().value as string);
+    }
+    return found;
+  }
+
+  private async bytes(url: string, offset: number, size: number): Promise<ArrayBuffer> {
+    const answer = await fetch(url, { headers: { Range: `bytes=${offset}-${offset + size - 1}` }, signal: this.ending.signal });
+    if (answer.status !== 206 && answer.status !== 200) throw new TypeError(`HTTP ${answer.status}`);
+    const data = await answer.arrayBuffer();
+    return answer.status === 200 ? data.slice(offset, offset + size) : data;
+  }
+
+  private append(data: ArrayBuffer): Promise<void> { return this.run((buffer) => buffer.appendBuffer(data)); }
+
+  private run(action: (buffer: SourceBuffer) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { buffer } = this;
+      if (!buffer || this.source?.readyState !== 'open') return resolve();
+      buffer.onupdateend = () => resolve();
+      buffer.onerror = () => reject(new Error('refused'));
+      action(buffer);
+      return undefined;
+    });
+  }
+
+  /** Removes what lies far from the picture. */
+  private async forget(mine: number, keep = BEHIND): Promise<void> {
+    const current = (this.target - this.base) / 1000;
+    const most = BUFFERED * 8;
+    for (const range of spans(this.element.buffered)) {
+      if (mine !== this.generation) return;
+      if (range.start < current - keep - 10) await this.run((buffer) => buffer.remove(range.start, Math.min(range.end, current - keep)));
+      else if (range.end > current + most) await this.run((buffer) => buffer.remove(Math.max(range.start, current + most - 5), range.end));
+    }
+  }
+}

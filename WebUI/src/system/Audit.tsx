@@ -1,0 +1,59 @@
+import { useCallback, useEffect, useState, type ReactElement } from 'react';
+import { api, type Failure } from '../core/api';
+import type { AuditEntry } from '../core/types';
+import { showDateTime } from '../core/time';
+import { t } from '../i18n';
+import { Button } from '../ui/Button';
+import { Badge, Card, Problem, Spinner } from '../ui/Bits';
+import { SelectField, TextField } from '../ui/Field';
+
+const PAGE = 50;
+
+/** Who did what, when and from where. */
+export function Audit(): ReactElement {
+  const [user, setUser] = useState('');
+  const [method, setMethod] = useState('');
+  const [from, setFrom] = useState('');
+  const [entries, setEntries] = useState<AuditEntry[] | null>(null);
+  const [hasMore, setMore] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const load = useCallback(async (before: number | null) => {
+    try {
+      const found = await api.get<AuditEntry[]>('/audit', { user: user.trim(), method, from, before, limit: PAGE });
+      setEntries((old) => before === null ? found : [...(old ?? []), ...found]);
+      setMore(found.length === PAGE);
+      setFailure(null);
+    } catch (problem) { setFailure(problem as Failure); }
+  }, [user, method, from]);
+  useEffect(() => {
+    const timer = setTimeout(() => { void load(null); }, 250);
+    return () => clearTimeout(timer);
+  }, [load]);
+  return (
+    <Card title={t('system.audit')} actions={<Button icon="tour" onClick={() => load(null)}>{t('action.reload')}</Button>}>
+      <div className="form-grid">
+        <TextField label={t('auth.username')} value={user} onValue={setUser} autoComplete="off" maxLength={256} />
+        <SelectField label={t('audit.method')} value={method} onValue={setMethod} options={[{ value: '', label: t('logs.all') }, ...['POST', 'PUT', 'PATCH', 'DELETE', 'GET'].map((value) => ({ value, label: value }))]} />
+        <TextField label={t('audit.from')} type="date" value={from} onValue={setFrom} />
+      </div>
+      {failure && !entries ? <Problem failure={failure} retry={() => load(null)} /> : !entries ? <Spinner /> : (
+        <div className="table-wrap">
+          <table>
+            <thead><tr><th>{t('backups.when')}</th><th>{t('audit.who')}</th><th>{t('audit.what')}</th><th>{t('audit.where')}</th><th>{t('audit.result')}</th></tr></thead>
+            <tbody>
+              {entries.map((entry) => (
+                <tr key={entry.id}>
+                  <td className="nowrap">{showDateTime(entry.timestamp)}</td><td className="nowrap">{entry.username ?? '–'}</td>
+                  <td>{entry.summary ? <><strong>{entry.summary}</strong><br /></> : null}<code className="soft">{entry.method} {entry.route}</code></td>
+                  <td className="nowrap">{entry.address}</td><td><Badge kind={entry.status < 400 ? 'good' : 'bad'}>{entry.status}</Badge></td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {entries?.length === 0 ? <p className="soft centred">{t('state.nothingFound')}</p> : null}
+      {hasMore ? <p className="centred"><Button onClick={() => load(entries?.[entries.length - 1]?.id ?? null)}>{t('action.more')}</Button></p> : null}
+    </Card>
+  );
+}

@@ -1,0 +1,87 @@
+import { useState, type ReactElement } from 'react';
+import { api, Failure } from '../core/api';
+import { invalidate, useQuery } from '../core/query';
+import { useSchema, type FieldFacts } from '../core/schema';
+import { t, words } from '../i18n';
+import { Button } from '../ui/Button';
+import { Card, Problem, Spinner } from '../ui/Bits';
+import { SelectField, SwitchField, TextField } from '../ui/Field';
+import { complain, toast } from '../ui/Toasts';
+import { choiceLabel } from '../cameras/CameraField';
+
+type Values = Record<string, { value: string; description: string }>;
+
+const groups: readonly { id: string; keys: readonly string[] }[] = [
+  { id: 'interface', keys: ['default_live_view_mode', 'default_landing_page', 'opt_live_view_quality', 'opt_live_view_height_limit', 'opt_live_view_fps_throttle', 'opt_snapshot_quality'] },
+  { id: 'keeping', keys: ['max_global_storage_gb', 'cleanup_enabled', 'cleanup_interval_hours', 'archival_enabled', 'archival_interval_hours'] },
+  { id: 'backups', keys: ['backup_auto_enabled', 'backup_auto_frequency_hours', 'backup_auto_retention'] },
+  { id: 'logs', keys: ['log_max_size_mb', 'log_backup_count', 'log_rotation_check_minutes', 'audit_retention_days', 'opt_verbose_engine_logs'] },
+  { id: 'detection', keys: ['opt_motion_analysis_height', 'opt_motion_fps_throttle', 'ai_enabled', 'ai_model', 'ai_hardware'] },
+  { id: 'mail', keys: ['smtp_server', 'smtp_port', 'smtp_username', 'smtp_password', 'smtp_from_email', 'smtp_verify_cert', 'notify_email_recipient'] },
+  { id: 'messages', keys: ['telegram_bot_token', 'telegram_chat_id', 'telegram_proxy_enabled', 'telegram_proxy_url', 'telegram_proxy_retries', 'telegram_proxy_retry_delay', 'notify_webhook_url'] },
+  { id: 'mqtt', keys: ['mqtt_enabled', 'mqtt_host', 'mqtt_port', 'mqtt_username', 'mqtt_password', 'mqtt_topic_prefix'] },
+  { id: 'signOn', keys: ['oauth_global_enabled', 'oauth_auto_redirect', 'oauth_provider_name', 'oauth_client_id', 'oauth_client_secret', 'oauth_metadata_url'] },
+];
+
+function Setting({ name, facts, value, hint, error, onValue }: { name: string; facts: FieldFacts; value: string; hint: string; error: string | undefined; onValue: (value: string) => void }): ReactElement {
+  const label = words(`setting.${name}`, name.replaceAll('_', ' '));
+  if (facts.kind === 'choice' && facts.choices.length === 2 && facts.choices.includes('true')) {
+    return <SwitchField label={label} name={name} error={error} value={value === 'true'} onValue={(on) => onValue(String(on))} />;
+  }
+  if (facts.kind === 'choice') {
+    return <SelectField label={label} name={name} error={error} value={value} onValue={onValue} options={facts.choices.map((choice) => ({ value: String(choice), label: choiceLabel(String(choice)) }))} />;
+  }
+  const isNumber = facts.kind === 'integer' || facts.kind === 'number';
+  const isSecret = /password|token|secret/.test(name);
+  return (
+    <TextField label={label} name={name} error={error} value={value} onValue={onValue} type={isNumber ? 'number' : isSecret ? 'password' : 'text'} min={facts.minimum} max={facts.maximum} step={facts.kind === 'integer' ? 1 : 'any'}
+      maxLength={facts.maxLength} autoComplete={isSecret ? 'new-password' : 'off'} spellCheck={false} hint={isNumber && facts.minimum !== undefined && facts.maximum !== undefined ? `${facts.minimum} – ${facts.maximum}` : hint} />
+  );
+}
+
+export function ServerSettings(): ReactElement {
+  const { data, failure, refresh } = useQuery<Values>('/settings');
+  const schema = useSchema('SettingChanges');
+  const [draft, setDraft] = useState<Record<string, string>>({});
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  if (failure && !data) return <Problem failure={failure} retry={refresh} />;
+  if (!data || !schema) return <Spinner />;
+  const changed = Object.entries(draft).filter(([name, value]) => data[name]?.value !== value);
+  const listed = new Set(groups.flatMap((group) => group.keys));
+  const others = Object.keys(schema).filter((name) => !listed.has(name) && name !== 'telemetry_enabled' && name !== 'go2rtc_enabled');
+  const save = async () => {
+    try {
+      await api.post('/settings/bulk', Object.fromEntries(changed));
+      await invalidate('/settings');
+      setDraft({});
+      setErrors({});
+      toast(t('state.saved'));
+    } catch (problem) {
+      if (problem instanceof Failure && Object.keys(problem.fields).length > 0) setErrors(problem.fields);
+      complain(problem);
+    }
+  };
+  const card = (id: string, keys: readonly string[]) => (
+    <Card key={id} title={words(`settings.${id}`, id)}>
+      <div className="form-grid">
+        {keys.filter((name) => schema[name] && data[name]).map((name) => (
+          <Setting key={name} name={name} facts={schema[name]!} value={draft[name] ?? data[name]!.value} hint="" error={errors[name]}
+            onValue={(value) => { setDraft((old) => ({ ...old, [name]: value })); setErrors(({ [name]: _, ...rest }) => rest); }} />
+        ))}
+      </div>
+    </Card>
+  );
+  return (
+    <>
+      {groups.map((group) => card(group.id, group.keys))}
+      {others.length > 0 ? card('others', others) : null}
+      {changed.length > 0 ? (
+        <div className="save-bar" role="region" aria-label={t('state.unsaved')}>
+          <span>{t('state.unsaved')}</span><span className="spring" />
+          <Button onClick={() => { setDraft({}); setErrors({}); }}>{t('action.discard')}</Button>
+          <Button kind="primary" id="save-settings" onClick={save}>{t('action.save')}</Button>
+        </div>
+      ) : null}
+    </>
+  );
+}

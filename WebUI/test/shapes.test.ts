@@ -1,0 +1,96 @@
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import { streamURL, brands } from '../src/cameras/brands';
+import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, type Polygon } from '../src/cameras/polygon';
+import { pagesOf, TALLEST, windowOf } from '../src/events/virtual';
+import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, zoomAt } from '../src/live/geometry';
+
+const square: Polygon = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]];
+
+test('masks are read from the server’s text, whatever is in it', () => {
+  assert.deepEqual(parseMasks('[{"points": [[0,0],[1,0],[1,1]]}]'), [[[0, 0], [1, 0], [1, 1]]]);
+  assert.deepEqual(parseMasks([{ points: [[-1, 0], [2, 0], [1, 1]] }]), [[[0, 0], [1, 0], [1, 1]]]);
+  for (const bad of ['', 'null', '[', '{}', '[1]', '[{"points": 3}]', '[{"points": [[0,0],[1,1]]}]', '[{"points": [["a",0],[1,0],[1,1]]}]', null, 5]) assert.deepEqual(parseMasks(bad), []);
+  assert.deepEqual(parseMasks(masksText([square])), [square]);
+});
+
+test('corners move within the picture, come and go', () => {
+  assert.deepEqual(movePoint(square, 0, [-3, 0.2])[0], [0, 0.2]);
+  assert.deepEqual(insertPoint(square, 0, [0.3, 0.05])[1], [0.3, 0.05]);
+  assert.equal(removePoint(square, 1).length, 3);
+  assert.equal(removePoint(removePoint(square, 1), 0).length, 3);
+});
+
+test('a whole area moves until it touches the edge, and keeps its shape', () => {
+  const right = movePolygon(square, 5, 0);
+  assert.deepEqual(right.map(([x]) => x), [0.6, 1, 1, 0.6]);
+  assert.ok(Math.abs(area(right) - area(square)) < 1e-9);
+});
+
+test('area, inside, and crossing sides', () => {
+  assert.ok(Math.abs(area(square) - 0.16) < 1e-9);
+  assert.ok(contains(square, [0.3, 0.3]) && !contains(square, [0.6, 0.3]));
+  assert.ok(isSimple(square) && !isSimple([[0, 0], [1, 1], [1, 0], [0, 1]]));
+  assert.ok(isUsable(square) && !isUsable([[0, 0], [0.5, 0.5], [1, 1]]) && !isUsable([[0, 0], [1, 1]]));
+});
+
+test('tiles are as large as they can be', () => {
+  assert.equal(bestColumns(1, { width: 1000, height: 500 }, 16 / 9, 6, 200), 1);
+  assert.equal(bestColumns(4, { width: 1600, height: 900 }, 16 / 9, 6, 200), 2);
+  assert.equal(bestColumns(9, { width: 1600, height: 900 }, 16 / 9, 6, 200), 3);
+  assert.equal(bestColumns(2, { width: 400, height: 900 }, 16 / 9, 6, 200), 1);
+  assert.equal(bestColumns(64, { width: 1000, height: 300 }, 16 / 9, 6, 220), 4);
+  for (let count = 1; count <= 64; count += 1) assert.ok(bestColumns(count, { width: 360, height: 640 }, 16 / 9, 6, 220) === 1);
+});
+
+test('a picture is shown whole, in the middle', () => {
+  assert.deepEqual(contain({ width: 200, height: 100 }, 1), { x: 50, y: 0, width: 100, height: 100 });
+  assert.deepEqual(contain({ width: 0, height: 100 }, 1), { x: 0, y: 0, width: 0, height: 100 });
+});
+
+test('digital zoom keeps the point under the finger and never shows the outside', () => {
+  const view = { width: 800, height: 400 };
+  const zoom = zoomAt(NO_ZOOM, 2, { x: 200, y: 100 }, view);
+  assert.deepEqual(zoom, { scale: 2, x: -200, y: -100 });
+  assert.deepEqual(zoomAt(zoom, 0.01, { x: 0, y: 0 }, view), NO_ZOOM);
+  assert.equal(zoomAt(zoom, 1000, { x: 0, y: 0 }, view).scale, MOST_ZOOM);
+  assert.deepEqual(bounded({ scale: 2, x: 500, y: -9999 }, view), { scale: 2, x: 0, y: -400 });
+});
+
+test('an element of a list gets another place', () => {
+  assert.deepEqual(moved([1, 2, 3, 4], 0, 2), [2, 3, 1, 4]);
+  assert.deepEqual(moved([1, 2, 3], 2, 0), [3, 1, 2]);
+  assert.deepEqual(moved([1, 2, 3], 1, 99), [1, 3, 2]);
+  assert.deepEqual(moved([1], 5, 0), [1]);
+});
+
+test('only what is seen of a list is drawn', () => {
+  assert.deepEqual(windowOf(0, 100, 0, 500), { first: 0, last: 0, top: 0, height: 0 });
+  assert.deepEqual(windowOf(1000, 100, 5000, 500, 2), { first: 48, last: 57, top: 4800, height: 100_000 });
+  assert.deepEqual(windowOf(3, 100, 0, 500, 2), { first: 0, last: 3, top: 0, height: 300 });
+});
+
+test('a million rows fit into what a browser can draw, from the first to the last', () => {
+  const rows = 1_000_000;
+  const top = windowOf(rows, 240, 0, 800);
+  assert.equal(top.height, TALLEST);
+  assert.equal(top.first, 0);
+  const bottom = windowOf(rows, 240, TALLEST - 800, 800);
+  assert.equal(bottom.last, rows);
+  const middle = windowOf(rows, 240, (TALLEST - 800) / 2, 800);
+  assert.ok(Math.abs(middle.first - rows / 2) < 10);
+  assert.ok(middle.top < (TALLEST - 800) / 2 && middle.last - middle.first < 15);
+});
+
+test('pages that hold a stretch of a list', () => {
+  assert.deepEqual(pagesOf(0, 100, 100), [0]);
+  assert.deepEqual(pagesOf(99, 101, 100), [0, 1]);
+  assert.deepEqual(pagesOf(5, 5, 100), []);
+});
+
+test('addresses of common makes hold any password', () => {
+  const brand = brands.find((one) => one.name.startsWith('Hik'))!;
+  assert.equal(streamURL(brand, brand.main, '10.0.0.9', 'admin', 'p@ss:w/rd'), 'rtsp://admin:p%40ss%3Aw%2Frd@10.0.0.9:554/Streaming/Channels/101');
+  assert.equal(streamURL(brand, brand.main, '10.0.0.9:8554', '', ''), 'rtsp://10.0.0.9:8554/Streaming/Channels/101');
+  assert.equal(streamURL(brand, brand.main, 'fe80::1', '', ''), 'rtsp://[fe80::1]:554/Streaming/Channels/101');
+});

@@ -1,0 +1,138 @@
+"""The live view in Chromium, read back from its pictures: nine tiles that move, each way to show them, loss and return."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.browser import PHONE, browsing
+from harness.counter import CounterReader
+from harness.server import NVR, wait_for
+from peers import footage
+from peers.gst_camera import GstCamera
+
+TILES = 9
+
+
+@pytest.fixture(scope="module")
+def scene():
+    film = footage.counter()
+    with GstCamera({f"/{number}": film for number in range(TILES)}, live=True) as camera, NVR(segment_seconds=None) as nvr:
+        nvr.start().with_admin()
+        keys = [nvr.api.add_camera(f"Camera {number}", camera.url(f"/{number}"), recording_mode="Off") for number in range(TILES)]
+        wait_for("the cameras run", lambda: all(nvr.api.status(key) == "CONNECTED" for key in keys))
+        yield nvr, keys, CounterReader(film)
+
+
+def numbers(browser, reader: CounterReader, keys: list[int], frame: str = ".tile") -> list[int | None]:
+    corners = [browser.corner(f"{frame}[data-camera='{key}'] .layer:not(.waiting) .picture") for key in keys]
+    return [reader.number(corner) if corner else None for corner in corners]
+
+
+def moves(browser, reader: CounterReader, keys: list[int], frame: str = ".tile") -> None:
+    """Every picture goes on, in the order of the film: from one look to the next within half of its loop."""
+    wait_for("all have a picture", lambda: all(number is not None for number in numbers(browser, reader, keys, frame)), 40)
+    before = numbers(browser, reader, keys, frame)
+
+    def later() -> bool:
+        return all((now - then) % reader.count > 0 for then, now in zip(before, numbers(browser, reader, keys, frame)))
+
+    wait_for("all go on", later, 20)
+
+
+def test_nine_tiles_really_decode_and_the_large_one_takes_the_main_stream(scene, tmp_path):
+    nvr, keys, reader = scene
+    with browsing(tmp_path) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        browser.until("nine tiles play", "return document.querySelectorAll('.tile[data-condition=playing]').length === 9")
+        assert browser.execute_script("return [...document.querySelectorAll('.tile .way')].map((badge) => badge.textContent)") == ["WebCodecs"] * TILES
+        moves(browser, reader, keys)
+
+        # The large view shows the last picture of the tile at once, and the main stream when it has one. Its layers are never all empty.
+        browser.execute_script("""
+            window.black = 0;
+            const look = () => {
+              const frame = document.querySelector('.enlarged');
+              if (frame && !frame.querySelector('.layer:not(.waiting) .picture')) window.black += 1;
+              requestAnimationFrame(look);
+            };
+            look();""")
+        browser.press(f".tile[data-camera='{keys[4]}'] .tile-link")
+        browser.until("the large picture", "return document.querySelector('.enlarged')?.dataset.condition === 'playing'")
+        assert browser.execute_script("return location.pathname") == f"/ui/live/{keys[4]}"
+        assert browser.execute_script("return window.black") == 0
+        moves(browser, reader, [keys[4]], ".enlarged")
+        # The tiles behind it do not go on meanwhile.
+        assert browser.execute_script("return document.querySelectorAll('.tile .layer.waiting').length") == 0
+        still = numbers(browser, reader, keys[:2])
+        moves(browser, reader, [keys[4]], ".enlarged")
+        assert numbers(browser, reader, keys[:2]) == still
+
+        # Keys: the neighbour, the zoom, and back.
+        browser.shown(".enlarged").send_keys("+")
+        browser.until("it is zoomed", "return document.querySelector('.zoom-value').textContent === '1.5×'")
+        browser.shown(".enlarged").send_keys("\ue014")
+        browser.until("the next camera", "return location.pathname === arguments[0]", f"/ui/live/{keys[5]}")
+        browser.shown(".enlarged").send_keys("\ue00c")
+        browser.gone(".enlarged")
+        moves(browser, reader, keys[:3])
+        assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("way, badge", [("mse", "MSE"), ("jpeg", "JPEG")])
+def test_the_other_ways_to_show_a_camera(scene, tmp_path, way, badge):
+    nvr, keys, reader = scene
+    with browsing(tmp_path) as browser:
+        browser.sign_in(nvr.api.base, preferences={"player": way}).open(f"/ui/live?cameras={keys[0]},{keys[1]}")
+        browser.until("two tiles play", "return document.querySelectorAll('.tile[data-condition=playing]').length === 2")
+        assert browser.execute_script("return [...document.querySelectorAll('.tile .way')].map((badge) => badge.textContent)") == [badge] * 2
+        moves(browser, reader, keys[:2])
+        assert browser.complaints() == []
+
+
+def test_tiles_outside_of_the_view_stop_and_a_phone_shows_them_one_below_the_other(scene, tmp_path):
+    nvr, keys, reader = scene
+    with browsing(tmp_path) as browser:
+        browser.sign_in(nvr.api.base).emulate(PHONE, phone=True).open("/ui/live")
+        browser.until("the first plays", "return document.querySelector('.tile')?.dataset.condition === 'playing'")
+        assert browser.overflow() <= 0
+        widths = browser.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect().width)")
+        assert len(widths) == TILES and all(300 < width <= 360 for width in widths), widths
+        assert not browser.corner(f".tile[data-camera='{keys[8]}'] .picture")
+        browser.execute_script("document.querySelector('.live-area').scrollTo(0, 100000)")
+        moves(browser, reader, [keys[8]])
+        first = numbers(browser, reader, keys[:1])
+        moves(browser, reader, [keys[8]])
+        assert numbers(browser, reader, keys[:1]) == first
+        assert browser.complaints() == []
+
+
+def test_a_camera_that_is_lost_says_so_and_comes_back(tmp_path):
+    film = footage.counter()
+    with NVR(segment_seconds=None) as nvr, browsing(tmp_path) as browser:
+        nvr.start().with_admin()
+        with GstCamera({"/main": film}, live=True) as camera:
+            port = camera.port
+            key = nvr.api.add_camera("Door", camera.url("/main"), recording_mode="Off")
+            browser.sign_in(nvr.api.base).open("/ui/live")
+            moves(browser, CounterReader(film), [key])
+        browser.until("the loss is told", "const note = document.querySelector('.tile .tile-note'); return note && note.querySelectorAll('span').length >= 1 && note.querySelector('strong')?.textContent")
+        with GstCamera({"/main": film}, live=True, port=port):
+            browser.until("it plays again", "return document.querySelector('.tile').dataset.condition === 'playing'")
+            moves(browser, CounterReader(film), [key])
+        assert browser.complaints() == []
+
+
+def test_a_restart_of_the_server_is_told_and_healed(tmp_path):
+    film = footage.counter()
+    with GstCamera({"/main": film}, live=True) as camera, NVR(segment_seconds=None) as nvr, browsing(tmp_path) as browser:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("Door", camera.url("/main"), recording_mode="Off")
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        moves(browser, CounterReader(film), [key])
+        nvr._port = int(nvr.api.base.rsplit(":", 1)[1])
+        nvr.terminate()
+        browser.shown(".banner.bad")
+        nvr.start()
+        browser.gone(".banner.bad")
+        browser.until("it plays again", "return document.querySelector('.tile').dataset.condition === 'playing'")
+        moves(browser, CounterReader(film), [key])

@@ -1,0 +1,270 @@
+"""Every page of the interface in Chromium: no complaint of the console, nothing wider than a phone, no serious fault for axe, and what a
+person does there: cameras, masks, events, users and their rights, a second factor, a session that ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import requests
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+
+from harness.browser import DESKTOP, PHONE, browsing
+from harness.server import NVR, PASSWORD, USER, wait_for
+from peers import footage
+from peers.gst_camera import GstCamera
+from test_accounts import totp
+
+VIEWER_PASSWORD = "Watching-7-things"
+
+PAGES = [
+    "/ui/live", "/ui/live/1", "/ui/replay?cameras=1", "/ui/events", "/ui/cameras", "/ui/cameras/new", "/ui/cameras/groups",
+    "/ui/cameras/1/general", "/ui/cameras/1/stream", "/ui/cameras/1/recording", "/ui/cameras/1/motion", "/ui/cameras/1/masks", "/ui/cameras/1/snapshots",
+    "/ui/cameras/1/schedule", "/ui/cameras/1/storage", "/ui/cameras/1/overlay", "/ui/cameras/1/objects", "/ui/cameras/1/alerts",
+    "/ui/system", "/ui/system/users", "/ui/system/settings", "/ui/system/storage", "/ui/system/backups", "/ui/system/logs", "/ui/system/audit",
+    "/ui/system/about", "/ui/profile", "/ui/nowhere",
+]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    with GstCamera({"/main": footage.street(), "/sub": footage.small()}, live=True) as camera, NVR(segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        one = nvr.api.add_camera("Front door", camera.url("/main"), sub_rtsp_url=camera.url("/sub"), detect_motion_mode="Always", location="Street")
+        nvr.api.add_camera("Car park", camera.url("/main"), recording_mode="Off")
+        nvr.api.post("/groups", json={"name": "Outside"})
+        nvr.api.post("/groups/1/cameras", json={"camera_ids": [one]})
+        wait_for("recordings", lambda: sum(bool(event["timestamp_end"]) for event in nvr.api.events(event_type="continuous")) >= 3, 60)
+        yield nvr, camera
+
+
+def ready(browser) -> None:
+    """The page has what it asks for."""
+    browser.until("the page is there", "return document.querySelector('#main, .auth') && !document.querySelector('#main .spinner')")
+
+
+def axe() -> str:
+    """axe-core, from a package of PyPI that carries it."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    assert found and found.origin, "axe-playwright-python is missing: run scripts/install-test.sh"
+    return (Path(found.origin).parent / "axe.min.js").read_text()
+
+
+def faults(browser, source: str) -> list[str]:
+    browser.execute_script(source)
+    result = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(done, (problem) => done({violations: [{id: String(problem), impact: 'critical', nodes: []}]}))")
+    return [
+        f"{fault['id']} ({fault['impact']}): {node['target']} {node.get('failureSummary', '')[:300]}"
+        for fault in result["violations"] if fault["impact"] in ("serious", "critical") for node in fault["nodes"][:4]
+    ]
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+def test_every_page_is_quiet_and_usable_by_all(scene, tmp_path, light):
+    nvr, _ = scene
+    source = axe()
+    problems: list[str] = []
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).emulate(DESKTOP, light=light)
+        for page in PAGES:
+            browser.open(page)
+            ready(browser)
+            problems += [f"{page}: {line}" for line in browser.complaints() + faults(browser, source)]
+    assert problems == [], "\n".join(problems)
+
+
+def test_every_page_fits_a_phone(scene, tmp_path):
+    nvr, _ = scene
+    problems: list[str] = []
+    with browsing(tmp_path) as browser:
+        browser.sign_in(nvr.api.base).emulate(PHONE, phone=True)
+        for page in PAGES:
+            browser.open(page)
+            ready(browser)
+            wide = browser.execute_script("""
+                const main = document.querySelector('#main');
+                return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth];""")
+            if max(wide) > 0:
+                problems.append(f"{page}: {wide} pixels too wide")
+            problems += [f"{page}: {line}" for line in browser.complaints()]
+        # A finger finds every button of the main navigation.
+        sizes = browser.execute_script("return [...document.querySelectorAll('.sidebar nav a')].map((link) => link.getBoundingClientRect()).map((box) => [box.width, box.height])")
+        assert all(width >= 44 and height >= 44 for width, height in sizes), sizes
+    assert problems == [], "\n".join(problems)
+
+
+def test_the_first_load_is_small_and_kept(scene):
+    nvr, _ = scene
+    page = requests.get(nvr.api.base + "/", headers={"Accept": "text/html", "Accept-Encoding": "br"})
+    assert page.headers["Cache-Control"] == "no-cache" and "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+    import re
+
+    assets = re.findall(r'(?:src|href)="(/ui/assets/[^"]+\.(?:js|css))"', page.text)
+    assert len(assets) >= 2
+    total = 0
+    for asset in assets:
+        with requests.get(nvr.api.base + asset, headers={"Accept-Encoding": "br"}, stream=True) as answer:
+            assert answer.status_code == 200 and answer.headers["Content-Encoding"] == "br" and "immutable" in answer.headers["Cache-Control"], asset
+            total += int(answer.headers["Content-Length"])
+            again = requests.get(nvr.api.base + asset, headers={"Accept-Encoding": "br", "If-None-Match": answer.headers["ETag"]})
+            assert again.status_code == 304
+    assert total <= 250_000, total
+    manifest = requests.get(nvr.api.base + "/ui/manifest.webmanifest")
+    assert manifest.headers["Content-Type"] == "application/manifest+json"
+    for icon in manifest.json()["icons"]:
+        assert requests.get(nvr.api.base + icon["src"]).status_code == 200
+    assert "MIT License" in requests.get(nvr.api.base + "/ui/licences.txt").text
+    assert requests.get(nvr.api.base + "/ui/live/3", headers={"Accept": "text/html"}).text == page.text
+    assert requests.get(nvr.api.base + "/cameras", headers={"Accept": "text/html"}).headers["Content-Type"] == "application/json"
+
+
+def test_a_camera_is_changed_masked_cloned_and_deleted(scene, tmp_path):
+    nvr, camera = scene
+    key = nvr.api.add_camera("Yard", camera.url("/main"), recording_mode="Off")
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/cameras/{key}/recording")
+        # Limits are told beside the field; nothing is sent.
+        browser.fill(".editor", max_movie_length="5", recording_mode="On motion")
+        browser.press("#save-camera")
+        assert "60" in browser.text(".field.wrong .field-error")
+        assert nvr.api.camera(key)["recording_mode"] == "Off"
+        browser.fill(".editor", max_movie_length="90")
+        browser.press("#save-camera")
+        browser.gone("#save-camera")
+        stored = nvr.api.camera(key)
+        assert (stored["max_movie_length"], stored["recording_mode"]) == (90, "Motion Triggered")
+        # What the server refuses is shown where it belongs.
+        browser.open(f"/ui/cameras/{key}/stream")
+        browser.fill(".editor", sub_rtsp_url="ftp://nowhere/x")
+        browser.press("#save-camera")
+        assert browser.text(".field.wrong .field-error")
+
+        # A mask is drawn corner by corner on the picture.
+        browser.open(f"/ui/cameras/{key}/masks")
+        browser.until("the picture", "const image = document.querySelector('.mask-stage img'); return image && image.naturalWidth > 100")
+        browser.press("#add-mask")
+        stage = browser.shown(".mask-stage")
+        width, height = stage.size["width"], stage.size["height"]
+        for x, y in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.2)):
+            ActionChains(browser).move_to_element_with_offset(stage, int((x - 0.5) * width), int((y - 0.5) * height)).click().perform()
+        browser.press("#save-camera")
+        browser.gone("#save-camera")
+        (mask,) = json.loads(nvr.api.camera(key)["motion_masks"])
+        assert [[round(value, 1) for value in point] for point in mask["points"]] == [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6]]
+        assert [line for line in browser.complaints() if "422" not in line] == []
+
+        # Deleted, taken back, deleted.
+        browser.open("/ui/cameras")
+        row = f".camera-list li[data-camera='{key}']"
+        for takes_back in (True, False):
+            browser.press(f"{row} .camera-actions button:last-child")
+            browser.press("dialog .button.danger")
+            browser.gone(row)
+            if takes_back:
+                browser.press(".toast .button")
+                browser.shown(row)
+                assert nvr.api.get(f"/cameras/{key}").status_code == 200
+        wait_for("it is deleted", lambda: nvr.api.get(f"/cameras/{key}").status_code == 404, 20)
+        assert browser.complaints() == []
+
+
+def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        nvr.api.put("/cameras/1", json={"recording_mode": "Off"})
+        wait_for("nothing is recorded any more", lambda: all(event["timestamp_end"] for event in nvr.api.events(event_type="continuous")), 30)
+        browser.open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        listed = browser.execute_script("return [...document.querySelectorAll('#event-list .event')].map((event) => Number(event.dataset.event))")
+        assert listed == [event["id"] for event in nvr.api.events(event_type="continuous")]
+        body = browser.shown(".event-open")
+        browser.execute_script("arguments[0].focus()", body)
+        ActionChains(browser).send_keys("x", "\ue014", "x").perform()
+        browser.until("two are chosen", "return document.querySelectorAll('.event.chosen').length === 2")
+        ActionChains(browser).send_keys("\ue017").perform()
+        browser.until("they fade", "return document.querySelectorAll('.event.gone').length === 2")
+        wait_for("they are deleted", lambda: not {event["id"] for event in nvr.api.events(event_type="continuous")} & set(listed[:2]), 20)
+        browser.gone(".event.gone")
+        assert browser.complaints() == []
+    nvr.api.put("/cameras/1", json={"recording_mode": "Continuous"})
+
+
+def test_a_viewer_finds_only_what_is_his(scene, tmp_path):
+    nvr, _ = scene
+    answer = nvr.api.post("/users", json={
+        "username": "guest", "password": VIEWER_PASSWORD, "role": "viewer", "restrict_camera_access": True, "camera_accesses": [{"id": 1, "can_view": True, "can_replay": False}]})
+    assert answer.status_code == 200, answer.text
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base, "guest", VIEWER_PASSWORD).open("/ui/live")
+        browser.until("one tile plays", "return document.querySelectorAll('.tile').length === 1 && document.querySelector('.tile').dataset.condition === 'playing'")
+        entries = browser.execute_script("return [...document.querySelectorAll('.sidebar nav a')].map((link) => link.getAttribute('href'))")
+        assert entries == ["/ui/live", "/ui/replay", "/ui/events", "/ui/system"]
+        assert not browser.find_elements(By.CSS_SELECTOR, ".tile-actions .button")
+        browser.press(".tile-link")
+        browser.until("it plays", "return document.querySelector('.enlarged')?.dataset.condition === 'playing'")
+        assert not browser.find_elements(By.CSS_SELECTOR, ".enlarged-foot a")
+        for page, what in (("/ui/cameras", ".empty"), ("/ui/replay", ".empty"), ("/ui/system/users", ".empty"), ("/ui/system", ".facts-row")):
+            browser.open(page)
+            browser.shown(what)
+        assert browser.execute_script("return [...document.querySelectorAll('.tabs a')].map((link) => link.getAttribute('href'))") == ["/ui/system", "/ui/system/about"]
+        assert browser.complaints() == []
+
+
+def test_a_second_factor_is_set_up_and_asked_for(scene, tmp_path):
+    nvr, _ = scene
+    assert nvr.api.post("/users", json={"username": "careful", "password": VIEWER_PASSWORD, "role": "viewer"}).status_code == 200
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base, "careful", VIEWER_PASSWORD).open("/ui/profile")
+        browser.press("#begin-2fa")
+        secret = browser.text("#secret")
+        browser.until("the QR code", "return document.querySelector('img.qr').naturalWidth > 20")
+        browser.fill("dialog", code=totp(secret))
+        browser.press("dialog [type=submit]")
+        codes = browser.until("recovery codes", "const list = [...document.querySelectorAll('.codes li')].map((item) => item.textContent); return list.length === 10 && list")
+        browser.press("#done-2fa")
+        browser.press("#sign-out")
+        browser.shown("#auth-form")
+        browser.fill("#auth-form", username="careful", password=VIEWER_PASSWORD)
+        browser.press("#auth-submit")
+        browser.shown("#auth-form [name=code]")
+        browser.fill("#auth-form", code="000000")
+        browser.press("#auth-submit")
+        browser.shown("#auth-problem")
+        browser.press("#auth-form .row .button:last-child")
+        browser.fill("#auth-form", code=codes[0])
+        browser.press("#auth-submit")
+        browser.shown(".sidebar")
+        assert [line for line in browser.complaints() if "401" not in line] == []
+
+
+def test_a_session_that_ends_leads_to_the_sign_in_and_back(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/cameras/1/motion")
+        browser.shown(".editor")
+        browser.execute_async_script("fetch('/auth/logout', {method: 'POST'}).then(arguments[0])")
+        browser.shown("#auth-form")
+        browser.fill("#auth-form", username=USER, password=PASSWORD)
+        browser.press("#auth-submit")
+        browser.shown(".editor")
+        assert browser.execute_script("return location.pathname") == "/ui/cameras/1/motion"
+
+
+def test_languages_and_colours_are_chosen(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/profile")
+        for name, live in (("Deutsch", "Aufnahmen"), ("Français", "Relecture"), ("Italiano", "Registrazioni"), ("Español", "Grabaciones"), ("English", "Replay")):
+            browser.fill("#main", language=name)
+            browser.until(name, "return document.querySelector('#nav-replay').textContent === arguments[0]", live)
+        browser.fill("#main", theme="Light")
+        assert browser.until("light", "return document.documentElement.dataset.theme === 'light' && getComputedStyle(document.body).backgroundColor") == "rgb(243, 245, 248)"
+        assert browser.complaints() == []

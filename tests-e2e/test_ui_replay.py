@@ -1,0 +1,168 @@
+"""Replay in Chromium, read back from its pictures: the asked time, several cameras at once, and what is exported."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+
+from harness.browser import browsing
+from harness.counter import CounterReader
+from harness.media import probe
+from harness.server import NVR, wait_for
+from peers import footage
+from peers.gst_camera import GstCamera
+
+FPS = 15
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Two cameras that show the same moments of one film, some of them recorded."""
+    film = footage.counter()
+    with GstCamera({"/one": film, "/two": film}, live=True) as camera, NVR(segment_seconds=10) as nvr:
+        nvr.start().with_admin()
+        keys = [nvr.api.add_camera(name, camera.url(f"/{name}")) for name in ("one", "two")]
+
+        def stored(key: int) -> list[dict]:
+            index = nvr.api.json(f"/cameras/{key}/playback.json", params={"start": time.time() - 600})
+            return [fragment for segment in index["segments"] for fragment in segment["fragments"]]
+
+        wait_for("there is footage", lambda: all(sum(fragment["duration"] for fragment in stored(key)) > 26 for key in keys), 90, 0.5)
+        yield nvr, keys, CounterReader(film), stored
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def state(browser) -> list[str]:
+    return browser.execute_script("return [...document.querySelectorAll('.replay .tile')].map((tile) => tile.dataset.state)")
+
+
+def shown(browser, reader: CounterReader, key: int) -> int | None:
+    corner = browser.corner(f".replay .tile[data-camera='{key}'] video")
+    return reader.number(corner) if corner else None
+
+
+def settled(browser, count: int) -> None:
+    wait_for("the pictures are there", lambda: state(browser) == ["ready"] * count, 40)
+
+
+def test_a_seek_shows_the_frame_of_the_asked_time(scene, tmp_path):
+    nvr, keys, reader, stored = scene
+    fragments = stored(keys[0])
+    start = seconds(fragments[0]["start"])
+    with browsing(tmp_path, (1280, 900)) as browser:
+        # The frame at the begin of the footage gives the number of every later one.
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 0.02:.3f}")
+        settled(browser, 1)
+        browser.press("#play")
+        browser.until("it stands", "return document.querySelector('.replay video').paused")
+
+        def at() -> tuple[float, int]:
+            """The time that the page says, and the frame that is seen."""
+            wait_for("it stands still", lambda: state(browser) == ["ready"] and not browser.execute_script("return document.querySelector('.replay video').seeking"), 30)
+            time_shown = float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) / 1000
+            return time_shown, shown(browser, reader, keys[0])
+
+        first_time, first_frame = at()
+        for offset in (5.0, 14.5, 2.2, 20.1):
+            browser.execute_script("""
+                const input = document.querySelector('.go-to input');
+                const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+                set.call(input, arguments[0]);
+                input.dispatchEvent(new Event('input', { bubbles: true }));""", datetime.utcfromtimestamp(int(start + offset)).strftime("%Y-%m-%dT%H:%M:%S"))
+            browser.press(".go-to button")
+            wait_for("the time is shown", lambda: abs(at()[0] - int(start + offset)) < 0.15, 20)
+            now, frame = at()
+            # In whole frames from the first that was seen, on the loop that the film is.
+            expected = (first_frame + round((now - first_time) * FPS)) % reader.count
+            off = (frame - expected + reader.count // 2) % reader.count - reader.count // 2
+            assert abs(off) <= 3, (offset, frame, expected)
+        assert browser.complaints() == []
+
+
+def test_cameras_play_together(scene, tmp_path):
+    nvr, keys, reader, stored = scene
+    start = max(seconds(stored(key)[0]["start"]) for key in keys)
+    with browsing(tmp_path, (1280, 900)) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]},{keys[1]}&t={start + 1:.1f}")
+        settled(browser, 2)
+        browser.until("both run", "return [...document.querySelectorAll('.replay video')].every((video) => !video.paused && video.currentTime > 0)")
+        # Both are read in one go: the cameras show the same moment, so the counters tell how far apart the pictures are.
+        from harness.browser import CORNER
+
+        both = "const read = (selector) => (function () { " + CORNER + " }).call(null, selector); return [read(arguments[0]), read(arguments[1])];"
+        selectors = [f".replay .tile[data-camera='{key}'] video" for key in keys]
+        skews, seen = [], set()
+        deadline = time.monotonic() + 30
+        while len(seen) < 25 and time.monotonic() < deadline:
+            if state(browser) != ["ready", "ready"]:
+                continue
+            one, two = (reader.number(corner) for corner in browser.execute_script(both, *selectors))
+            seen.add(one)
+            skews.append(abs((one - two + reader.count // 2) % reader.count - reader.count // 2))
+        assert len(seen) >= 25, seen
+        skews.sort()
+        # A frame lasts 67 ms; 100 ms are one and a half.
+        assert skews[len(skews) * 9 // 10] <= 1, skews
+        assert browser.complaints() == []
+
+
+def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
+    nvr, keys, reader, stored = scene
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    start = seconds(stored(keys[0])[0]["start"])
+    with browsing(tmp_path / "profile", (1280, 900), downloads) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 3:.1f}")
+        settled(browser, 1)
+        canvas = browser.shown("#timeline")
+        view = lambda: [int(canvas.get_attribute(f"data-{side}")) for side in ("start", "end")]  # noqa: E731
+        length = view()[1] - view()[0]
+        canvas.send_keys("\ue013" * 8)
+        wait_for("it is closer", lambda: view()[1] - view()[0] < length / 15)
+        # A click goes to the time that is under it.
+        left, right = view()
+        target = left + (right - left) * 0.55
+        width = canvas.size["width"]
+        ActionChains(browser).move_to_element_with_offset(canvas, int(width * 0.05), 12).click().perform()
+        wait_for("it is there", lambda: abs(float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) - target) < 6000, 20)
+        # The ruler is dragged: pictures of the time under the pointer.
+        ActionChains(browser).move_to_element_with_offset(canvas, 0, int(-canvas.size["height"] / 2 + 10)).click_and_hold().move_by_offset(20, 0).move_by_offset(20, 0).perform()
+        browser.shown(".scrubbed")
+        ActionChains(browser).release().perform()
+        browser.gone(".scrubbed")
+
+        # A range, and its file.
+        browser.open(f"/ui/replay?cameras={keys[0]}&t={start + 2:.1f}")
+        settled(browser, 1)
+        browser.press("#play")
+        body = browser.shown("#main")
+        body.send_keys("i")
+        for _ in range(2):
+            body.send_keys("\ue014")
+        body.send_keys("o")
+        browser.press("#export")
+        browser.press(".export-link")
+        wait_for("the file is here", lambda: [path for path in downloads.glob("*.mp4")], 60)
+        movie = probe(next(downloads.glob("*.mp4")))
+        assert movie.video.codec == "h264" and (movie.video.width, movie.video.height) == (640, 360)
+        assert 8 <= movie.video.end - max(0, movie.video.begin) <= 16, (movie.video.begin, movie.video.end)
+        assert browser.complaints() == []
+
+
+def test_live_and_replay_are_one_control(scene, tmp_path):
+    nvr, keys, reader, _ = scene
+    with browsing(tmp_path, (1280, 900)) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}")
+        wait_for("it is live", lambda: browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        assert state(browser) == ["live"]
+        browser.press("#play")
+        settled(browser, 1)
+        browser.press("#go-live")
+        wait_for("it is live again", lambda: state(browser) == ["live"] and browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        assert browser.complaints() == []
