@@ -5,7 +5,7 @@ HOST ?= 0.0.0.0
 PORT ?= 8080
 PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini
 
-.PHONY: build demo run test unit e2e test-long bench bench-api bench-live lint format clean screenshots
+.PHONY: build demo run test unit e2e test-long bench bench-api bench-live bench-timeline bench-replay lint format clean screenshots
 build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr
 demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir $(DATA)/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
 run:       build ; exec .build/release/vibenvr serve --data-dir $(DATA) --host $(HOST) --port $(PORT)
@@ -16,6 +16,8 @@ test-long: unit ; VIBENVR_LONG=1 $(PYTEST) --timeout 3000
 bench:     build ; scripts/install-bench.sh && .venv-test/bin/python bench/bench.py
 bench-api: build ; scripts/install-bench.sh && .venv-test/bin/python bench/api_bench.py
 bench-live: build ; scripts/install-bench.sh && .venv-test/bin/python bench/live_bench.py
+bench-timeline: build ; scripts/install-bench.sh && .venv-test/bin/python bench/timeline_bench.py
+bench-replay: build ; scripts/install-bench.sh && .venv-test/bin/python bench/replay_bench.py
 lint:      ; swift format lint --strict --parallel --recursive Package.swift Sources Tests
 format:    ; swift format --in-place --parallel --recursive Package.swift Sources Tests
 screenshots: build ; scripts/install-test.sh && .venv-test/bin/python tests-e2e/screenshots.py

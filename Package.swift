@@ -85,7 +85,7 @@ let package = Package(
         room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
 
         // Layer 2.
-        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", .logging, .lifecycle]),
+        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", .crypto, .logging, .lifecycle]),
         room("NVRDetection", ["NVRMedia", "NVRModel", "NVRBase", .logging]),
         room("NVRAccounts", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging]),
         room("NVRBackup", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging, .lifecycle]),
@@ -105,12 +105,18 @@ let package = Package(
             resources: [.embedInCode("UI")]
         ),
 
+        room(
+            "NVRRestream",
+            [
+                "NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", .nioCore, .nioPosix, .logging, .lifecycle,
+            ]),
+
         // Layer 5.
         .executableTarget(
             name: "vibenvr",
             dependencies: [
-                "NVRWeb", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase",
-                .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
+                "NVRWeb", "NVRRestream", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel",
+                "NVRBase", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -130,7 +136,7 @@ let package = Package(
         tests("ZlibTests", ["Zlib"]),
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
         tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
-        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .logging]),
+        tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "Zlib", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
@@ -141,6 +147,12 @@ let package = Package(
                 "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird,
                 .httpTypes, .nioCore, .nioPosix, .logging,
+            ]),
+        tests(
+            "NVRRestreamTests",
+            [
+                "NVRRestream", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Argon2", .nioCore, .nioPosix,
+                .logging,
             ]),
         tests("HouseTests", []),
     ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What live pictures cost and how late they are.
 
-    .venv-test/bin/python bench/live_bench.py [--cameras 8] [--viewers 16] [--seconds 30] [--only latency,first,cpu]
+    .venv-test/bin/python bench/live_bench.py [--cameras 8] [--viewers 16] [--seconds 30] [--only latency,first,cpu,ending]
 
 Latency is measured from the moment a simulated camera begins to send a frame to the moment a viewer's process has read the whole
 WebSocket message, on one clock of one machine. The result becomes the section "Live" of docs/BENCHMARKS.md.
@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench import REPOSITORY, Result, Server, commit, machine, measured, say  # noqa: E402
 
-from harness.server import wait_for  # noqa: E402
+from harness.rtsp import RTSPClient  # noqa: E402
+from harness.server import PASSWORD, USER, wait_for  # noqa: E402
 from harness.websocket import WebSocket  # noqa: E402
 from peers import footage  # noqa: E402
 from peers.bitstream import annexb_nals  # noqa: E402
@@ -92,7 +93,11 @@ class Viewers:
 
 
 def opened(nvr: Server, camera: int, kind: str = "ws") -> tuple[socket.socket, bytes]:
-    """A WebSocket's bare socket and what has been read of it beyond the handshake."""
+    """A viewer's bare socket and what has been read of it beyond the handshake."""
+    if kind == "rtsp":
+        client = RTSPClient(nvr.stream_port(), str(camera), f"{USER}:{PASSWORD}")
+        client.play()
+        return client.socket, b""
     viewer = WebSocket(nvr.api.base, f"/cameras/{camera}/{kind}", token=nvr.api.token)
     return viewer._socket, bytes(viewer._buffer)
 
@@ -179,6 +184,7 @@ def first_picture(work: Path, rounds: int = 60) -> Result:
 
 def cost(viewers: int, seconds: float, work: Path) -> Result:
     film = footage.full_hd()
+    names = {"ws": "/ws", "mse": "/mse", "rtsp": "RTSP"}
     bitrate = Path(film.path).stat().st_size * 8 / (len(film.units) / film.fps)
     result = Result(
         f"Live: CPU of viewers at {bitrate / 1e6:.2f} Mbit/s", ["kind", "viewers", "CPU-s per minute", "of each more viewer", "Mbit/s to each"])
@@ -190,7 +196,7 @@ def cost(viewers: int, seconds: float, work: Path) -> Result:
         time.sleep(3)
         none = measured({"own": nvr}, seconds)["own"]
         result.rows.append(["nobody", "0", f"{none:.3f}", "", ""])
-        for kind in ("ws", "mse"):
+        for kind in ("ws", "mse", "rtsp"):
             usage = {}
             for count in (1, viewers):
                 reading = Viewers([(0, *opened(nvr, key, kind)) for _ in range(count)], note=False)
@@ -202,13 +208,53 @@ def cost(viewers: int, seconds: float, work: Path) -> Result:
                 reading.stop()
                 for entry in list(reading._selector.get_map().values()):
                     entry.fileobj.close()
-                wait_for("all viewers are gone", lambda: nvr.metric("vibenvr_live_viewers") == 0)
+                wait_for("all viewers are gone", lambda: nvr.metric("vibenvr_live_viewers") + nvr.metric("vibenvr_restream_clients") == 0)
                 more = (usage[count] - usage[1]) / (count - 1) if count > 1 else usage[1] - none
-                result.rows.append([f"/{kind}", str(count), f"{usage[count]:.3f}", f"{more:.3f}", f"{rate / 1e6:.2f}"])
+                result.rows.append([names[kind], str(count), f"{usage[count]:.3f}", f"{more:.3f}", f"{rate / 1e6:.2f}"])
             more = (usage[viewers] - usage[1]) / (viewers - 1)
-            result.judge(f"CPU of each more viewer over /{kind}", "≤ 0.3 CPU-s a minute", f"{more:.3f}", more <= 0.3)
+            result.judge(f"CPU of each more viewer over {names[kind]}", "≤ 0.3 CPU-s a minute", f"{more:.3f}", more <= 0.3)
     result.notes.append(
         "CPU time of the server's process. The first viewer costs more: the camera's socket is read at once instead of 20 times a second.")
+    return result
+
+
+def ending(work: Path, rounds: int = 20) -> Result:
+    """From the request that takes a right away to the end of the stream."""
+    result = Result("Live: from the loss of a right to the end of the stream", ["what ends it", "times", "p50 ms", "p95 ms", "slowest ms"])
+    with FaultCamera(footage.full_hd()) as peer, Server(work / "ending", segment_seconds=None) as nvr:
+        (work / "ending").mkdir(parents=True)
+        api = nvr.start().with_admin().api
+        key = api.add_camera("camera", peer.url())
+        wait_for("the camera runs", lambda: api.status(key) == "CONNECTED", 60)
+        rights = {"restrict_camera_access": True, "camera_accesses": [{"id": key, "can_view": True}]}
+        word = "Viewer-Passw0rd!"
+        user = api.post("/users", json={"username": "viewer", "password": word, "role": "viewer", **rights}).json()["id"]
+        login = {"username": "viewer", "password": word}
+        token = api.post("/auth/login", token="", data=login).json()["access_token"]
+        ways = {
+            "the right to the camera": lambda: api.put(f"/users/{user}", json={"camera_accesses": [{"id": key, "can_view": False}]}),
+            "the user is switched off": lambda: api.put(f"/users/{user}", json={"is_active": False}),
+        }
+        for name, take in ways.items():
+            waits = []
+            for _ in range(rounds):
+                answer = api.put(f"/users/{user}", json={"is_active": True, **rights})
+                assert answer.status_code == 200, answer.text
+                if api.get("/auth/me", token=token).status_code == 401:
+                    # Switching a user off ended the session; of sign-ins there may be ten a minute.
+                    if len(waits) >= 7:
+                        break
+                    token = api.post("/auth/login", token="", data=login).json()["access_token"]
+                with WebSocket(nvr.api.base, f"/cameras/{key}/ws", token=token) as viewer:
+                    viewer.data()
+                    begun = time.monotonic()
+                    assert take().status_code == 200
+                    assert viewer.closed() == 1008
+                    waits.append((time.monotonic() - begun) * 1000)
+            worst = max(waits)
+            result.rows.append([name, str(len(waits)), f"{percentile(waits, 0.5):.1f}", f"{percentile(waits, 0.95):.1f}", f"{worst:.1f}"])
+            result.judge(f"end of the stream after {name}", "≤ 1 s", f"{worst / 1000:.3f} s (slowest)", worst <= 1000)
+    result.notes.append("From sending the administrator's request to having read the WebSocket's close.")
     return result
 
 
@@ -217,7 +263,7 @@ def main() -> int:
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--viewers", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=30, help="length of each window")
-    parser.add_argument("--only", default="latency,first,cpu", help="which parts to run")
+    parser.add_argument("--only", default="latency,first,cpu,ending", help="which parts to run")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "BENCHMARKS.md")
     options = parser.parse_args()
     import shutil
@@ -228,6 +274,7 @@ def main() -> int:
         "latency": lambda: latency(options.cameras, options.viewers, options.seconds, work),
         "first": lambda: first_picture(work),
         "cpu": lambda: cost(options.viewers, options.seconds, work),
+        "ending": lambda: ending(work),
     }
     results = []
     try:

@@ -24,9 +24,9 @@ PLAYERS = (Path(__file__).parent / "pages" / "live.js").read_text()
 @pytest.fixture(scope="module")
 def scene():
     film = footage.counter()
-    with GstCamera({"/main": (film, footage.sound("aac")), "/silent": film}, live=True) as camera, NVR(segment_seconds=None) as nvr:
+    with GstCamera({"/main": (film, footage.sound("aac")), "/silent": film, "/h265": footage.counter("h265")}, live=True) as camera, NVR(segment_seconds=None) as nvr:
         nvr.start().with_admin()
-        keys = {name: nvr.api.add_camera(name, camera.url(f"/{name}"), record_audio=True, recording_mode="Off") for name in ("main", "silent")}
+        keys = {name: nvr.api.add_camera(name, camera.url(f"/{name}"), record_audio=True, recording_mode="Off") for name in ("main", "silent", "h265")}
         wait_for("the cameras run", lambda: all(nvr.api.status(key) == "CONNECTED" for key in keys.values()))
         yield nvr, keys, CounterReader(film)
 
@@ -77,6 +77,18 @@ def test_media_source_shows_frames_in_order(browser, scene):  # noqa: F811
         assert quality[0] >= 120 and quality[1] == 0
         assert state["infos"][0]["mime_type"].startswith('video/mp4; codecs="avc1.')
         browser.execute_script("player.socket.close(); player.video.remove()")
+
+
+def test_h265_is_seen_in_a_browser_that_does_not_play_it(browser, scene):  # noqa: F811
+    nvr, keys, reader = scene
+    sign_in(browser, nvr.api.base)
+    assert not browser.execute_script("return MediaSource.isTypeSupported('video/mp4; codecs=\"hvc1.1.6.L93.B0\"')")
+    for start, kind in (("watchFrames", "ws"), ("watchFragments", "mse")):
+        state = watch(browser, start, f"/cameras/{keys['h265']}/{kind}?codecs=h264", 90)
+        steps = reader.steps(reader.numbers(state["corners"]))
+        assert min(steps) >= 1 and (kind == "mse" or set(steps) == {1}), steps
+        assert state["infos"][0]["transcoded"] and state["infos"][0]["codec"].startswith("avc1.")
+        browser.execute_script("player.socket.close()")
 
 
 def test_motion_jpeg_plays_in_an_image(browser, scene):  # noqa: F811

@@ -129,9 +129,9 @@ package struct Movie: Sendable {
                 plans, timescale: timescale, creationTime: creationTime, identification: identification, payload: payload, base: base,
                 wide: wide)
         }
-        var wide = false
+        var wide = payload > Int64(UInt32.max)
         var size = draft(base: 0, wide: wide).count
-        if Int64(size) + payload > Int64(UInt32.max) {
+        if !wide, Int64(size) + payload > Int64(UInt32.max) {
             wide = true
             size = draft(base: 0, wide: wide).count
         }

@@ -42,7 +42,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return (even(width), even(min(height, 16_384)))
     }
 
-    private static func picture(width: Int32, height: Int32) throws(LibavError) -> UnsafeMutablePointer<AVFrame> {
+    static func picture(width: Int32, height: Int32) throws(LibavError) -> UnsafeMutablePointer<AVFrame> {
         let picture = try check(av_frame_alloc(), "allocate a picture")
         picture.pointee.format = AV_PIX_FMT_YUVJ420P.rawValue
         picture.pointee.width = width
@@ -57,7 +57,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return picture
     }
 
-    private static func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) {
+    static func convert(_ frame: Frame, into picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) {
         let scaler = try check(sws_alloc_context(), "allocate a scaler")
         defer { sws_freeContext(scaler) }
         // The ranges have to be set before sws_init_context: afterwards equal formats would be copied unconverted.
@@ -77,18 +77,6 @@ package struct JPEGEncoder: Hashable, Sendable {
             strides: [target.linesize.0, target.linesize.1, target.linesize.2])
     }
 
-    /// The deprecated full range formats are the plain ones with the range said separately.
-    private static func plainFormat(_ format: AVPixelFormat) -> AVPixelFormat {
-        switch format {
-        case AV_PIX_FMT_YUVJ420P: AV_PIX_FMT_YUV420P
-        case AV_PIX_FMT_YUVJ422P: AV_PIX_FMT_YUV422P
-        case AV_PIX_FMT_YUVJ444P: AV_PIX_FMT_YUV444P
-        case AV_PIX_FMT_YUVJ440P: AV_PIX_FMT_YUV440P
-        case AV_PIX_FMT_YUVJ411P: AV_PIX_FMT_YUV411P
-        default: format
-        }
-    }
-
     /// libav's quantiser scale 1…31 for the quality. The IJG library scales its table by `percent`; libav's own table is
     /// about 17 quantiser steps at the IJG's 100 %.
     private var quantiserScale: Int32 {
@@ -97,7 +85,7 @@ package struct JPEGEncoder: Hashable, Sendable {
         return min(31, max(1, Int32((17 * percent / 100).rounded())))
     }
 
-    private func encode(_ picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) -> JPEGImage {
+    func encode(_ picture: UnsafeMutablePointer<AVFrame>) throws(LibavError) -> JPEGImage {
         guard let codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG) else {
             throw LibavError(code: cffmpeg_error_encoder_not_found, operation: "find the JPEG encoder")
         }
@@ -125,5 +113,17 @@ package struct JPEGEncoder: Hashable, Sendable {
         try check(avcodec_receive_packet(context, filled), "encode JPEG")
         let bytes = [UInt8](UnsafeBufferPointer(start: filled.pointee.data, count: Int(max(0, filled.pointee.size))))
         return JPEGImage(bytes: bytes, width: Int(picture.pointee.width), height: Int(picture.pointee.height))
+    }
+}
+
+/// The deprecated full range formats are the plain ones with the range said separately.
+func plainFormat(_ format: AVPixelFormat) -> AVPixelFormat {
+    switch format {
+    case AV_PIX_FMT_YUVJ420P: AV_PIX_FMT_YUV420P
+    case AV_PIX_FMT_YUVJ422P: AV_PIX_FMT_YUV422P
+    case AV_PIX_FMT_YUVJ444P: AV_PIX_FMT_YUV444P
+    case AV_PIX_FMT_YUVJ440P: AV_PIX_FMT_YUV440P
+    case AV_PIX_FMT_YUVJ411P: AV_PIX_FMT_YUV411P
+    default: format
     }
 }

@@ -10,6 +10,10 @@ package final class Accounts: Sendable {
     package let apiKeys: APIKeys
     package let twoFactor: TwoFactor
     package let authenticator: Authenticator
+    package let streamingSecrets: StreamingSecrets
+    package let streamSignIns: StreamSignIns
+    /// Of passwords, however they are shown.
+    package let passwordAttempts = AttemptLimit(.signIn)
 
     private let store: Store
     private let hasher: PasswordHasher
@@ -27,6 +31,8 @@ package final class Accounts: Sendable {
         twoFactor = TwoFactor(store: store, clock: clock)
         apiKeys = APIKeys(store: store, clock: clock)
         authenticator = Authenticator(store: store, tokens: tokens, cache: IdentityCache(), clock: clock)
+        streamingSecrets = StreamingSecrets(store: store, clock: clock)
+        streamSignIns = StreamSignIns(store: store, authenticator: authenticator, hasher: hasher, attempts: passwordAttempts, clock: clock)
     }
 
     deinit { hasher.stop() }

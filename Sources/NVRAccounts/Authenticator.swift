@@ -91,12 +91,31 @@ package struct Authenticator: Sendable {
             look.keep(current, until: session.expiresAt)
             return current
         }
+        if let mark = identity.mark { return try await current(identity, mark) }
         guard let id = identity.tokenID else { return nil }
         let look = Look(self, IdentityCache.key("token:\(id)"))
         if let known = look.known { return known }
         guard let (token, user) = try await store.tokens.active(id, at: look.wall), user.id == identity.user.id else { return nil }
         let current = Identity(user: user, via: identity.via, tokenID: id)
         look.keep(current, until: token.expiresAt)
+        return current
+    }
+
+    /// The same for somebody who showed a password or a streaming secret: nil when it is another one now, or when a second factor is
+    /// wanted beside the password.
+    private func current(_ identity: Identity, _ mark: [UInt8]) async throws -> Identity? {
+        let look = Look(self, IdentityCache.key("mark:\(identity.via.rawValue):\(identity.user.id):\(mark)"))
+        if let known = look.known { return known }
+        guard let credentials = try await store.users.credentials(identity.user.id), credentials.user.isActive else { return nil }
+        let today: [UInt8]? =
+            switch identity.via {
+            case .password: credentials.user.isTwoFactorEnabled ? nil : Identity.mark(credentials.passwordHash)
+            case .streamingSecret: try await store.streamingSecrets.get(identity.user.id).map { Identity.mark($0.secret.reveal()) }
+            case .jwt, .cookie, .mediaCookie, .apiKey: nil
+            }
+        guard today == mark else { return nil }
+        let current = Identity(user: credentials.user, via: identity.via, mark: mark)
+        look.keep(current, until: nil)
         return current
     }
 

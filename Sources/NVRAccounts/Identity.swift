@@ -11,6 +11,10 @@ package struct Identity: Sendable, Hashable {
         case mediaCookie
         /// `X-API-Key`: read only.
         case apiKey
+        /// The password itself, as RTSP clients send it: read only.
+        case password
+        /// A streaming secret: read only.
+        case streamingSecret
     }
 
     package var user: User
@@ -18,6 +22,8 @@ package struct Identity: Sendable, Hashable {
     /// Nil for API keys.
     package var sessionID: String?
     package var tokenID: ID<APIToken>?
+    /// Of the password or the streaming secret; another one ends the identity. Nil for those that have an id.
+    var mark: [UInt8]?
 
     package init(user: User, via: Way, sessionID: String? = nil, tokenID: ID<APIToken>? = nil) {
         self.user = user
@@ -26,12 +32,17 @@ package struct Identity: Sendable, Hashable {
         self.tokenID = tokenID
     }
 
+    init(user: User, via: Way, mark: [UInt8]) {
+        self.init(user: user, via: via)
+        self.mark = mark
+    }
+
     package var isAdmin: Bool { user.role == .admin }
 
     /// The form of cameras that this caller gets.
     package var cameraForm: Camera.Form {
         switch via {
-        case .apiKey: .summary
+        case .apiKey, .password, .streamingSecret: .summary
         case .mediaCookie: .withoutSecrets
         case .jwt, .cookie: isAdmin ? .full : .withoutSecrets
         }

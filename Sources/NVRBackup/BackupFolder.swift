@@ -1,7 +1,7 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-package import NVRBase
+import NVRBase
 package import NVRModel
 
 /// The folder of backups: plain files with mode 0600, reached by their names only, never through links. Calls block.

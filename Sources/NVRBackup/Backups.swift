@@ -1,9 +1,9 @@
 import Argon2
 package import Logging
 package import NVRBase
-package import NVRModel
+import NVRModel
 package import NVRStore
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 /// Backups of the configuration: exports, files in a folder of the server made by hand or by the clock, and restoring them. Any task

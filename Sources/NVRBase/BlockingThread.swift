@@ -14,31 +14,35 @@ package final class BlockingThread: @unchecked Sendable {
     private var isFinished = false
 
     /// Starts the thread. `name` is cut to 15 bytes, the kernel's limit. `stackBytes` is address space, touched pages only count.
-    package init(name: String, stackBytes: Int = 512 * 1024) {
+    /// `niceness`: 1…19 for work that everything else goes before.
+    package init(name: String, stackBytes: Int = 512 * 1024, niceness: Int32 = 0) {
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        if !Self.start(self, name: name, stackBytes: stackBytes) { isFinished = true }
+        if !Self.start(self, name: name, stackBytes: stackBytes, niceness: niceness) { isFinished = true }
     }
 
     /// What the new thread receives: the object it serves, kept alive until the thread ends.
     private final class Start {
         let thread: BlockingThread
         let name: String
-        init(thread: BlockingThread, name: String) {
+        let niceness: Int32
+        init(thread: BlockingThread, name: String, niceness: Int32) {
             self.thread = thread
             self.name = name
+            self.niceness = niceness
         }
     }
 
-    private static func start(_ thread: BlockingThread, name: String, stackBytes: Int) -> Bool {
+    private static func start(_ thread: BlockingThread, name: String, stackBytes: Int, niceness: Int32) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackBytes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let argument = Unmanaged.passRetained(Start(thread: thread, name: String(decoding: name.utf8.prefix(15), as: UTF8.self))).toOpaque()
+        let argument = Unmanaged.passRetained(Start(thread: thread, name: String(decoding: name.utf8.prefix(15), as: UTF8.self), niceness: niceness))
+            .toOpaque()
         var handle = pthread_t()
         let code = pthread_create(&handle, &attributes, entry, argument)
         if code != 0 { Unmanaged<Start>.fromOpaque(argument).release() }
@@ -49,6 +53,8 @@ package final class BlockingThread: @unchecked Sendable {
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
         BlockingThread.nameThisThread(start.name)
+        // 0: of this thread alone (setpriority(2), "C library/kernel differences"). Where it is refused, the thread is like the others.
+        if start.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
         start.thread.loop()
         return nil
     }

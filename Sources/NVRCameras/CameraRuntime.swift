@@ -17,11 +17,20 @@ package struct CameraEnvironment: Sendable {
     package var logger: Logger
     /// Caps the length of segments, seconds; nil leaves it to the cameras.
     package var maxSegmentSeconds: Int?
+    /// Room for streams that are transcoded for viewers.
+    package var transcoding: TranscodeRoom
+    package let outages: OutageLog
+    /// When the server was last seen running before it started now; nil when that is not known.
+    package var lastSign: WallTime?
+    /// Leaves such a sign; called once a minute.
+    package var noteAlive: @Sendable () -> Void
 
     package init(
         readers: ReaderEnvironment, store: Store, disk: DiskWriter, playback: Playback, clock: any NVRClock, logger: Logger,
-        maxSegmentSeconds: Int?
+        maxSegmentSeconds: Int?, transcoding: TranscodeRoom = TranscodeRoom(most: 0), lastSign: WallTime? = nil,
+        noteAlive: @escaping @Sendable () -> Void = {}
     ) {
+        self.transcoding = transcoding
         self.readers = readers
         self.store = store
         self.disk = disk
@@ -29,6 +38,9 @@ package struct CameraEnvironment: Sendable {
         self.clock = clock
         self.logger = logger
         self.maxSegmentSeconds = maxSegmentSeconds
+        self.lastSign = lastSign
+        self.noteAlive = noteAlive
+        outages = OutageLog(store: store, clock: clock, logger: logger)
     }
 }
 
@@ -66,6 +78,9 @@ final class CameraRuntime: Sendable {
     let subHub: StreamHub?
     let mainLive: LiveStream
     let subLive: LiveStream?
+    /// The same streams for players that need H.264.
+    let mainTranscoded: TranscodedStream
+    let subTranscoded: TranscodedStream?
     private let subDemand: StreamDemand
     private let mainReader: StreamReader
     private let subReader: StreamReader?
@@ -85,6 +100,9 @@ final class CameraRuntime: Sendable {
     /// What all sources tell of motion, one after another.
     private let motionNews: AsyncStream<SourcedNews>
     private let motionContinuation: AsyncStream<SourcedNews>.Continuation
+    /// Whether footage is written may have changed.
+    private let doubts: AsyncStream<Void>
+    private let doubt: AsyncStream<Void>.Continuation
 
     init(plan: CameraPlan, environment: CameraEnvironment, eventLoop: any EventLoop, analysis: BlockingThread, pictures: BlockingThread) {
         cameraID = plan.cameraID
@@ -96,9 +114,13 @@ final class CameraRuntime: Sendable {
         let gate = LoginGate()
         let (firstTry, tried) = AsyncStream.makeStream(of: Void.self)
         self.firstTry = firstTry
+        let (doubts, doubt) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (self.doubts, self.doubt) = (doubts, doubt)
         func reader(_ settings: StreamSettings, _ hub: StreamHub) -> StreamReader {
             StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { reader in
-                if reader.role == .main { tried.finish() }
+                guard reader.role == .main else { return }
+                tried.finish()
+                doubt.yield()
             }
         }
         mainHub = StreamHub(role: .main)
@@ -106,6 +128,7 @@ final class CameraRuntime: Sendable {
         self.mainReader = mainReader
         mainPicture = LivePicture(hub: mainHub, thread: pictures, clock: environment.clock)
         mainLive = LiveStream(hub: mainHub) { mainReader.setLive($0) }
+        mainTranscoded = TranscodedStream(of: mainLive, hub: mainHub, room: environment.transcoding)
         let demand = StreamDemand()
         subDemand = demand
         if let settings = plan.sub {
@@ -114,15 +137,18 @@ final class CameraRuntime: Sendable {
             subHub = hub
             subReader = reader
             subPicture = LivePicture(hub: hub, thread: pictures, clock: environment.clock)
-            subLive = LiveStream(hub: hub) { isWanted in
+            let live = LiveStream(hub: hub) { isWanted in
                 reader.setLive(isWanted)
                 demand.set(isWanted)
             }
+            subLive = live
+            subTranscoded = TranscodedStream(of: live, hub: hub, room: environment.transcoding)
         } else {
             subHub = nil
             subReader = nil
             subPicture = nil
             subLive = nil
+            subTranscoded = nil
         }
         state = Mutex(State(plan: plan))
         ledger = StoredEvents(environment: environment, cameraID: plan.cameraID, logger: logger)
@@ -154,12 +180,27 @@ final class CameraRuntime: Sendable {
             }
             group.addTask { await self.follow() }
             group.addTask { await self.takeNews() }
+            group.addTask { for await _ in self.doubts { self.judge() } }
             await group.waitForAll()
         }
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
         journal.finish()
         await writing.value
+    }
+
+    // MARK: Outages
+
+    /// Whether footage is written is to be looked at again.
+    func judgeSoon() { doubt.yield() }
+
+    private func judge() {
+        let report = mainReader.report
+        let verdict = RecordingVerdict(
+            status: report.status, reason: report.reason, mode: plan.recording.mode, trouble: environment.disk.trouble(of: cameraID))
+        // The last frame came before anybody noticed that none comes.
+        let isGone = report.status != .connected && report.status != .starting
+        environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : nil)
     }
 
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
@@ -185,6 +226,7 @@ final class CameraRuntime: Sendable {
             let change = current.map { $0.change(to: plan) } ?? .adjust(recording: true, detection: true)
             current = plan
             state.withLock { $0.plan = plan }
+            judgeSoon()
             guard case .adjust(let recordingChanged, let detectionChanged) = change else { continue }
             if recordingChanged { await replaceRecording(plan) }
             if detectionChanged {

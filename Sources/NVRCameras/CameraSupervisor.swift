@@ -43,6 +43,10 @@ package final class CameraSupervisor: Service {
 
     package func run() async throws {
         let changes = environment.store.changes.subscribe()
+        await environment.outages.begin(lastSign: environment.lastSign)
+        environment.disk.onTrouble { [weak self] in self?.judgeAll() }
+        let notes = Task { [outages = environment.outages] in await outages.run() }
+        environment.noteAlive()
         // One wish to look again is as good as many.
         let (wishes, wish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         wish.yield()
@@ -65,12 +69,20 @@ package final class CameraSupervisor: Service {
             group.addTask {
                 // Of many changes at once the oldest may be lost; what runs becomes right all the same.
                 // Throws when it is cancelled, and that is the end.
-                while (try? await Task.sleep(for: .seconds(30), tolerance: .seconds(5))) != nil { wish.yield() }
+                var count = 0
+                while (try? await Task.sleep(for: .seconds(30), tolerance: .seconds(5))) != nil {
+                    wish.yield()
+                    count += 1
+                    if count % 2 == 0 { self.environment.noteAlive() }
+                }
             }
             await group.next()
             group.cancelAll()
         }
         await stopAll()
+        environment.outages.serverStops()
+        environment.outages.finish()
+        await notes.value
         pictures.stop()
         for thread in analysis { thread.stop() }
     }
@@ -88,11 +100,18 @@ package final class CameraSupervisor: Service {
         for camera in cameras {
             if let plan = CameraPlan(camera, maxSegmentSeconds: environment.maxSegmentSeconds) { desired[camera.id] = plan }
         }
+        environment.outages.forget(allBut: Set(cameras.map(\.id)))
+        for camera in cameras where desired[camera.id] == nil {
+            environment.outages.note(.missing(.notRecording, reason: "the camera is switched off"), of: camera.id)
+        }
         var ending: [Running] = []
         state.withLock { state in
             guard !state.isStopping else { return }
             for (id, running) in state.running
             where desired[id] == nil || running.runtime.plan.change(to: desired[id] ?? running.runtime.plan) == .restart {
+                if desired[id] != nil {
+                    environment.outages.note(.missing(.notRecording, reason: "settings of the camera were changed"), of: id)
+                }
                 running.task.cancel()
                 ending.append(running)
                 state.running[id] = nil
@@ -125,6 +144,10 @@ package final class CameraSupervisor: Service {
         }
         for running in all { running.task.cancel() }
         for running in all { await running.task.value }
+    }
+
+    private func judgeAll() {
+        for running in state.withLock({ Array($0.running.values) }) { running.runtime.judgeSoon() }
     }
 
     private func runtime(_ id: ID<Camera>) throws -> CameraRuntime {
@@ -165,6 +188,17 @@ package final class CameraSupervisor: Service {
         guard let runtime = state.withLock({ $0.running[id]?.runtime }) else { return nil }
         return role == .main ? runtime.mainLive : runtime.subLive
     }
+
+    /// The same stream as H.264; nil like `liveStream`.
+    package func transcodedStream(of id: ID<Camera>, _ role: StreamRole) -> TranscodedStream? {
+        guard let runtime = state.withLock({ $0.running[id]?.runtime }) else { return nil }
+        return role == .main ? runtime.mainTranscoded : runtime.subTranscoded
+    }
+
+    /// Whether streams are transcoded for viewers at all.
+    package var canTranscode: Bool { environment.transcoding.isOn }
+    /// What transcoding for viewers has cost so far.
+    package var transcoding: TranscodeRoom.Reading { environment.transcoding.reading }
 
     package func liveMotion(of id: ID<Camera>) -> LiveMotion? { state.withLock { $0.running[id]?.runtime }?.liveMotion }
 

@@ -113,7 +113,7 @@ package struct SourceURL: Sendable, Equatable {
 
     /// Host and port as the Host field of HTTP has them: the port only when it is not the usual one.
     package var authority: String {
-        let shown = host.contains(":") ? "[\(host)]" : host
+        let shown = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         return port == Self.defaultPort(scheme) ? shown : "\(shown):\(port)"
     }
 

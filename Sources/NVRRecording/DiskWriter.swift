@@ -1,7 +1,7 @@
 package import Logging
 package import NVRBase
 package import NVRModel
-package import NVRStore
+import NVRStore
 import Synchronization
 
 /// The one thread that writes to a storage root. Recordings queue chunks with their `SegmentWriter`s; this serves them one after
@@ -11,6 +11,11 @@ package final class DiskWriter: Sendable {
         var dirty: [ObjectIdentifier: SegmentWriter] = [:]
         var lastSync: Int64 = 0
         var failure: String?
+        /// The failure as people who only watch may hear it.
+        var trouble: (isFull: Bool, reason: String)?
+        /// Cameras that lost footage because the disk was too slow, and have not caught up.
+        var behind: Set<ID<Camera>> = []
+        var onTrouble: (@Sendable () -> Void)?
         var isStopping = false
         /// Recordings whose last write the disk refused, in the order of their turns.
         var refused: [SegmentWriter] = []
@@ -105,10 +110,16 @@ package final class DiskWriter: Sendable {
     /// Notes that the disk refuses; logged once until it works again.
     func failed(_ error: any Error, camera: String) {
         totals.withLock { $0.failures += 1 }
-        let isNew = state.withLock { state in
-            defer { state.failure = "\(error)" }
-            return state.failure == nil
+        let trouble = Self.trouble(error)
+        let (isNew, listener) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            defer {
+                state.failure = "\(error)"
+                state.trouble = trouble
+            }
+            let isOfAnotherKind = state.trouble?.isFull != trouble.isFull
+            return (state.failure == nil, isOfAnotherKind ? state.onTrouble : nil)
         }
+        listener?()
         if isNew {
             logger.error(
                 "recording cannot be written; cameras stay connected and recording goes on by itself when the disk works again",
@@ -117,11 +128,15 @@ package final class DiskWriter: Sendable {
     }
 
     func worked() {
-        let was = state.withLock { state in
-            defer { state.failure = nil }
-            return state.failure
+        let (was, listener) = state.withLock { state -> (String?, (@Sendable () -> Void)?) in
+            defer {
+                state.failure = nil
+                state.trouble = nil
+            }
+            return (state.failure, state.failure == nil ? nil : state.onTrouble)
         }
         guard was != nil else { return }
+        listener?()
         logger.notice("recording is written again")
         tryRows()
     }
@@ -169,6 +184,35 @@ package final class DiskWriter: Sendable {
         let left = waitingRows.withLock { $0.count }
         if left > 0 { logger.warning("the database did not take the last rows; the next start finishes them", metadata: ["rows": "\(left)"]) }
         thread.stop()
+    }
+}
+
+// MARK: Trouble
+
+extension DiskWriter {
+    /// What keeps footage of a camera from being written now, in words without paths; nil while writing works.
+    package func trouble(of camera: ID<Camera>) -> (isFull: Bool, reason: String)? {
+        state.withLock { state in
+            if let trouble = state.trouble { return trouble }
+            return state.behind.contains(camera) ? (isFull: false, reason: "the disk is too slow") : nil
+        }
+    }
+
+    /// `listener` hears on any thread that `trouble` may have changed; it must not block.
+    package func onTrouble(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onTrouble = listener } }
+
+    /// Footage of a camera was lost because too much of it waited, or what was left of it is written.
+    func setBehind(_ isBehind: Bool, camera: ID<Camera>) {
+        let listener = state.withLock { state -> (@Sendable () -> Void)? in
+            let isNew = isBehind ? state.behind.insert(camera).inserted : state.behind.remove(camera) != nil
+            return isNew ? state.onTrouble : nil
+        }
+        listener?()
+    }
+
+    private static func trouble(_ error: any Error) -> (isFull: Bool, reason: String) {
+        if let error = error as? FileError { return (error.isFull, error.isFull ? "the disk is full" : error.systemText) }
+        return (error as? NVRError)?.kind == .exhausted ? (true, "the disk is full") : (false, "the database cannot be written")
     }
 }
 

@@ -12,6 +12,17 @@ package final class GrowingSegments: Sendable {
         /// Bytes of whole fragments.
         package var bytes: Int64
         package var entries: [FragmentIndexEntry]
+
+        package init(
+            cameraID: ID<Camera>, role: StreamRole, start: WallTime, end: WallTime, bytes: Int64, entries: [FragmentIndexEntry]
+        ) {
+            self.cameraID = cameraID
+            self.role = role
+            self.start = start
+            self.end = end
+            self.bytes = bytes
+            self.entries = entries
+        }
     }
 
     private let extents = Mutex<[ID<Segment>: Extent]>([:])
@@ -38,7 +49,10 @@ package final class GrowingSegments: Sendable {
         }
     }
 
-    func begin(_ id: ID<Segment>, _ extent: Extent) {
+    /// How far the files of all of them are.
+    package var ends: [ID<Segment>: WallTime] { extents.withLock { $0.mapValues(\.end) } }
+
+    package func begin(_ id: ID<Segment>, _ extent: Extent) {
         extents.withLock { $0[id] = extent }
     }
 

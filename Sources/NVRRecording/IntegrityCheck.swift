@@ -3,7 +3,7 @@
 #endif
 import ISOBMFF
 package import NVRBase
-package import NVRModel
+import NVRModel
 package import NVRStore
 
 /// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;
@@ -129,7 +129,9 @@ package struct IntegrityCheck: Sendable {
         // Out of descriptors, a disk that was pulled: while the server runs, nothing is deleted for what may pass.
         case .unreadable where thread != nil: return false
         case .missingFile, .unreadable:
+            // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
             let garbage = try await store.segments.markGarbage([entry.id])
+            guard !garbage.isEmpty else { return false }
             try await onDisk { [layout] in for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) } }
             try await store.segments.removeGarbage(garbage.map(\.id))
             return true

@@ -9,7 +9,7 @@ extension MediaRemoval {
     private static let longestSegment: Int64 = 300_000_000
 
     /// Deletes what a camera keeps for longer than it is set to, and the oldest of what is more than it may hold. What is being
-    /// written stays. A medium limits it to recordings or to snapshots.
+    /// written stays, and so does what is held, which counts for no limit. A medium limits it to recordings or to snapshots.
     package func enforceLimits(of camera: Camera, medium: Event.Medium?, now: WallTime) async throws -> Removed {
         var events = 0
         if medium != .snapshot { events += try await trimRecordings(of: camera, now: now) }
@@ -25,6 +25,7 @@ extension MediaRemoval {
         }
         if let most = Self.bytes(camera.recording.maxStorage) {
             var excess = try await store.segments.totals().reduce(-most) { $0 + ($1.cameraID == camera.id ? $1.bytes : 0) }
+            if excess > 0 { excess -= try await store.holds.heldBytes(of: camera.id) }
             let newest = try await deleteOldest(of: camera.id, before: now) { bytes in
                 defer { excess -= bytes }
                 return excess > 0
@@ -43,8 +44,10 @@ extension MediaRemoval {
             let finished = oldest.filter { $0.state == .finished }
             let chosen = finished.prefix { goesOn($0.bytes) }
             guard let newest = chosen.last else { return last }
-            _ = try await store.segments.markGarbage(chosen.map(\.id))
+            let gone = try await store.segments.markGarbage(chosen.map(\.id))
             last = newest.start
+            // Held in this very moment, or the same would be found for ever.
+            guard !gone.isEmpty else { return last }
             guard chosen.count == finished.count, oldest.count == Self.step else { return last }
         }
     }

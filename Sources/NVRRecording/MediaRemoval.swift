@@ -2,6 +2,7 @@ import Logging
 import NVRBase
 package import NVRModel
 package import NVRStore
+import Synchronization
 
 /// Deletes footage and pictures: first the rows say so, then the files go, then the last rows. A crash in between is finished by the
 /// next start.
@@ -10,12 +11,19 @@ package final class MediaRemoval: Sendable {
     let store: Store
     private let thread = BlockingThread(name: "removal")
     private let playback: Playback
+    private let listener = Mutex<Listener?>(nil)
+
+    /// Hears of footage that is about to go.
+    package typealias Listener = @Sendable ([(camera: ID<Camera>, range: TimeRange)]) async -> Void
 
     package init(layout: RecordingLayout, store: Store, playback: Playback) {
         self.layout = layout
         self.store = store
         self.playback = playback
     }
+
+    /// Who keeps things made of footage, and has to forget them with it.
+    package func onRemoval(_ listener: @escaping Listener) { self.listener.withLock { $0 = listener } }
 
     /// Deletes events with their pictures, and footage that no other event stands for. Gives those that were there.
     package func deleteEvents(_ ids: [ID<Event>]) async throws -> [Event] {
@@ -56,6 +64,7 @@ package final class MediaRemoval: Sendable {
             let garbage = try await store.segments.garbage(limit: 500)
             guard !garbage.isEmpty else { break }
             playback.forget()
+            if let listener = listener.withLock({ $0 }) { await listener(try await store.segments.ranges(of: garbage.map(\.id))) }
             bytes += try await unlink(garbage.map(\.path))
             try await store.segments.removeGarbage(garbage.map(\.id))
         }

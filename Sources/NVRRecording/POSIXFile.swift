@@ -11,6 +11,8 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     /// What a write says that would take the volume's last space.
     static func full(_ path: String) -> FileError { FileError(operation: "write", path: path, code: ENOSPC) }
 
+    /// What the system says, without the path.
+    var systemText: String { String(cString: strerror(code)) }
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     package var exists: Bool { code == EEXIST }

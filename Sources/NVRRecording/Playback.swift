@@ -33,6 +33,7 @@ package final class Playback: Sendable {
     /// Decodes pictures for somebody who drags along a timeline: a long movie being laid out must not keep them waiting.
     let previews = BlockingThread(name: "previews", stackBytes: 1 << 20)
     private let built = Mutex<[String: Built]>([:])
+    let recent = RecentPictures(budget: 8 << 20)
 
     package init(layout: RecordingLayout, store: Store, growing: GrowingSegments, clock: any NVRClock, logger: Logger) {
         self.layout = layout
@@ -43,7 +44,10 @@ package final class Playback: Sendable {
     }
 
     /// Closes the files of movies kept ready, because some of them are about to be deleted.
-    package func forget() { built.withLock { $0.removeAll() } }
+    package func forget() {
+        built.withLock { $0.removeAll() }
+        recent.forget()
+    }
 
     // MARK: Files
 
@@ -218,11 +222,16 @@ package final class Playback: Sendable {
     /// Lays the range out over the segments' files. What is missing or damaged behind our back is left out.
     private func build(segments: [Segment], range: TimeRange, isExact: Bool, etag: String, fileName: String?) throws -> StoredMedia {
         var files: [POSIXFile] = []
-        var video = MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])
+        // One for each codec: no player shows a track that changes it.
+        var videos: [MovieTrack] = []
         var audio: MovieTrack?
         var origin: WallTime?
         var first: Segment?
         var run: Int64?
+        var sources: [FootageExcerpt.Source] = []
+        // Where the last footage ends, and how much of long gaps is left out of the movie, whose samples last 13 hours at most.
+        var until: WallTime?
+        var skipped: Int64 = 0
         for segment in segments {
             do {
                 let file = try openFile(segment.path)
@@ -245,12 +254,16 @@ package final class Playback: Sendable {
                 let fileNumber = files.count
                 files.append(file)
                 first = first ?? segment
+                sources.append(Self.source(segment))
+                if let until { skipped += max(0, segment.start.microseconds(since: until) - Self.longestGap) }
+                let last = entries.last ?? firstEntry
+                until = max(until ?? segment.start, segment.start.advanced(byMicroseconds: Self.microseconds(last.endTime, timescale)))
                 let start = origin ?? segment.start.advanced(byMicroseconds: firstEntry.start * 1_000_000 / timescale)
                 origin = start
                 // Where the segment's own time zero lies in the movie, in ticks of each track.
-                let shift = segment.start.microseconds(since: start)
+                let shift = segment.start.microseconds(since: start) - skipped
                 func offset(_ scale: Int64) -> Int64 { shift / 1_000_000 * scale + shift % 1_000_000 * scale / 1_000_000 }
-                let videoDescription = Self.describe(&video, videoTrack.kind)
+                let (video, videoDescription) = Self.describe(&videos, videoTrack.kind)
                 var audioDescription = 0
                 if let audioTrack {
                     if audio == nil { audio = MovieTrack(timescale: audioTrack.timescale, descriptions: [], samples: []) }
@@ -267,7 +280,7 @@ package final class Playback: Sendable {
                     return sample.decodeTime + sample.duration / 2 < last.decodeTime + last.duration
                 }
                 func isBeyond(_ sample: MovieSample, _ scale: Int64) -> Bool {
-                    isExact && sample.decodeTime >= Self.ticks(range.end.microseconds(since: start), scale)
+                    isExact && sample.decodeTime >= Self.ticks(range.end.microseconds(since: start) - skipped, scale)
                 }
                 for entry in entries {
                     for sample in try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader) {
@@ -279,7 +292,7 @@ package final class Playback: Sendable {
                         }
                         if sample.trackID == videoTrack.id {
                             let placed = moved(timescale, videoDescription)
-                            if !isRepeated(placed, in: video), !isBeyond(placed, timescale) { video.samples.append(placed) }
+                            if !isRepeated(placed, in: videos[video]), !isBeyond(placed, timescale) { videos[video].samples.append(placed) }
                         } else if let audioTrack, sample.trackID == audioTrack.id, audio?.timescale == audioTrack.timescale {
                             let placed = moved(Int64(audioTrack.timescale), audioDescription)
                             // Sound before the first picture would make the movie begin with darkness.
@@ -296,20 +309,47 @@ package final class Playback: Sendable {
                 continue
             }
         }
-        guard !video.samples.isEmpty, let first, let origin else { throw NVRError(.notFound, "File not found") }
-        let tracks = [video] + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
+        videos.removeAll(where: \.samples.isEmpty)
+        guard let scale = videos.first?.timescale, let first, let origin else { throw NVRError(.notFound, "File not found") }
+        let tracks = videos + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
         // What lies before the begin of the range is decoded, since the first frame needs it, and not shown.
         let lead = range.start.microseconds(since: origin)
         let movie = try Movie(
             tracks: tracks, creationTime: origin.microseconds / 1_000_000,
-            presentationStart: isExact && lead > 0 ? Self.ticks(lead, Int64(video.timescale)) : nil)
+            presentationStart: isExact && lead > 0 ? Self.ticks(lead, Int64(scale)) : nil)
+        let end = until ?? origin
+        let shown = isExact ? TimeRange(start: max(origin, range.start), end: min(end, range.end)) : TimeRange(start: origin, end: end)
         return StoredMedia(
-            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: fileName ?? Self.name(first.path))
+            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: fileName ?? Self.name(first.path),
+            excerpt: FootageExcerpt(range: shown, sources: sources))
+    }
+
+    /// Microseconds without footage that a movie shows as they were: one picture that stands still. Longer gaps are shortened to it.
+    private static let longestGap: Int64 = 12 * 3_600_000_000
+
+    private static func source(_ segment: Segment) -> FootageExcerpt.Source {
+        FootageExcerpt.Source(
+            id: segment.id, role: segment.role, run: segment.run, path: segment.path, range: segment.range, width: segment.width,
+            height: segment.height, codecs: segment.codecs)
+    }
+
+    /// Ticks of a timescale as microseconds.
+    static func microseconds(_ ticks: Int64, _ timescale: Int64) -> Int64 {
+        ticks / timescale * 1_000_000 + ticks % timescale * 1_000_000 / timescale
     }
 
     /// Microseconds as ticks of a timescale.
     static func ticks(_ microseconds: Int64, _ timescale: Int64) -> Int64 {
         microseconds / 1_000_000 * timescale + microseconds % 1_000_000 * timescale / 1_000_000
+    }
+
+    /// The number of the track of a codec, and of a sample description in it, added when they are new.
+    static func describe(_ tracks: inout [MovieTrack], _ kind: TrackDescription.Kind) -> (track: Int, description: Int) {
+        func codec(_ kind: TrackDescription.Kind?) -> Substring? { kind?.codecString.prefix { $0 != "." } }
+        let known = tracks.firstIndex { codec($0.descriptions.first) == codec(kind) }
+        if known == nil { tracks.append(MovieTrack(timescale: UInt32(StreamDescription.videoTimescale), descriptions: [], samples: [])) }
+        let track = known ?? tracks.count - 1
+        return (track, describe(&tracks[track], kind))
     }
 
     /// The number of a sample description in a track, added when it is new.

@@ -110,8 +110,11 @@ extension Playback {
     }
 
     /// The keyframe at or before a time, or the first one after it when footage begins later, as JPEG. Throws `notFound` when
-    /// there is none within `reach` microseconds.
-    package func keyframe(of camera: ID<Camera>, at time: WallTime, width: Int, reach: Int64 = 10_000_000) async throws -> StoredMedia {
+    /// there is none within `reach` microseconds. `isWanted` is asked when its turn comes: who drags on has given up the pictures that
+    /// were asked for before.
+    package func keyframe(
+        of camera: ID<Camera>, at time: WallTime, width: Int, reach: Int64 = 10_000_000, isWanted: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> StoredMedia {
         let around = TimeRange(start: time.advanced(byMicroseconds: -reach), end: time.advanced(byMicroseconds: reach))
         let segments = try await segments(camera, around)
         let nearest = segments.last { $0.start <= time } ?? segments.first
@@ -123,25 +126,40 @@ extension Playback {
             throw NVRError(.notFound, "there is no footage of this time")
         }
         let entry = index.entries[position]
+        let key = "\(segment.id)-\(position)-\(min(width, segment.width))"
+        if let ready = recent.picture(key) { return ready }
         return try await previews.run { [self] in
+            if let ready = recent.picture(key) { return ready }
+            guard isWanted() else { throw Self.unwanted }
             let file = try openFile(segment.path)
-            let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
             do {
-                let head = try FragmentedFile(length: segment.initLength, read: reader)
-                guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
-                    let sample = try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
-                else { throw NVRError(.notFound, "there is no footage of this time") }
-                let start = segment.start.advanced(byMicroseconds: entry.start * 1_000_000 / scale)
-                let picture = try StillPicture.decode(
-                    try file.read(at: sample.offset, count: sample.size), entry: description, time: start, width: min(width, segment.width))
-                return StoredMedia(
+                guard let (bytes, description) = try Self.keyframe(entry, in: file, of: segment) else {
+                    throw NVRError(.notFound, "there is no footage of this time")
+                }
+                let start = segment.start.advanced(byMicroseconds: Self.microseconds(entry.start, scale))
+                let picture = try StillPicture.decode(bytes, entry: description, time: start, width: min(width, segment.width))
+                let media = StoredMedia(
                     jpeg: picture.jpeg, etag: "k\(segment.id)-\(position)-\(picture.width)", lastModified: start,
                     fileName: "\(camera)-\(start.iso8601).jpg")
+                recent.keep(media, as: key)
+                return media
             } catch let error as ISOBMFFError {
                 note(segment, "cannot be read: \(error)")
                 throw NVRError(.notFound, "there is no footage of this time", underlying: error)
             }
         }
+    }
+
+    static let unwanted = NVRError(.unavailable, "nobody waits for the picture any more")
+
+    /// The bytes of the first picture of a fragment, and how they are coded; nil when there is none.
+    static func keyframe(_ entry: FragmentIndexEntry, in file: POSIXFile, of segment: Segment) throws -> ([UInt8], VideoSampleEntry)? {
+        let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+        let head = try FragmentedFile(length: segment.initLength, read: reader)
+        guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
+            let sample = try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
+        else { return nil }
+        return (try file.read(at: sample.offset, count: sample.size), description)
     }
 
     /// A range in a minute or less: keyframes alone, evenly chosen, without decoding. Throws like `export`.
@@ -171,9 +189,10 @@ extension Playback {
         // Few keyframes last longer each, down to four a second.
         let rate = Int64(min(max(count / max(1, seconds), 4), Self.timeLapseRate))
         let timescale = Int64(StreamDescription.videoTimescale)
-        var track = MovieTrack(timescale: UInt32(timescale), descriptions: [], samples: [])
+        var tracks: [MovieTrack] = []
         var files: [POSIXFile] = []
-        var open: (segment: Int, head: FragmentedFile, track: TrackDescription, description: Int)?
+        var pictures: Int64 = 0
+        var open: (segment: Int, head: FragmentedFile, track: TrackDescription, place: (track: Int, description: Int))?
         for step in 0..<count {
             let (number, entry) = keyframes[step * keyframes.count / count]
             do {
@@ -182,24 +201,24 @@ extension Playback {
                     let head = try FragmentedFile(length: segments[number].initLength) { try file.read(at: $0, count: $1) }
                     guard let video = head.indexedTrack, video.isVideo else { continue }
                     files.append(file)
-                    open = (number, head, video, Self.describe(&track, video.kind))
+                    open = (number, head, video, Self.describe(&tracks, video.kind))
                 }
                 guard let open, let file = files.last else { continue }
                 let samples = try SampleLocation.samples(of: entry, defaults: open.head.defaults) { try file.read(at: $0, count: $1) }
                 guard let sample = samples.first(where: { $0.trackID == open.track.id && $0.isKeyframe }) else { continue }
-                track.samples.append(
+                tracks[open.place.track].samples.append(
                     MovieSample(
-                        file: files.count - 1, offset: sample.offset, size: sample.size,
-                        decodeTime: Int64(track.samples.count) * timescale / rate, duration: timescale / rate, isKeyframe: true,
-                        description: open.description))
+                        file: files.count - 1, offset: sample.offset, size: sample.size, decodeTime: pictures * timescale / rate,
+                        duration: timescale / rate, isKeyframe: true, description: open.place.description))
+                pictures += 1
             } catch let error as ISOBMFFError {
                 note(segments[number], "cannot be read: \(error)")
             } catch let error as NVRError where error.kind == .notFound {
                 continue
             }
         }
-        guard !track.samples.isEmpty else { throw NVRError(.notFound, "File not found") }
-        let movie = try Movie(tracks: [track], creationTime: range.start.microseconds / 1_000_000)
+        guard pictures > 0 else { throw NVRError(.notFound, "File not found") }
+        let movie = try Movie(tracks: tracks, creationTime: range.start.microseconds / 1_000_000)
         let last = segments.last?.end ?? range.end
         return StoredMedia(
             movie: movie, files: files, etag: "t\(camera)-\(Self.hash("\(range)\(seconds)\(last.microseconds)"))", lastModified: last,

@@ -77,14 +77,19 @@ package final class SegmentWriter: @unchecked Sendable {
     /// Queues a chunk; never blocks.
     package func append(_ chunk: Chunk) {
         let bytes = chunk.bytes
-        let schedule = queue.withLock { queue in
-            while queue.bytes + bytes > Self.queueBytes, !queue.chunks.isEmpty { Self.dropOldestGOP(&queue) }
+        let (schedule, isBehind) = queue.withLock { queue in
+            var isBehind = false
+            while queue.bytes + bytes > Self.queueBytes, !queue.chunks.isEmpty {
+                Self.dropOldestGOP(&queue)
+                isBehind = true
+            }
             queue.chunks.append(chunk)
             queue.bytes += bytes
-            if queue.isScheduled { return false }
+            if queue.isScheduled { return (false, isBehind) }
             queue.isScheduled = true
-            return true
+            return (true, isBehind)
         }
+        if isBehind { disk.setBehind(true, camera: configuration.cameraID) }
         if schedule { disk.schedule(self) }
     }
 
@@ -131,6 +136,7 @@ package final class SegmentWriter: @unchecked Sendable {
             do {
                 try write(chunk)
                 disk.worked()
+                if lost { disk.setBehind(false, camera: configuration.cameraID) }
                 queue.withLock { queue in
                     // The queue may have dropped it meanwhile; then the count was made there.
                     guard let first = queue.chunks.first, first.video.first?.sequence == chunk.video.first?.sequence else { return }

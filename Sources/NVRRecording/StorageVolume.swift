@@ -1,8 +1,8 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-package import NVRBase
-package import NVRModel
+import NVRBase
+import NVRModel
 
 /// Judges folders that are to hold recordings besides the default one. Calls block: only threads made for it may use them.
 package struct StorageVolume: Sendable {

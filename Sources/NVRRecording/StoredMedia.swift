@@ -20,6 +20,8 @@ package final class StoredMedia: Sendable {
     package let lastModified: WallTime
     /// Suggested name for a download.
     package let fileName: String
+    /// What a movie was made of; nil for anything else.
+    package let excerpt: FootageExcerpt?
     private let content: Content
 
     /// A picture in memory.
@@ -30,6 +32,7 @@ package final class StoredMedia: Sendable {
         self.etag = "\"\(etag)\""
         self.lastModified = lastModified
         self.fileName = fileName
+        excerpt = nil
     }
 
     /// The first `length` bytes of a file.
@@ -40,15 +43,17 @@ package final class StoredMedia: Sendable {
         self.etag = "\"\(etag)\""
         self.lastModified = lastModified
         self.fileName = fileName
+        excerpt = nil
     }
 
-    init(movie: Movie, files: [POSIXFile], etag: String, lastModified: WallTime, fileName: String) {
+    init(movie: Movie, files: [POSIXFile], etag: String, lastModified: WallTime, fileName: String, excerpt: FootageExcerpt? = nil) {
         content = .movie(movie, files: files)
         contentType = "video/mp4"
         length = movie.totalLength
         self.etag = "\"\(etag)\""
         self.lastModified = lastModified
         self.fileName = fileName
+        self.excerpt = excerpt
     }
 
     /// Up to `count` bytes at `offset`; fewer only at the end. Throws when a file was cut off behind our back.

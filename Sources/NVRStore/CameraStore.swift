@@ -71,6 +71,7 @@ package struct CameraStore: Sendable {
             try db.run("DELETE FROM cameras WHERE id = ?", [id.rawValue])
             if footage == .delete {
                 try Self.deleteFootage(db, of: id)
+                try db.run("DELETE FROM outages WHERE camera_id = ?", [id.rawValue])
             } else {
                 try db.run(
                     "UPDATE events SET end_us = max(start_us, ?) WHERE camera_id = ? AND end_us IS NULL AND medium = 0",
@@ -91,7 +92,7 @@ package struct CameraStore: Sendable {
         return deleted
     }
 
-    /// Marks all footage and events of a camera for deletion; the camera stays.
+    /// Marks all footage and events of a camera for deletion but what is held; the camera stays.
     package func cleanUp(_ id: ID<Camera>) async throws {
         try await deleteFootageInSteps(of: id)
         try await rows.write("deleting the recordings of a camera") { try Self.deleteFootage($0, of: id) }
@@ -102,13 +103,8 @@ package struct CameraStore: Sendable {
 
     /// Most of a camera's footage, in transactions that keep nobody waiting; the last one, `deleteFootage`, takes what is left.
     private func deleteFootageInSteps(of id: ID<Camera>) async throws {
-        var isMore = true
-        while isMore {
-            isMore = try await rows.write("deleting events") { db in
-                let ids = try db.rows("SELECT id FROM events WHERE camera_id = ? LIMIT ?", [id.rawValue, Self.step]) { $0["id"] as Int64 }
-                try EventStore.delete(db, ids)
-                return ids.count == Self.step
-            }
+        for medium in Event.Medium.allCases {
+            for kind in Event.Kind.allCases { try await deleteEventsInSteps(of: id, medium, kind) }
         }
         for role in StreamRole.allCases {
             var cursor: Int64? = Int64.min
@@ -120,9 +116,29 @@ package struct CameraStore: Sendable {
                         WHERE camera_id = ? AND role = ? AND start_us > ? ORDER BY start_us LIMIT ?
                         """, [id.rawValue, SegmentStore.code(role), start, Self.step]
                     ) { (id: $0["id"] as Int64, start: $0["start_us"] as Int64) }
-                    for segment in found { try db.run("UPDATE segments SET state = 3 WHERE id = ? AND state <> 3", [segment.id]) }
+                    for segment in found {
+                        try db.run(
+                            "UPDATE segments SET state = 3 WHERE id = ? AND state <> 3 AND NOT \(HoldStore.segment("segments"))", [segment.id])
+                    }
                     return found.count == Self.step ? found.last?.start : nil
                 }
+            }
+        }
+    }
+
+    private func deleteEventsInSteps(of id: ID<Camera>, _ medium: Event.Medium, _ kind: Event.Kind) async throws {
+        var cursor: (start: Int64, id: Int64)? = (.min, 0)
+        while let last = cursor {
+            cursor = try await rows.write("deleting events") { db in
+                let found = try db.rows(
+                    """
+                    SELECT id, start_us FROM events INDEXED BY events_by_camera
+                    WHERE camera_id = ?1 AND medium = ?2 AND kind = ?3 AND start_us >= ?4 AND (start_us > ?4 OR id > ?5)
+                    ORDER BY start_us, id LIMIT ?6
+                    """, [id.rawValue, EventStore.code(medium), EventStore.code(kind), last.start, last.id, Self.step]
+                ) { (start: $0["start_us"] as Int64, id: $0["id"] as Int64) }
+                try EventStore.delete(db, found.map(\.id))
+                return found.count == Self.step ? found.last : nil
             }
         }
     }
@@ -143,9 +159,11 @@ package struct CameraStore: Sendable {
     }
 
     private static func deleteFootage(_ db: Database, of id: ID<Camera>) throws {
-        try EventStore.forgetPictures(db, where: "camera_id = ?", [id.rawValue])
-        try db.run("DELETE FROM events WHERE camera_id = ?", [id.rawValue])
-        try db.run("UPDATE segments SET state = 3 WHERE camera_id = ? AND state <> 3", [id.rawValue])
+        let isFree = "camera_id = ? AND NOT \(HoldStore.event("events"))"
+        try EventStore.forgetPictures(db, where: isFree, [id.rawValue])
+        try db.run("DELETE FROM events WHERE \(isFree)", [id.rawValue])
+        try db.run(
+            "UPDATE segments SET state = 3 WHERE camera_id = ? AND state <> 3 AND NOT \(HoldStore.segment("segments"))", [id.rawValue])
     }
 
     /// What the secrets of a camera are sealed for.

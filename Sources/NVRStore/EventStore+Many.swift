@@ -15,8 +15,7 @@ extension EventStore {
                     "SELECT id FROM events WHERE id > ? AND (end_us IS NOT NULL OR medium = 1) ORDER BY id LIMIT ?",
                     [last, CameraStore.step]
                 ) { $0["id"] as Int64 }
-                try Self.delete(db, ids)
-                return (ids.count, ids.count == CameraStore.step ? ids.last : nil)
+                return (try Self.delete(db, ids), ids.count == CameraStore.step ? ids.last : nil)
             }
             count += deleted
             cursor = next
@@ -39,6 +38,7 @@ extension EventStore {
                         UPDATE segments SET state = 3 WHERE id = ? AND NOT EXISTS (
                             SELECT 1 FROM events WHERE events.medium = 0 AND events.end_us IS NULL
                                 AND events.camera_id = segments.camera_id AND events.start_us < segments.end_us)
+                            AND NOT \(HoldStore.segment("segments"))
                         """, [id])
                 }
                 return ids.count == CameraStore.step ? ids.last : nil
@@ -106,9 +106,9 @@ extension EventStore {
                         guard let end = event.end else { return false }
                         return try end < limit.microseconds || !Self.hasFootage(db, camera, event.start, end)
                     }
-                    try Self.delete(db, old.map(\.id))
+                    let count = try Self.delete(db, old.map(\.id))
                     let next = found.last.map { (start: $0.start, id: $0.id) }
-                    return (old.count, found.count == CameraStore.step ? next : nil)
+                    return (count, found.count == CameraStore.step ? next : nil)
                 }
                 count += deleted
                 cursor = next
@@ -117,7 +117,8 @@ extension EventStore {
         return count
     }
 
-    /// Deletes a camera's oldest snapshots until those that stay have at most so many bytes. Gives their number.
+    /// Deletes a camera's oldest snapshots until those that stay have at most so many bytes, those that are held not counted. Gives
+    /// their number.
     package func shrinkSnapshots(_ camera: ID<Camera>, to bytes: Int64) async throws -> Int {
         var count = 0
         var isMore = true
@@ -125,12 +126,14 @@ extension EventStore {
             let deleted = try await rows.write("deleting old snapshots") { db in
                 var excess = try Self.totals(db).reduce(-bytes) { $0 + ($1.cameraID == camera && $1.medium == .snapshot ? $1.bytes : 0) }
                 guard excess > 0 else { return 0 }
+                excess -= try Self.heldSnapshotBytes(db, camera)
+                guard excess > 0 else { return 0 }
                 // The index is in order for each kind; sorting the whole of a camera would take long.
                 let oldest = try Event.Kind.allCases.flatMap { kind in
                     try db.rows(
                         """
-                        SELECT id, bytes, start_us FROM events INDEXED BY events_by_camera WHERE camera_id = ? AND medium = 1 AND kind = ?
-                        ORDER BY start_us LIMIT ?
+                        SELECT id, bytes, start_us FROM events AS e INDEXED BY events_by_camera
+                        WHERE camera_id = ? AND medium = 1 AND kind = ? AND NOT \(HoldStore.event("e")) ORDER BY start_us LIMIT ?
                         """, [camera.rawValue, Self.code(kind), CameraStore.step]
                     ) { (id: $0["id"] as Int64, bytes: $0["bytes"] as Int64? ?? 0, start: $0["start_us"] as Int64) }
                 }.sorted { $0.start < $1.start }
@@ -139,13 +142,27 @@ extension EventStore {
                     ids.append(snapshot.id)
                     excess -= snapshot.bytes
                 }
-                try Self.delete(db, ids)
-                return ids.count
+                return try Self.delete(db, ids)
             }
             count += deleted
             isMore = deleted > 0
         }
         return count
+    }
+
+    /// Bytes of the snapshots of a camera that are held.
+    private static func heldSnapshotBytes(_ db: Database, _ camera: ID<Camera>) throws -> Int64 {
+        try Event.Kind.allCases.reduce(0) { sum, kind in
+            sum
+                + (try db.row(
+                    """
+                    SELECT coalesce(sum(bytes), 0) AS bytes FROM events WHERE id IN (
+                        SELECT e.id FROM active_holds AS h JOIN events AS e INDEXED BY events_by_camera ON e.camera_id = h.camera_id
+                            AND e.medium = 1 AND e.kind = ?2 AND e.start_us >= h.start_us AND e.start_us < h.end_us
+                        WHERE h.camera_id = ?1)
+                    """, [camera.rawValue, code(kind)]
+                ) { $0["bytes"] as Int64 } ?? 0)
+        }
     }
 
     private static func hasFootage(_ db: Database, _ camera: ID<Camera>, _ start: Int64, _ end: Int64) throws -> Bool {

@@ -33,6 +33,8 @@ package struct EventDeletion: Sendable, Hashable {
     package var deleted: [Event] = []
     /// Ids that do not exist.
     package var missing: [ID<Event>] = []
+    /// Ids of events that are held; they stay.
+    package var held: [ID<Event>] = []
     /// Segments whose files are to be unlinked, since nothing else stands for them.
     package var garbage: [GarbageSegment] = []
 }
@@ -202,6 +204,10 @@ package struct EventStore: Sendable {
                 if !gone.contains(id) { deletion.missing.append(id) }
                 continue
             }
+            guard try !HoldStore.isHeld(db, event: id.rawValue) else {
+                deletion.held.append(id)
+                continue
+            }
             deletion.deleted.append(event)
             gone.append(id)
             try forgetPictures(db, where: "id = ?", [id.rawValue])
@@ -216,12 +222,16 @@ package struct EventStore: Sendable {
         return (deletion, gone)
     }
 
-    /// Deletes rows; their pictures go on the list of files to unlink.
-    static func delete(_ db: Database, _ ids: [Int64]) throws {
-        for id in ids {
+    /// Deletes rows but those that are held; their pictures go on the list of files to unlink. Gives their number.
+    @discardableResult
+    static func delete(_ db: Database, _ ids: [Int64]) throws -> Int {
+        var count = 0
+        for id in ids where try !HoldStore.isHeld(db, event: id) {
             try forgetPictures(db, where: "id = ?", [id])
             try db.run("DELETE FROM events WHERE id = ?", [id])
+            count += 1
         }
+        return count
     }
 
     /// Puts the pictures of events on the list of files to unlink.

@@ -22,6 +22,21 @@ extension SegmentStore {
     }
 }
 
+extension TimelineStore {
+    /// The plans of everything that `read` may ask.
+    package func plans() async throws -> [String] {
+        try await rows.read("explaining a query") { db in
+            var plans = try db.plan(Self.firstSQL, [1]) + db.plan(Self.lastSQL, [1]) + db.plan(Self.growingSQL, [])
+            plans += try db.plan(Self.openMotionSQL, [1]) + db.plan(Self.chunksSQL, [1, 0, 1, 2])
+            for sql in [Self.segmentsSQL, Self.longSegmentsSQL, Self.eventsSQL] { plans += try db.plan(sql, [1, 2, 3, 4]) }
+            for shortest in [TimelineQuery.ShortestOutage.any, .minutes, .hours] {
+                plans += try db.plan(Self.outagesSQL(shortest), [1, 2, 3, 4])
+            }
+            return try plans + db.plan(Self.outagesBeforeSQL, [1, 2]) + db.plan(OutageStore.newestSQL, [1, 2])
+        }
+    }
+}
+
 extension Database {
     fileprivate func plan(_ sql: String, _ arguments: StatementArguments) throws -> [String] {
         try Row.fetchAll(self, sql: "EXPLAIN QUERY PLAN " + sql, arguments: arguments).map { $0["detail"] }

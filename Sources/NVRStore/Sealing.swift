@@ -12,7 +12,8 @@ struct SealedColumn: Sendable {
 
     /// Every such column: a change of the key goes through them. Cameras and settings are sealed value by value instead.
     static let all = [
-        SealedColumn(table: "second_factors", key: "user_id", column: "secret") { SecondFactorStore.context($0) }
+        SealedColumn(table: "second_factors", key: "user_id", column: "secret") { SecondFactorStore.context($0) },
+        SealedColumn(table: "streaming_secrets", key: "user_id", column: "secret") { StreamingSecretStore.context($0) },
     ]
 }
 

@@ -5,7 +5,7 @@ package import NVRModel
 /// Deletion in two phases, so that a crash in between leaves a row that tells which file is still to go.
 extension SegmentStore {
     /// First phase of deletion: the segments are listed no longer, their `continuous` events go. Gives the files to unlink;
-    /// segments that do not exist or are garbage already are left out.
+    /// segments that do not exist, are held or are garbage already are left out.
     package func markGarbage(_ ids: [ID<Segment>]) async throws -> [GarbageSegment] {
         guard !ids.isEmpty else { return [] }
         let (garbage, events) = try await rows.write("deleting segments") { db in
@@ -24,7 +24,7 @@ extension SegmentStore {
 
     static func markGarbage(_ db: Database, _ id: ID<Segment>) throws -> (GarbageSegment?, events: [ID<Event>]) {
         let path = try db.row("SELECT path FROM segments WHERE id = ? AND state <> 3", [id.rawValue]) { $0["path"] as String }
-        guard let path else { return (nil, []) }
+        guard let path, try !HoldStore.isHeld(db, segment: id.rawValue) else { return (nil, []) }
         let events = try db.rows("SELECT id FROM events WHERE segment_id = ?", [id.rawValue]) { ID<Event>($0["id"]) }
         try EventStore.forgetPictures(db, where: "segment_id = ?", [id.rawValue])
         try db.run("DELETE FROM events WHERE segment_id = ?", [id.rawValue])
@@ -37,6 +37,20 @@ extension SegmentStore {
         try await rows.read("reading garbage") { db in
             try db.rows(Self.garbageSQL, [limit]) {
                 GarbageSegment(id: ID($0["id"]), path: $0["path"])
+            }
+        }
+    }
+
+    /// Where segments in any state lie in time; missing ids are left out.
+    package func ranges(of ids: [ID<Segment>]) async throws -> [(camera: ID<Camera>, range: TimeRange)] {
+        try await rows.read("reading segments") { db in
+            try ids.compactMap { id in
+                try db.row("SELECT camera_id, start_us, end_us FROM segments WHERE id = ?", [id.rawValue]) { row in
+                    (
+                        camera: ID<Camera>(row["camera_id"]),
+                        range: TimeRange(start: WallTime(microseconds: row["start_us"]), end: WallTime(microseconds: row["end_us"]))
+                    )
+                }
             }
         }
     }

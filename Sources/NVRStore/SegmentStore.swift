@@ -88,6 +88,8 @@ package struct SegmentStore: Sendable {
             }
             return (SegmentOutcome(isKept: true, eventID: event), event)
         case .discard:
+            // Without a file there is nothing that could be held.
+            try db.run("UPDATE segments SET state = 0 WHERE id = ?", [id])
             try db.run("DELETE FROM events WHERE segment_id = ?", [id])
             try db.run("DELETE FROM segments WHERE id = ?", [id])
             return (SegmentOutcome(isKept: false, eventID: nil), nil)
@@ -153,12 +155,12 @@ package struct SegmentStore: Sendable {
         SELECT \(columns) FROM \(source) WHERE s.camera_id = ? AND s.role = ? AND s.state IN (1, 2) ORDER BY s.start_us DESC LIMIT 1
         """
     static let oldestSQL = """
-        SELECT id, camera_id, path, start_us, bytes, state FROM segments INDEXED BY segments_by_start
-        WHERE state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+        SELECT id, camera_id, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_start
+        WHERE state IN (1, 2) AND start_us < ? AND NOT \(HoldStore.segment("s")) ORDER BY start_us LIMIT ?
         """
     static let oldestOfCameraSQL = """
-        SELECT id, camera_id, path, start_us, bytes, state FROM segments INDEXED BY segments_by_time
-        WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? ORDER BY start_us LIMIT ?
+        SELECT id, camera_id, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_time
+        WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? AND NOT \(HoldStore.segment("s")) ORDER BY start_us LIMIT ?
         """
     static let bytesSinceSQL = """
         SELECT camera_id, sum(bytes) AS bytes FROM segments INDEXED BY segments_by_start
@@ -224,7 +226,7 @@ package struct SegmentStore: Sendable {
         }
     }
 
-    /// Listed segments, oldest first, of one camera or of all: what retention deletes first.
+    /// Listed segments that are not held, oldest first, of one camera or of all: what retention deletes first.
     package func oldest(_ camera: ID<Camera>?, before time: WallTime = WallTime(microseconds: .max), limit: Int) async throws -> [SegmentEntry] {
         try await rows.read("reading segments") { db in
             guard let camera else {

@@ -18,9 +18,13 @@ package struct Store: Sendable {
     package let sessions: SessionStore
     package let tokens: TokenStore
     package let secondFactors: SecondFactorStore
+    package let streamingSecrets: StreamingSecretStore
     package let avatars: AvatarStore
     package let settings: SettingsStore
     package let audit: AuditStore
+    package let timeline: TimelineStore
+    package let outages: OutageStore
+    package let holds: HoldStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -46,9 +50,13 @@ package struct Store: Sendable {
         sessions = SessionStore(rows: rows)
         tokens = TokenStore(rows: rows)
         secondFactors = SecondFactorStore(rows: rows)
+        streamingSecrets = StreamingSecretStore(rows: rows)
         avatars = AvatarStore(rows: rows)
         settings = SettingsStore(rows: rows)
         audit = AuditStore(rows: rows)
+        timeline = TimelineStore(rows: rows)
+        outages = OutageStore(rows: rows)
+        holds = HoldStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

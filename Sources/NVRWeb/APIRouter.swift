@@ -1,4 +1,5 @@
 import NIOPosix
+import NVRAccounts
 import NVRMedia
 import NVRModel
 import NVRRecording
@@ -12,7 +13,7 @@ enum APIRouter {
         // Half of the connections stay for requests.
         let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
         let responder = MediaResponder(threads: threads)
-        let gates = AttemptGates()
+        let gates = AttemptGates(passwords: web.accounts.passwordAttempts)
         let ui = StaticUI()
         return documented(
             web.settings.version, ui,
@@ -25,6 +26,7 @@ enum APIRouter {
                     store: web.store, accounts: web.accounts, throttle: gates.passwords, pictures: UploadedPictures(), clock: web.clock
                 ).routes
                 + TokenRoutes(accounts: web.accounts).routes
+                + StreamingSecretRoutes(accounts: web.accounts).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
                 + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes
@@ -39,6 +41,9 @@ enum APIRouter {
                 + SettingsRoutes(store: web.store, rules: rules).routes
                 + EventIntakeRoutes(store: web.store, live: web.live, media: web.media).routes
                 + ReplayRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
+                + TimelineRoutes(store: web.store, growing: web.growing, clock: web.clock).routes
+                + ExportRoutes(store: web.store, replay: web.replay, responder: responder, clock: web.clock).routes
+                + HoldRoutes(store: web.store, clock: web.clock).routes
                 + MediaRoutes(store: web.store, media: web.media, responder: responder, clock: web.clock).routes
                 + AuditRoutes(store: web.store).routes
                 + LogRoutes(folder: web.settings.logFolder, threads: threads, responder: responder, clock: web.clock).routes

@@ -95,7 +95,8 @@ package enum AuditSummary {
 
     /// Items of a query that say what was done.
     private static let flags = [
-        "delete_media", "camera_id", "event_type", "media_type", "type", "analyze_only", "include_credentials", "include_secrets", "inline",
+        "delete_media", "camera_id", "event_type", "media_type", "type", "analyze_only", "include_credentials", "include_secrets", "inline", "exact",
+        "manifest",
     ]
 
     /// Words that values are made of.
@@ -110,7 +111,7 @@ package enum AuditSummary {
         "camera_accesses", "group_accesses", "language", "name", "description", "path", "max_size_gb", "camera_ids", "event_ids", "group_ids",
         "ids", "action", "categories", "source_camera_id", "target_camera_ids", "expires_in_days", "value", "code", "type", "event", "camera_id",
         "rtsp_url", "rtsp_transport", "timestamp_start", "timestamp_end", "event_type", "passphrase", "settings", "channel", "trust_device",
-        "device_name", "order",
+        "device_name", "order", "start", "end", "reason", "expires_at", "exact", "manifest",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

@@ -1,12 +1,33 @@
 import NVRAccounts
+import NVRBase
 import NVRModel
 import NVRStore
+
+/// What answers say of cameras as their owners set them up, kept written until a commit changes any: a wall of cameras is asked for often,
+/// and only a tenth of each answer is ever new. Any task may use it.
+final class CameraTexts: Sendable {
+    private struct Key: Equatable {
+        var version: Int
+        var form: Camera.Form
+    }
+
+    private let kept: [Camera.Form: Versioned<Key, [ID<Camera>: [UInt8]]>] = [.full: .init(), .withoutSecrets: .init(), .summary: .init()]
+
+    fileprivate func texts(_ version: Int, _ form: Camera.Form) -> [ID<Camera>: [UInt8]] {
+        kept[form]?.value(for: Key(version: version, form: form)) ?? [:]
+    }
+
+    fileprivate func keep(_ texts: [ID<Camera>: [UInt8]], _ version: Int, _ form: Camera.Form) {
+        kept[form]?.keep(texts, for: Key(version: version, form: form))
+    }
+}
 
 /// Cameras as callers may see them: with their state, the groups they are in and the storage profile they name. Made for one answer
 /// of any number of cameras, so that the tables around them are read once.
 struct CameraAnswers: Sendable {
     private let form: Camera.Form
     private let isAdmin: Bool
+    private let version: Int
     private let health: [ID<Camera>: CameraHealth]
     private var groups: [ID<Camera>: [CameraGroup]] = [:]
     private var profiles: [ID<StorageProfile>: StorageProfile] = [:]
@@ -14,6 +35,8 @@ struct CameraAnswers: Sendable {
     init(for caller: Identity, store: Store, live: LiveCameras) async throws {
         form = caller.cameraForm
         isAdmin = form == .full
+        // Asked before reading: what is committed meanwhile makes what is kept old at once.
+        version = store.versions.cameras
         health = live.health()
         // The short form tells of neither.
         guard form != .summary else { return }
@@ -24,24 +47,65 @@ struct CameraAnswers: Sendable {
 
     /// The camera as the caller may see it. The long forms also say why a camera is in its state, since when, and what reads it.
     func json(_ camera: Camera) -> JSONValue {
-        let health = health[camera.id]
-        guard case .object(var object) = camera.json(form, health: health) else { return .null }
-        if health == nil { object["status"] = .string(camera.statusWhenNotRunning.rawValue) }
-        if camera.streams.autoResolution, let width = health?.width, let height = health?.height {
-            object["resolution_width"] = JSONValue(width)
-            object["resolution_height"] = JSONValue(height)
-        }
-        if form == .summary { return .object(object) }
-        object["groups"] = .array((groups[camera.id] ?? []).map(\.shortJSON))
-        object["storage_profile"] = profile(camera.storage.profileID)
-        object["status_reason"] = JSONValue(health?.reason)
-        object["status_since"] = JSONValue(health?.since.iso8601)
-        object["source"] = JSONValue(health?.source)
-        object["is_recording"] = .bool(health?.isRecording ?? false)
+        guard var object = settled(camera) else { return .null }
+        state(camera).forEach { object[$0] = $1 }
         return .object(object)
     }
 
     func json(_ cameras: some Sequence<Camera>) -> JSONValue { .array(cameras.map { json($0) }) }
+
+    /// The same as `json` of an array, written, with what `texts` keeps.
+    func bytes(_ cameras: some Sequence<Camera>, _ texts: CameraTexts) -> [UInt8] {
+        var known = texts.texts(version, form)
+        var isNew = false
+        var out: [UInt8] = [UInt8(ascii: "[")]
+        for camera in cameras {
+            let text: [UInt8]
+            if let old = known[camera.id] {
+                text = old
+            } else {
+                guard let object = settled(camera) else { continue }
+                // Without the closing brace.
+                text = JSONValue.object(object).serializedBytes().dropLast()
+                known[camera.id] = text
+                isNew = true
+            }
+            if out.count > 1 { out.append(UInt8(ascii: ",")) }
+            out += text
+            out.append(UInt8(ascii: ","))
+            out += JSONValue.object(state(camera)).serializedBytes().dropFirst()
+        }
+        out.append(UInt8(ascii: "]"))
+        if isNew { texts.keep(known, version, form) }
+        return out
+    }
+
+    /// What only a commit changes. Never empty.
+    private func settled(_ camera: Camera) -> JSONObject? {
+        guard case .object(var object) = camera.json(form) else { return nil }
+        for name in ["status", "last_seen", "resolution_width", "resolution_height"] { object[name] = nil }
+        if form == .summary { return object }
+        object["groups"] = .array((groups[camera.id] ?? []).map(\.shortJSON))
+        object["storage_profile"] = profile(camera.storage.profileID)
+        return object
+    }
+
+    /// What is so at the moment. Never empty.
+    private func state(_ camera: Camera) -> JSONObject {
+        let health = health[camera.id]
+        let followed = camera.streams.autoResolution ? health : nil
+        var object: JSONObject = [
+            "status": .string((health?.status ?? camera.statusWhenNotRunning).rawValue), "last_seen": JSONValue(health?.lastSeen?.iso8601),
+            "resolution_width": JSONValue(followed?.height == nil ? camera.streams.width : followed?.width ?? camera.streams.width),
+            "resolution_height": JSONValue(followed?.width == nil ? camera.streams.height : followed?.height ?? camera.streams.height),
+        ]
+        if form == .summary { return object }
+        object["status_reason"] = JSONValue(health?.reason)
+        object["status_since"] = JSONValue(health?.since.iso8601)
+        object["source"] = JSONValue(health?.source)
+        object["is_recording"] = .bool(health?.isRecording ?? false)
+        return object
+    }
 
     /// The toggle answers a camera in another shape than every other route, and clients know that shape: lists as text, times with
     /// an offset, one member per storage profile, no groups (wire/camera_recording_toggle.txt).

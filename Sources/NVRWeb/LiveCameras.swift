@@ -12,6 +12,11 @@ package struct LiveCameras: Sendable {
     package var picture: @Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture
     /// A stream to watch; nil when the camera is switched off or has no such stream.
     package var stream: @Sendable (ID<Camera>, StreamRole) -> LiveStream?
+    /// The same stream as H.264, for players that do not take its own codec; nil like `stream`.
+    package var transcoded: @Sendable (ID<Camera>, StreamRole) -> TranscodedStream? = { _, _ in nil }
+    /// Whether the server transcodes at all.
+    package var canTranscode = false
+    package var transcoding: @Sendable () -> TranscodeRoom.Reading = { TranscodeRoom.Reading() }
     /// Of one camera; nil when it is not running.
     package var state: @Sendable (ID<Camera>) -> CameraHealth?
     package var motion: @Sendable (ID<Camera>) -> LiveMotion?
@@ -60,6 +65,9 @@ package struct LiveCameras: Sendable {
             stream: { supervisor.liveStream(of: $0, $1) }, picture: { try await supervisor.frame(of: $0, width: $1, age: $2) })
         // Asked several times a second by each viewer: only one camera is looked at.
         state = { supervisor.health(of: $0) }
+        transcoded = { supervisor.transcodedStream(of: $0, $1) }
+        transcoding = { supervisor.transcoding }
+        canTranscode = supervisor.canTranscode
         motion = { supervisor.liveMotion(of: $0) }
     }
 }

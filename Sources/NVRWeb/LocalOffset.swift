@@ -20,6 +20,13 @@ package struct LocalOffset: Sendable {
         return Int64(fields.tm_gmtoff)
     }
 
+    /// The distances from UTC that the server's clocks have in the years around a time: six before it and two after.
+    package static func offsets(around time: WallTime) -> Set<Int64> {
+        let now = time.microseconds.flooredDivision(by: 1_000_000).quotient
+        let week: Int64 = 7 * 86_400
+        return Set((-320...110).map { server.seconds(now + Int64($0) * week) })
+    }
+
     /// An hour as the clocks show it.
     package struct Hour: Sendable, Hashable {
         /// The instant at which the clocks begin to show it.

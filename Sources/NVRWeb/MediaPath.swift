@@ -54,14 +54,11 @@ package enum MediaPath {
 
     /// The camera of a path's first element. Ids go before names, so that a camera called "2" never hides another.
     package static func camera(_ element: String, among cameras: [Camera]) -> ID<Camera>? {
-        if let id = Int64(element), String(id) == element, id > 0 { return ID(id) }
-        return (cameras.first { $0.general.name == element } ?? cameras.first { urlSafe($0.general.name) == element })?.id
+        CameraName.camera(element, among: cameras)
     }
 
     /// A name with every character but letters, digits, `-`, `_` and `.` as `_`.
-    package static func urlSafe(_ name: String) -> String {
-        String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == ".") ? $0 : "_" })
-    }
+    package static func urlSafe(_ name: String) -> String { CameraName.urlSafe(name) }
 
     private static func day(_ time: WallTime) -> String {
         let date = LocalDay.date(at: time)

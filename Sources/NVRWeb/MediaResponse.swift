@@ -36,8 +36,8 @@ package struct MediaContent: Sendable {
 /// nor the cooperative pool ever waits for a disk.
 package struct MediaResponder: Sendable {
     /// Bytes read and sent at a time.
-    static let chunk = 256 * 1024
-    private let threads: NIOThreadPool
+    static let chunk = 512 * 1024
+    let threads: NIOThreadPool
 
     package init(threads: NIOThreadPool) { self.threads = threads }
 
@@ -151,17 +151,25 @@ package struct MediaResponder: Sendable {
         _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: NIOThreadPool,
         _ context: AppContext?
     ) async throws {
-        var offset = range.lowerBound
-        while offset < range.upperBound {
-            let start = offset
-            let count = Int(min(Int64(chunk), range.upperBound - start))
-            let bytes = try await threads.runIfActive { try content.read(start, count) }
+        @Sendable func read(_ offset: Int64) async throws -> [UInt8] {
+            let count = Int(min(Int64(chunk), range.upperBound - offset))
+            guard count > 0 else { return [] }
+            let bytes = try await threads.runIfActive { try content.read(offset, count) }
             // The length is promised; a file cut short behind our back can only end the connection.
             guard !bytes.isEmpty, bytes.count <= count else { throw NVRError(.dataLoss, "the file became shorter while it was sent") }
+            return bytes
+        }
+        var offset = range.lowerBound
+        var bytes = try await read(offset)
+        while offset < range.upperBound {
+            offset += Int64(bytes.count)
+            // The disk reads on while the network sends.
+            let place = offset
+            async let following = read(place)
             let deadline = context?.closeConnection(in: longestStall)
             defer { deadline?.cancel() }
             try await writer.write(ByteBuffer(bytes: bytes))
-            offset += Int64(bytes.count)
+            bytes = try await following
         }
     }
 

@@ -1,4 +1,5 @@
 import NVRCameras
+import NVRMedia
 import NVRModel
 import NVRStore
 
@@ -7,7 +8,10 @@ import NVRStore
 enum MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    static func text(_ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, version: String) -> String {
+    static func text(
+        _ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, _ transcoding: TranscodeRoom.Reading,
+        restream: LiveTotals.Reading?, version: String
+    ) -> String {
         var out = Writer()
         out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
         out.single("vibenvr_uptime_seconds", "gauge", "Seconds since the program started.", Double(statistics.uptime))
@@ -64,6 +68,20 @@ enum MetricsText {
         out.single("vibenvr_live_viewers", "gauge", "People and programs that watch cameras now.", Double(live.viewers))
         out.single("vibenvr_live_sent_bytes_total", "counter", "Pictures and sound given to viewers.", Double(live.sent))
         out.single("vibenvr_live_lost_frames_total", "counter", "Pictures left out for viewers who did not keep up.", Double(live.lost))
+        out.single("vibenvr_transcodes", "gauge", "Streams transcoded for viewers now.", Double(transcoding.running))
+        out.single("vibenvr_transcodes_begun_total", "counter", "Streams transcoded for viewers.", Double(transcoding.begun))
+        out.single("vibenvr_transcodes_refused_total", "counter", "Streams not transcoded for want of room.", Double(transcoding.refused))
+        out.single("vibenvr_transcoded_frames_total", "counter", "Pictures transcoded.", Double(transcoding.pictures))
+        out.single(
+            "vibenvr_transcode_dropped_frames_total", "counter", "Pictures left out because transcoding did not keep up.",
+            Double(transcoding.dropped))
+        if let restream {
+            out.single("vibenvr_restream_clients", "gauge", "RTSP clients that are played to now.", Double(restream.viewers))
+            out.single("vibenvr_restream_sent_bytes_total", "counter", "RTP packets given to RTSP clients.", Double(restream.sent))
+            out.single(
+                "vibenvr_restream_lost_frames_total", "counter", "Pictures left out for RTSP clients that did not keep up.",
+                Double(restream.lost))
+        }
         return out.text
     }
 

@@ -10,6 +10,7 @@ import NIOPosix
 package import NVRAccounts
 package import NVRBackup
 package import NVRBase
+package import NVRMedia
 import NVRModel
 package import NVRRecording
 package import NVRStore
@@ -48,6 +49,8 @@ package struct WebSettings: Sendable {
     package var redirectPort: Int?
     /// Connections served at a time; more wait in the kernel's queue. Before that, those that have been quiet for longest end.
     package var mostConnections = 512
+    /// Who watches by RTSP, for `/metrics`; nil when nobody can.
+    package var restream: LiveTotals?
 
     package init() {}
 }
@@ -62,6 +65,8 @@ package struct WebDependencies: Sendable {
     package var media: RecordedMedia
     package var backups: Backups
     package var replay: ReplayMedia
+    /// What is being written now.
+    package var growing: GrowingSegments
     package var sync: FootageSync
     package var settings: WebSettings
     package var clock: any NVRClock
@@ -70,7 +75,7 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments()
     ) {
         self.store = store
         self.accounts = accounts
@@ -79,6 +84,7 @@ package struct WebDependencies: Sendable {
         self.media = media
         self.backups = backups
         self.replay = replay
+        self.growing = growing
         self.sync = sync
         self.settings = settings
         self.clock = clock
@@ -206,7 +212,8 @@ package final class WebServer: Service {
         let room = ConnectionRoom(most: settings.mostConnections)
         let isSecure = settings.tls != nil
         var http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestCounter(room: room), MalformedRequests(isSecure: isSecure)], idleTimeout: idleTimeout)
+            additionalChannelHandlers: [DepartureWatch(), RequestCounter(room: room), MalformedRequests(isSecure: isSecure)], idleTimeout: idleTimeout
+        )
         http1.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 100)
         var limits = WebSocketLimits()
         limits.handshakeTimeout = idleTimeout

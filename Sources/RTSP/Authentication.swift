@@ -3,7 +3,7 @@ import Crypto
 /// One challenge of a WWW-Authenticate field (RFC 7235 section 2.1).
 package struct AuthenticationChallenge: Equatable {
     /// The hash of a digest.
-    package enum Algorithm: Equatable {
+    package enum Algorithm: Equatable, Sendable {
         case md5
         case sha256
 
@@ -93,7 +93,7 @@ package struct AuthenticationChallenge: Equatable {
     }
 
     /// Tokens, quoted strings and the commas and spaces between them.
-    private struct Scanner {
+    struct Scanner {
         private let bytes: [UInt8]
         private var index = 0
 

@@ -82,3 +82,30 @@ package enum RTCP {
         return out + chunk
     }
 }
+
+// MARK: - What a sender sends
+
+extension RTCP {
+    /// A compound packet: a sender report without blocks about others, and our CNAME.
+    package static func senderReport(
+        from ssrc: UInt32, cname: String, ntp: UInt64, rtpTimestamp: UInt32, packets: UInt32, octets: UInt32
+    ) -> [UInt8] {
+        [0x80, 200, 0, 6] + bytes(ssrc) + bytes(UInt32(truncatingIfNeeded: ntp >> 32)) + bytes(UInt32(truncatingIfNeeded: ntp))
+            + bytes(rtpTimestamp) + bytes(packets) + bytes(octets) + description(of: ssrc, cname: cname)
+    }
+
+    /// A compound packet that says that a source has ended (RFC 3550 section 6.6): an empty report, the CNAME, and the farewell.
+    package static func bye(from ssrc: UInt32, cname: String) -> [UInt8] {
+        [0x80, 201, 0, 1] + bytes(ssrc) + description(of: ssrc, cname: cname) + [0x81, 203, 0, 1] + bytes(ssrc)
+    }
+
+    private static func bytes(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - $0 * 8)) } }
+
+    /// SDES with one chunk: SSRC, CNAME item, at least one zero, padded to a multiple of four.
+    private static func description(of ssrc: UInt32, cname: String) -> [UInt8] {
+        let name = Array(cname.utf8.prefix(255))
+        var chunk: [UInt8] = [1, UInt8(name.count)] + name + [0]
+        while chunk.count % 4 != 0 { chunk.append(0) }
+        return [0x81, 202, 0, UInt8((4 + chunk.count) / 4)] + bytes(ssrc) + chunk
+    }
+}

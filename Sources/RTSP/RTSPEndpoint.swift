@@ -72,7 +72,8 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
 
     /// The URL as it is sent and may be shown: without credentials.
     package var url: String {
-        let shownHost = host.contains(":") ? "[\(host)]" : host
+        // Bytes, since a combining mark behind a colon makes another character of it.
+        let shownHost = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         let shownPort = port == scheme.defaultPort ? "" : ":\(port)"
         return "\(scheme.rawValue)://\(shownHost)\(shownPort)\(pathAndQuery)"
     }
@@ -91,7 +92,7 @@ package struct RTSPEndpoint: Sendable, Equatable, CustomStringConvertible, Custo
             host = text[(text.startIndex + 1)..<close]
             after = text[(close + 1)...]
             guard host.contains(UInt8(ascii: ":")),
-                host.allSatisfy({ isHostByte($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "%") })
+                host.allSatisfy({ $0 < 0x80 && isHostByte($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "%") })
             else { return nil }
         } else {
             let colon = text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex

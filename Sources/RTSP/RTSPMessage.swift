@@ -1,5 +1,5 @@
 /// Header fields of a message in order; names compare without case.
-package struct RTSPHeaders: Equatable {
+package struct RTSPHeaders: Equatable, Sendable {
     package private(set) var fields: [(name: String, value: String)] = []
 
     /// No fields.
@@ -37,7 +37,7 @@ package struct RTSPResponse: Equatable {
 }
 
 /// A request, ours or (seldom) the server's.
-package struct RTSPRequest: Equatable {
+package struct RTSPRequest: Equatable, Sendable {
     package var method: String
     package var url: String
     package var headers: RTSPHeaders

@@ -1,5 +1,5 @@
 /// How the units of an AAC track are packed.
-package enum AACPacking: Equatable {
+package enum AACPacking: Equatable, Sendable {
     /// RFC 3640.
     case generic(AUHeaderFields)
     /// RFC 6416 with the configuration out of band; units per element.
@@ -7,7 +7,7 @@ package enum AACPacking: Equatable {
 }
 
 /// What the description says about a track that can be depacketized.
-package struct SDPFormat: Equatable {
+package struct SDPFormat: Equatable, Sendable {
     package var codec: RTSPCodec
     package var payloadType: UInt8
     package var clockRate: Int

@@ -11,6 +11,7 @@ import NVRCameras
 import NVRMedia
 import NVRModel
 import NVRRecording
+import NVRRestream
 import NVRStore
 import NVRWeb
 import ServiceLifecycle
@@ -61,6 +62,8 @@ func buildServer(
             ])
     }
 
+    try await store.timeline.setOffsets(LocalOffset.offsets(around: WallTime(microseconds: clock.wall())))
+
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
@@ -70,7 +73,9 @@ func buildServer(
                 clock: clock, logger: logger, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
                 prefersLibav: configuration.prefersLibav),
             store: store, disk: disk, playback: playback, clock: clock, logger: logger,
-            maxSegmentSeconds: configuration.maxSegmentSeconds),
+            maxSegmentSeconds: configuration.maxSegmentSeconds,
+            transcoding: TranscodeRoom(most: configuration.maxTranscodes ?? max(1, System.coreCount / 2)),
+            lastSign: SignOfLife(dataPath: dataPath).last, noteAlive: { SignOfLife(dataPath: dataPath).leave() }),
         eventLoops: loops, analysisThreads: max(1, System.coreCount / 2))
 
     var settings = WebSettings()
@@ -94,20 +99,40 @@ func buildServer(
         version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
     settings.tls = try tlsIdentity(configuration, dataPath: dataPath, logger: logger)
     settings.redirectPort = configuration.redirectPort
+    let restreamed = LiveTotals(most: .max)
+    if configuration.rtspPort != nil || configuration.rtspsPort != nil { settings.restream = restreamed }
     let setupCode = SetupCode()
+    let exports = Exports(
+        playback: playback, store: store, key: try EvidenceKey.load(dataDirectory: dataPath), version: VibeNVR.version, clock: clock)
+    let sheets = PreviewSheets(
+        playback: playback, cache: PictureCache(folder: dataPath + "/cache/previews", budget: configuration.cacheBytes), logger: logger)
+    removal.onRemoval { [sheets] in await sheets.forget($0) }
     let web = WebServer(
         WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal, clock: clock), replay: ReplayMedia(playback: playback), backups: backups,
-            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger),
+            media: RecordedMedia(playback: playback, removal: removal, clock: clock),
+            replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
+            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
+            growing: disk.growing),
         onRunning: onRunning)
+
+    var restreaming = RestreamSettings()
+    restreaming.host = configuration.host
+    restreaming.port = configuration.rtspPort
+    restreaming.securePort = configuration.rtspsPort
+    if let tls = settings.tls { restreaming.encrypt = { try tls.encrypt($0) } }
+    let restream = RestreamService(
+        RestreamDependencies(
+            store: store, accounts: accounts, stream: { supervisor.liveStream(of: $0, $1) },
+            audit: { [audit = web.audit] in await audit.record($0, isRefusal: $1) }, totals: restreamed, clock: clock),
+        restreaming, logger: logger)
 
     let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
-                .init(service: backups), .init(service: Reloading(tls: settings.tls)),
+                .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

@@ -3,6 +3,7 @@ import ArgumentParser
     import Glibc
 #endif
 import NVRBase
+import NVRRestream
 import NVRWeb
 
 /// Reads an environment variable; empty counts as unset.
@@ -71,6 +72,14 @@ struct ServerOptions: ParsableArguments {
         name: .long, help: "Port where plain HTTP is answered with the way to HTTPS; 0 takes a free one. Env VIBENVR_HTTP_REDIRECT_PORT.")
     var httpRedirectPort: Int?
 
+    @Option(
+        name: .long,
+        help: "Port where cameras are played on to RTSP clients; 0 takes a free one, 'off' none. Env VIBENVR_RTSP_PORT. (default: 8554)")
+    var rtspPort: String?
+
+    @Option(name: .long, help: "The same for RTSP over TLS, which is there with HTTPS. Env VIBENVR_RTSPS_PORT. (default: 8322)")
+    var rtspsPort: String?
+
     @Flag(name: .long, help: "Mark cookies as Secure, for servers behind an HTTPS proxy. Env COOKIE_SECURE.")
     var cookieSecure = false
 
@@ -98,6 +107,17 @@ struct ServerOptions: ParsableArguments {
 
     @Option(name: .long, help: "Longest segment file in seconds, below the cameras' own setting. Env VIBENVR_MAX_SEGMENT_SECONDS.")
     var maxSegmentSeconds: Int?
+
+    @Option(
+        name: .long,
+        help:
+            "Streams transcoded to H.264 at a time, for browsers that do not play the camera's codec; 0 switches it off. Env VIBENVR_MAX_TRANSCODES. (default: half the processors)"
+    )
+    var maxTranscodes: Int?
+
+    @Option(
+        name: .long, help: "Megabytes of sheets of previews that are kept in the data folder; 0 keeps none. Env VIBENVR_CACHE_MB. (default: 256)")
+    var cacheMb: Int?
 
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
@@ -127,6 +147,15 @@ struct ServerOptions: ParsableArguments {
             }
             guard redirect == 0 || redirect != configuration.port else { throw ValidationError("HTTP and HTTPS cannot share port \(redirect)") }
         }
+        configuration.rtspPort = try Self.streamPort(rtspPort ?? environment("VIBENVR_RTSP_PORT"), otherwise: 8554, option: "--rtsp-port")
+        let demanded = rtspsPort ?? environment("VIBENVR_RTSPS_PORT")
+        configuration.rtspsPort = try Self.streamPort(demanded, otherwise: 8322, option: "--rtsps-port")
+        if configuration.tls == .off {
+            if configuration.rtspsPort?.isDemanded == true, demanded != "0" {
+                throw ValidationError("--rtsps-port needs HTTPS: give --tls-cert and --tls-key, or --tls-self-signed")
+            }
+            configuration.rtspsPort = nil
+        }
         configuration.cookieSecure = try cookieSecure || environmentFlag("COOKIE_SECURE")
         configuration.allowedOrigins = Self.list(allowedOrigins ?? environment("ALLOWED_ORIGINS"))
         configuration.trustedProxies = Self.list(trustedProxies ?? environment("TRUSTED_PROXIES"))
@@ -138,7 +167,15 @@ struct ServerOptions: ParsableArguments {
         configuration.allowLoopbackCameras = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         configuration.allowTokenQuery = try allowTokenQuery || environmentFlag("VIBENVR_ALLOW_TOKEN_QUERY")
         configuration.maxSegmentSeconds = try maxSegmentSeconds ?? Self.number("VIBENVR_MAX_SEGMENT_SECONDS")
+        configuration.maxTranscodes = try maxTranscodes ?? Self.number("VIBENVR_MAX_TRANSCODES")
+        if let most = configuration.maxTranscodes, !(0...64).contains(most) {
+            throw ValidationError("the number of transcoded streams must be 0 to 64, not \(most)")
+        }
         if let seconds = configuration.maxSegmentSeconds, seconds < 1 { throw ValidationError("segments must last at least 1 second") }
+        if let megabytes = try cacheMb ?? Self.number("VIBENVR_CACHE_MB") {
+            guard (0...1 << 20).contains(megabytes) else { throw ValidationError("the cache may have 0 to 1048576 megabytes") }
+            configuration.cacheBytes = Int64(megabytes) << 20
+        }
         switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
         case "rtsp": configuration.prefersLibav = false
         case "libav": configuration.prefersLibav = true
@@ -159,6 +196,16 @@ struct ServerOptions: ParsableArguments {
         case (nil, _, _): throw ValidationError("--tls-key needs --tls-cert with the certificate that belongs to it")
         case (_, nil, _): throw ValidationError("--tls-cert needs --tls-key with the key that belongs to it")
         }
+    }
+
+    /// Nil for a port that is switched off.
+    private static func streamPort(_ text: String?, otherwise: Int, option: String) throws -> RestreamSettings.Port? {
+        guard let text, !text.isEmpty else { return RestreamSettings.Port(number: otherwise, isDemanded: false, option: option) }
+        if text.lowercased() == "off" { return nil }
+        guard let number = Int(text), (0...65_535).contains(number) else {
+            throw ValidationError("\(option) must be a port, 0 to 65535, or 'off', not '\(text)'")
+        }
+        return RestreamSettings.Port(number: number, isDemanded: true, option: option)
     }
 
     private static func number(_ name: String) throws -> Int? {
@@ -198,6 +245,10 @@ struct ServerConfiguration: Sendable {
     var tls = TLS.off
     /// Nil: nobody listens for plain HTTP beside HTTPS.
     var redirectPort: Int?
+    /// Nil: cameras are not re-streamed.
+    var rtspPort: RestreamSettings.Port?
+    /// Nil without HTTPS, too.
+    var rtspsPort: RestreamSettings.Port?
     var cookieSecure = false
     var allowedOrigins: Set<String> = []
     var trustedProxies: Set<String> = []
@@ -206,6 +257,10 @@ struct ServerConfiguration: Sendable {
     var allowLoopbackCameras = false
     var allowTokenQuery = false
     var maxSegmentSeconds: Int?
+    /// Nil: half the processors.
+    var maxTranscodes: Int?
+    /// Bytes of pictures that are kept ready on the disk.
+    var cacheBytes: Int64 = 256 << 20
     var prefersLibav = false
     var logLevel = "info"
 }

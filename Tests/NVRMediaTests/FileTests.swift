@@ -13,7 +13,7 @@ import Testing
 @Suite("Files through the libav source", .serialized)
 struct FileTests {
     /// Reads a file to its end; gives the hub with everything that was published, and why reading ended.
-    private static func read(_ path: String, audio: Bool = false, sink: (any PacketSink)? = nil) async throws -> (
+    static func read(_ path: String, audio: Bool = false, sink: (any PacketSink)? = nil) async throws -> (
         hub: StreamHub, heard: Collector, failure: SourceFailure
     ) {
         let hub = StreamHub(role: .main, preRollSpan: 60_000_000)

@@ -21,10 +21,14 @@ struct SecondFactorStoreTests {
         let second = try await user(store, "other")
         try await store.secondFactors.begin(first, secret: Secret("PLANTEDSECRET"), recoveryHashes: [[1], [2]])
         try await store.secondFactors.begin(second, secret: Secret("OTHERSECRET"), recoveryHashes: [])
+        try await store.streamingSecrets.put(first, Secret("STREAMSECRET"), at: at(5))
         try store.close()
         store = try Store.open(at: path, keys: SecretKeys(explicit: keyB, previous: keyA, mayChangeKey: true))
         #expect(try await store.secondFactors.get(first)?.secret == Secret("PLANTEDSECRET"))
         #expect(try await store.secondFactors.get(second)?.secret == Secret("OTHERSECRET"))
+        #expect(try await store.streamingSecrets.get(first)?.secret == Secret("STREAMSECRET"))
+        #expect(try await store.streamingSecrets.get(first)?.createdAt == at(5))
+        #expect(try await store.streamingSecrets.get(second) == nil)
         try store.close()
     }
 

@@ -31,6 +31,44 @@ import Testing
         #expect(try await web.send(.put, "/cameras/1", admin, body: "{}").status == 404)
     }
 
+    @Test("The list says what each camera by itself says, whatever was changed since it was asked for last")
+    func listIsTheCameras() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        let viewer = try await web.bearer(.viewer)
+        for name in ["one", "two"] {
+            let body = #"{"name": "\#(name)", "rtsp_url": "rtsp://u:secret@10.0.0.9/\#(name)"}"#
+            #expect(try await web.send(.post, "/cameras", admin, body: body).status == 200)
+        }
+        func agree() async throws {
+            for caller in [admin, viewer] {
+                let list = try #require(try await web.send(.get, "/cameras", caller).json.array)
+                #expect(list.count == 2)
+                for (number, camera) in list.enumerated() {
+                    let alone = try #require(try await web.send(.get, "/cameras/\(number + 1)", caller).json.object)
+                    let listed = try #require(camera.object)
+                    #expect(Set(alone.keys) == Set(listed.keys))
+                    for key in alone.keys { #expect(alone[key] == listed[key], "\(key)") }
+                }
+                let text = try await web.send(.get, "/cameras", caller).text
+                #expect(text.contains("secret") == (caller == admin))
+            }
+        }
+        try await agree()
+        #expect(try await web.send(.put, "/cameras/2", admin, body: #"{"name": "new", "auto_resolution": true}"#).status == 200)
+        try await agree()
+        #expect(try await web.send(.post, "/groups", admin, body: #"{"name": "yard", "camera_ids": [1]}"#).status == 200)
+        try await agree()
+        #expect(try await web.send(.get, "/cameras", admin).json.array?.first?["groups"]?.array?.count == 1)
+        #expect(try await web.send(.delete, "/groups/1", admin).status == 200)
+        try await agree()
+        web.world.value.health = [ID(2): CameraHealth(status: .connected, reason: "because", since: WallTime(microseconds: 5))]
+        web.world.value.health[ID(2)]?.width = 1000
+        web.world.value.health[ID(2)]?.height = 500
+        try await agree()
+        #expect(try await web.send(.get, "/cameras", admin).json.array?.last?["resolution_width"] == 1000)
+    }
+
     @Test("Recordings go with a camera only when that is asked for")
     func deleteMedia() async throws {
         let web = try await WebFixture()

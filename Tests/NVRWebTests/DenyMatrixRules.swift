@@ -125,6 +125,18 @@ struct Rule: Sendable {
         "GET /cameras/{camera_id}/export.mp4": footage("export.mp4"), "GET /cameras/{camera_id}/timelapse.mp4": footage("timelapse.mp4"),
         "GET /cameras/{camera_id}/preview.jpg": replaying(.media).at("/cameras/1/preview.jpg?t=1790000000").answering(200, 404).refusingViewers(403),
 
+        "GET /timeline": replaying().at("/timeline?cameras=1&start=1790000000").refusingViewers(403),
+        "GET /cameras/{camera_id}/sprite.jpg": replaying(.media).at("/cameras/1/sprite.jpg?t=1790000000").answering(200, 404).refusingViewers(403),
+        "GET /cameras/{camera_id}/sprite.json": replaying(.media).at("/cameras/1/sprite.json?t=1790000000").answering(200, 404).refusingViewers(403),
+        "GET /exports": replaying(.media).at("/exports?camera_ids=1&start=1790000000&end=1790000060").answering(200, 404).refusingViewers(403),
+        "POST /exports": replaying(.users).sending(#"{"camera_ids": [1], "start": 1790000000, "end": 1790000060}"#).answering(200, 404)
+            .refusingViewers(403),
+        "GET /exports/public-key": .usersAndKeys,
+        "GET /cameras/{camera_id}/holds": replaying().refusingViewers(403),
+        "PUT /cameras/{camera_id}/holds": administrators.sending(#"{"start": 1790000000, "end": 1790000060, "reason": "x"}"#),
+        "DELETE /cameras/{camera_id}/holds": administrators.at("/cameras/1/holds?start=1&end=2").answering(404),
+        "DELETE /cameras/{camera_id}/holds/{hold_id}": administrators.answering(404),
+
         "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),
@@ -151,6 +163,7 @@ struct Rule: Sendable {
         "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400, 429),
         "POST /auth/2fa/recovery-codes": users.answering(400), "GET /auth/devices": .users,
         "DELETE /auth/devices/{device_id}": users.answering(404),
+        "GET /auth/streaming-secret": .users, "POST /auth/streaming-secret": .users, "DELETE /auth/streaming-secret": users.answering(200, 404),
         "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "mine"}"#),
         // The first key is of the first viewer: nobody else can delete it, an administrator neither.
         "DELETE /v1/api-tokens/{token_id}": users.answering(200, 404),

@@ -138,7 +138,7 @@ final class WebFixture: Sendable {
                 guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
                 return content(bytes, name)
             },
-            keyframe: { _, _, _ in
+            keyframe: { _, _, _, _ in
                 guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
                 return content(bytes, "k.jpg")
             },

@@ -46,6 +46,7 @@ struct EndpointTests {
         arguments: [
             "", "rtsp", "rtsp:/cam", "http://cam/", "rtsp://", "rtsp:///x", "rtsp://cam:0/", "rtsp://cam:65536/", "rtsp://cam:99999999999/",
             "rtsp://cam:x/", "rtsp://[::1/", "rtsp://[x]/", "rtsp://ca\r\nm/", "rtsp://cam/\r\nX: y", "rtsp://u:p@/x", "rtsp://ca<m/",
+            "rtsp://[:\u{78A}1G]:55", "rtsp://[::\u{301}1]/",
         ])
     func refuses(_ url: String) {
         #expect(RTSPEndpoint(url) == nil)

@@ -31,3 +31,15 @@ import Zlib
         #expect(throws: Gzip.Failure.damaged) { try Gzip.decompress(hello + [1], atMost: 100) }
     }
 }
+
+@Suite("CRC-32")
+struct CRC32Tests {
+    @Test("the check value of the algorithm, in one piece and in several, and nothing at all")
+    func check() {
+        #expect(CRC32.of(Array("123456789".utf8)) == 0xCBF4_3926)
+        var sum = CRC32()
+        for part in ["12", "", "345678", "9"] { sum.update(Array(part.utf8)) }
+        #expect(sum.value == 0xCBF4_3926)
+        #expect(CRC32.of([]) == 0)
+    }
+}

@@ -66,7 +66,9 @@ class NVR:
         self.wrapper = wrapper or []
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("VIBENVR_")},
-            "TZ": "UTC", "VIBENVR_ALLOW_LOOPBACK_CAMERAS": "true", "VIBENVR_METRICS": "true", **environment,
+            "TZ": "UTC", "VIBENVR_ALLOW_LOOPBACK_CAMERAS": "true", "VIBENVR_METRICS": "true",
+            # Servers run side by side.
+            "VIBENVR_RTSP_PORT": "0", "VIBENVR_RTSPS_PORT": "0", **environment,
         }
         if segment_seconds:
             self.environment["VIBENVR_MAX_SEGMENT_SECONDS"] = str(segment_seconds)
@@ -176,6 +178,15 @@ class NVR:
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def stream_port(self, scheme: str = "rtsp") -> int:
+        """Where it plays cameras on; of the last start."""
+        found = wait_for(f"it re-streams by {scheme}", lambda: re.findall(rf"re-streaming on {scheme}://\S+:(\d+)", self.log()))
+        return int(found[-1])
+
+    def stream_url(self, path: str | int, login: str = f"{USER}:{PASSWORD}", scheme: str = "rtsp") -> str:
+        """Of a camera for RTSP clients."""
+        return f"{scheme}://{login + '@' if login else ''}127.0.0.1:{self.stream_port(scheme)}/{path}"
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))

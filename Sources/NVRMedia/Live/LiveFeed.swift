@@ -222,6 +222,10 @@ package final class LiveStream: Sendable {
 
     /// Whether pictures come in now.
     package var isRunning: Bool { hub.description != nil }
+    /// The usual name of the video codec; nil while no pictures come in.
+    package var videoCodecName: String? { hub.description?.videoCodecName }
+    /// Of the pictures that come in now.
+    package var description: StreamDescription? { hub.description }
     package var viewerCount: Int { viewers.withLock { $0 } }
 
     /// Somebody wants this stream, though he may watch another one until it runs.

@@ -11,12 +11,17 @@ package struct LiveFrame: Sendable {
     package var sequence: UInt64
     /// The whole message.
     package var bytes: ByteBuffer
+    /// When it is to be shown.
+    package var wall: WallTime
 
-    package init(kind: MediaPacket.Kind, isKeyframe: Bool, sequence: UInt64, bytes: ByteBuffer) {
+    package init(
+        kind: MediaPacket.Kind, isKeyframe: Bool, sequence: UInt64, bytes: ByteBuffer, wall: WallTime = WallTime(microseconds: 0)
+    ) {
         self.kind = kind
         self.isKeyframe = isKeyframe
         self.sequence = sequence
         self.bytes = bytes
+        self.wall = wall
     }
 
     package var byteCount: Int { bytes.readableBytes }
@@ -28,6 +33,8 @@ package enum LiveFormat: String, Sendable, Hashable, CaseIterable {
     case frames
     /// Fragmented MP4, one frame a fragment, for Media Source Extensions.
     case fragments
+    /// RTP packets for RTSP clients, as `Packetizer` makes them; parameter sets in front of keyframes.
+    case rtp
 }
 
 /// Ten bytes in front of every message of the form `frames`: u8 kind, u8 key flag, f64 presentation time in seconds, little-endian.
@@ -54,6 +61,7 @@ package struct LiveEncoder: Sendable {
     /// Start codes and parameter sets that go in front of keyframes.
     private let parameterSets: [UInt8]
     private let fragments: LiveFragments
+    private let rtp: LiveRTP
 
     /// `epoch`: wall time of second 0 of fragments.
     package init(format: LiveFormat, description: StreamDescription, epoch: WallTime) {
@@ -61,6 +69,7 @@ package struct LiveEncoder: Sendable {
         self.description = description
         parameterSets = AnnexB.parameterSets(of: description.video)
         fragments = LiveFragments(description: description, epoch: epoch)
+        rtp = LiveRTP(description)
     }
 
     /// Nil for a frame that the format cannot carry. `videoStep`: ticks from one picture to the next, about.
@@ -69,9 +78,12 @@ package struct LiveEncoder: Sendable {
         switch format {
         case .frames: bytes = plain(packet)
         case .fragments: bytes = fragments.fragment(packet, videoStep: videoStep)
+        case .rtp: bytes = rtp.packets(packet)
         }
         return bytes.map {
-            LiveFrame(kind: packet.kind, isKeyframe: packet.isKeyframe && packet.kind == .video, sequence: packet.sequence, bytes: $0)
+            LiveFrame(
+                kind: packet.kind, isKeyframe: packet.isKeyframe && packet.kind == .video, sequence: packet.sequence, bytes: $0,
+                wall: rtp.wall(packet))
         }
     }
 

@@ -10,6 +10,10 @@ enum Migrations {
         migrator.registerMigration("M0003_Accounts") { try M0003_Accounts.run($0) }
         migrator.registerMigration("M0004_Audit") { try M0004_Audit.run($0) }
         migrator.registerMigration("M0005_Secrets") { try M0005_Secrets.run($0, secrets) }
+        migrator.registerMigration("M0006_StreamingSecrets") { try M0006_StreamingSecrets.run($0) }
+        // It rebuilds no table; checking every reference of millions of rows would take longer than all it does.
+        migrator.registerMigration("M0007_Timeline", foreignKeyChecks: .immediate) { try M0007_Timeline.run($0) }
+        migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
         return migrator
     }
 }

@@ -14,7 +14,7 @@ package enum LiveMessages {
             "width": JSONValue(description.width), "height": JSONValue(description.height),
             "fps": JSONValue(rate.map { ($0 * 100).rounded() / 100 }),
             // Second 0 of the times in front of frames.
-            "started_at": .string(description.origin.iso8601), "run": .integer(description.run),
+            "started_at": .string(description.origin.iso8601), "run": .integer(description.run), "transcoded": .bool(run.isTranscoded),
             "audio": withAudio ? description.audio.map(audio) ?? .null : .null,
         ]
         if format == .fragments { object["mime_type"] = JSONValue(LiveFragments.mimeType(of: description, withAudio: withAudio)) }
@@ -33,6 +33,11 @@ package enum LiveMessages {
 
     private static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+    }
+
+    /// The camera sends a codec that the player does not take, and nothing else can be had.
+    package static func unplayable(_ role: StreamRole, codec: String?, reason: String) -> JSONValue {
+        ["type": "unplayable", "stream": .string(role.rawValue), "codec_name": JSONValue(codec), "reason": .string(reason)]
     }
 
     /// How many pictures the viewer missed since the last such message.

@@ -3,6 +3,7 @@
 #endif
 import Logging
 import NIOCore
+import NVRAccounts
 import NVRBase
 import NVRCameras
 import NVRMedia
@@ -16,6 +17,8 @@ struct LiveWish: Sendable {
     var role: StreamRole
     var format: LiveFormat
     var withAudio: Bool
+    /// Usual names of the video codecs that the player takes; nil for everything.
+    var codecs: Set<String>?
 }
 
 /// One viewer on a WebSocket: the stream that was asked for, or the main one while that does not run; state and motion of the
@@ -39,6 +42,8 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
 
     /// How often motion is looked at, and every fourth time the camera's state and streams.
     private static let tick = TimeAmount.milliseconds(250)
+    /// Looks, a second apart, at a stream that is started for a player that does not take the other one.
+    private static let mostPatience = 3
     /// Bytes that may wait in the kernel unsent, and here for the kernel: more would be delay that nobody sees.
     private static let unsent: CInt = 128 << 10
     private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 128 << 10, high: 512 << 10)
@@ -54,6 +59,11 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
     // Touched on the event loop only.
     private var socket: WebSocket?
     private var wanted: LiveStream?
+    /// The other stream, while it is started to see whether the player takes it.
+    private var awaited: LiveStream?
+    /// Ticks spent waiting for it.
+    private var patience = 0
+    private var unplayable: String?
     private var watched: Watched?
     private var ticks: RepeatedTask?
     private var tickCount = 0
@@ -110,6 +120,8 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
         leave()
         wanted?.release()
         wanted = nil
+        awaited?.release()
+        awaited = nil
         socket = nil
         totals.leave()
     }
@@ -139,16 +151,45 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
     }
 
     /// Joins the stream that is to be seen now: another one when the camera was started anew, when the wanted one begins to run or
-    /// breaks off.
+    /// breaks off, or when its codec is none that the player takes.
     private func choose() {
-        let wanted = live.stream(wish.camera, wish.role)
+        let streams: [StreamRole: LiveStream] = Dictionary(
+            uniqueKeysWithValues: StreamRole.allCases.compactMap { role in live.stream(wish.camera, role).map { (role, $0) } })
+        let wanted = streams[wish.role]
         if wanted !== self.wanted {
             self.wanted?.release()
             wanted?.want()
             self.wanted = wanted
         }
-        let main = wish.role == .main ? wanted : live.stream(wish.camera, .main)
-        let best = wanted?.isRunning == true ? wanted : main ?? wanted
+        guard let main = streams[.main] else { return watch(nil, .main) }
+        let choice = LiveChoice.of(
+            wanted: wish.role, main: LiveChoice.Candidate(codec: main.videoCodecName),
+            sub: streams[.sub].map { LiveChoice.Candidate(codec: $0.videoCodecName) }, codecs: wish.codecs, canTranscode: live.canTranscode,
+            isPatient: patience < Self.mostPatience)
+        var awaited: LiveStream?
+        switch choice {
+        case .stream(let role):
+            patience = 0
+            unplayable = nil
+            watch(streams[role], role)
+        case .transcoded(let role):
+            let stream = live.transcoded(wish.camera, role)
+            watch(stream?.live, role, isTranscoded: true)
+            tellUnplayable(role, streams[role]?.videoCodecName, stream?.refusal())
+        case .wait(let role):
+            patience += 1
+            awaited = streams[role]
+        case .unplayable(let role):
+            watch(nil, role)
+            tellUnplayable(role, streams[role]?.videoCodecName, "transcoding is switched off on this server")
+        }
+        guard awaited !== self.awaited else { return }
+        awaited?.want()
+        self.awaited?.release()
+        self.awaited = awaited
+    }
+
+    private func watch(_ best: LiveStream?, _ role: StreamRole, isTranscoded: Bool = false) {
         guard best !== watched?.stream else { return }
         leave()
         guard let best else { return }
@@ -158,8 +199,15 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
             shared.queue.removeAll()
             return shared.generation
         }
-        let viewer = Viewer(session: self, role: best.role, generation: generation)
+        let viewer = Viewer(session: self, role: role, isTranscoded: isTranscoded, generation: generation)
         watched = Watched(stream: best, key: best.join(viewer, as: wish.format))
+    }
+
+    /// Tells once why there is no picture.
+    private func tellUnplayable(_ role: StreamRole, _ codec: String?, _ reason: String?) {
+        guard let socket, unplayable != reason else { return }
+        unplayable = reason
+        if let reason { send(LiveMessages.unplayable(role, codec: codec, reason: reason), to: socket) }
     }
 
     private func leave() {
@@ -173,25 +221,39 @@ final class LiveSession: WebSocketSession, @unchecked Sendable {
     private final class Viewer: LiveViewer {
         private let session: LiveSession
         private let role: StreamRole
+        private let isTranscoded: Bool
         private let generation: Int
+        /// Whether the player takes what comes now.
+        private let isPlayable = Mutex(false)
 
-        init(session: LiveSession, role: StreamRole, generation: Int) {
+        init(session: LiveSession, role: StreamRole, isTranscoded: Bool, generation: Int) {
             self.session = session
             self.role = role
+            self.isTranscoded = isTranscoded
             self.generation = generation
         }
 
         func begin(_ description: StreamDescription, framesPerSecond: Double?) {
-            let run = LiveRun(description: description, role: role, framesPerSecond: framesPerSecond)
+            let isPlayable = session.wish.codecs?.contains(description.videoCodecName) ?? true
+            self.isPlayable.withLock { $0 = isPlayable }
+            guard isPlayable else { return session.chooseSoon() }
+            let run = LiveRun(description: description, role: role, framesPerSecond: framesPerSecond, isTranscoded: isTranscoded)
             session.take(generation) { $0.append(run, at: $1) }
         }
 
         func receive(_ frame: LiveFrame) {
-            if frame.kind == .audio, !session.wish.withAudio { return }
+            if !isPlayable.withLock({ $0 }) || frame.kind == .audio && !session.wish.withAudio { return }
             session.take(generation) { $0.append(frame, at: $1) }
         }
 
         func interrupted() { session.take(generation) { $0.appendInterruption(at: $1) } }
+    }
+
+    /// The stream has become one that the player does not take.
+    private func chooseSoon() {
+        shared.withLock { $0.eventLoop }?.execute { [self] in
+            if socket != nil { choose() }
+        }
     }
 
     /// Called on the thread that reads the camera; wakes the event loop once for all that waits.

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NVRAccounts
 import NVRBase
 import NVRMedia
 import NVRModel

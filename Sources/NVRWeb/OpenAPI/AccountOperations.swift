@@ -87,6 +87,16 @@ extension OpenAPIDocument {
         Operation("POST /auth/2fa/recovery-codes", "renewRecoveryCodes", .twoFactor, "New recovery codes in place of the old ones")
             .answers(.object(["recovery_codes": .array(of: .text)]), "Shown once; each is good once.")
             .refuses(400, "There is no second factor."),
+        Operation("GET /auth/streaming-secret", "getStreamingSecret", .apiKeys, "Whether I have a secret for RTSP clients")
+            .answers(.object(["exists": .boolean, "created_at": Schema.dateTime.orNull]), "Never the secret itself."),
+        Operation("POST /auth/streaming-secret", "makeStreamingSecret", .apiKeys, "Make a secret for RTSP clients")
+            .explained(
+                "With my name it opens `rtsp://{host}:8554/{camera}` and `/{camera}/sub` of the cameras that I may see, and nothing else; the one before ends at once. Clients that only do digest authentication ask for the URL with `?auth=digest`."
+            )
+            .answers(.object(["username": .text, "secret": .text, "created_at": .dateTime]), "`secret` is never shown again."),
+        Operation("DELETE /auth/streaming-secret", "deleteStreamingSecret", .apiKeys, "Delete my secret for RTSP clients")
+            .answers(status, "Whatever was opened with it ends.")
+            .refuses(404, "There is none."),
         Operation("GET /auth/devices", "listTrustedDevices", .twoFactor, "Devices from which I sign in without a code")
             .answers(.array(of: .named("TrustedDevice")), "By id."),
         Operation("DELETE /auth/devices/{device_id}", "deleteTrustedDevice", .twoFactor, "Trust a device no longer")

@@ -44,7 +44,8 @@ extension OpenAPIDocument {
         Operation("DELETE /cameras/{camera_id}", "deleteCamera", .cameras, "Delete a camera")
             .query("delete_media", .boolean, "Delete its recordings too; else they stay on disk.")
             .answers(.named("Camera"), "The camera as it was.")
-            .refuses(404, noCamera),
+            .refuses(404, noCamera)
+            .refuses(409, "With `delete_media`: some of its footage is held."),
         Operation("POST /cameras/{camera_id}/recording", "toggleRecording", .cameras, "Switch continuous recording on, or back to the mode before")
             .answers(.named("ToggledCamera"), "The camera.")
             .refuses(404, noCamera),
@@ -55,6 +56,11 @@ extension OpenAPIDocument {
         Operation("GET /cameras/{camera_id}/\(last)", id, .live, summary)
             .query("stream", Schema.choice(StreamRole.allCases.map(\.rawValue)).byDefault("main"), "While it does not run, the main one is shown.")
             .query("audio", Schema.boolean.byDefault(true), "Send sound, too.")
+            .query(
+                "codecs", Schema.text(0...64, pattern: "^(h264|h265|hevc|mjpeg)(,(h264|h265|hevc|mjpeg))*$"),
+                "The video codecs that the player takes, comma-separated; none: all. When the stream has another one, the camera's other "
+                    + "stream is shown if that can be played, else this one transcoded to H.264, else the message `unplayable` says why not."
+            )
             .answers(101, "The WebSocket (RFC 6455).", types: [])
             .refuses(403, "You may not see this camera, or the request comes from a page of another site.")
             .refuses(404, "There is no such camera.")
@@ -96,8 +102,8 @@ extension OpenAPIDocument {
                 Every message is binary and begins with ten bytes, little-endian: u8 kind (0 video, 1 sound, 2 JSON), u8 1 for a keyframe, \
                 f64 seconds of presentation. Video is H.264 or H.265 in Annex B with parameter sets in front of every keyframe, or one \
                 JPEG; sound is one frame of AAC, Opus or G.711. JSON has a `type`: `info` says what the frames behind it are, `state` how \
-                the camera is, `motion` what moves, `lost` how many pictures a viewer who did not keep up has missed. The newest GOP \
-                comes at once.
+                the camera is, `motion` what moves, `lost` how many pictures a viewer who did not keep up has missed, `unplayable` why \
+                a player gets no picture that it takes. The newest GOP comes at once.
                 """),
         watching("mse", "watchFragments", "Fragmented MP4 for Media Source Extensions, over a WebSocket")
             .explained(

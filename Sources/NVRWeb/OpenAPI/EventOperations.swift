@@ -24,7 +24,7 @@ extension OpenAPIDocument {
         Operation("GET /events/{event_id}", "getEvent", .events, "One event")
             .answers(.named("Event"), "The event.").refuses(404, noEvent),
         Operation("DELETE /events/{event_id}", "deleteEvent", .events, "Delete an event with its footage")
-            .answers(.named("Event"), "The event as it was.").refuses(404, noEvent),
+            .answers(.named("Event"), "The event as it was.").refuses(404, noEvent).refuses(409, "Its footage is held."),
         Operation("GET /events/{event_id}/download", "downloadEvent", .events, "The footage of an event")
             .query("inline", .boolean, "To be shown and not to be saved.")
             .answersBytes(movieTypes, headers: [.attachment])

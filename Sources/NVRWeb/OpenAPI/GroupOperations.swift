@@ -201,10 +201,13 @@ extension OpenAPIDocument {
             .refuses(404, "There is no such camera.")
             .refuses(409, "The camera is switched off."),
         Operation("DELETE /events/bulk/all", "deleteAllEvents", .events, "Delete all events, or all of a kind, with their footage")
-            .explained("Events that last stay, and so does footage that an event of another kind needs.")
+            .explained("Events that last stay, and so does what is held and footage that an event of another kind needs.")
             .query("event_type", .choice(["video", "picture", "snapshot", "motion", "continuous", "manual"]), "What to delete.")
             .answers(
-                .object(["deleted_count": .integer, "deleted_size_bytes": .id, "deleted_size_mb": .number, "type": .text]),
+                .object([
+                    "deleted_count": .integer, "deleted_size_bytes": .id, "deleted_size_mb": .number, "type": .text,
+                    "errors": Schema.array(of: .text).described("How many events stayed because they are held."),
+                ]),
                 "What was deleted, and the bytes of the files that are gone."),
     ]
 }

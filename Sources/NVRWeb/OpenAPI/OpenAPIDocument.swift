@@ -25,8 +25,8 @@ package enum OpenAPIDocument {
     /// The descriptions of every area.
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
-        + eventIntakeOperations + replayOperations + mediaOperations + backupOperations + systemOperations + twoFactorOperations + userOperations
-        + apiKeyOperations + settingsOperations + maintenanceOperations
+        + eventIntakeOperations + replayOperations + timelineOperations + exportOperations + holdOperations + mediaOperations + backupOperations
+        + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
@@ -232,6 +232,6 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + settingsSchemas + backupSchemas
-        + statisticsSchemas
+        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + timelineSchemas + holdSchemas
+        + settingsSchemas + backupSchemas + statisticsSchemas
 }

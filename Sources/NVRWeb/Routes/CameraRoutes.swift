@@ -13,6 +13,15 @@ struct CameraRoutes: Sendable {
     let media: RecordedMedia
     let rules: CameraURL.Rules
     let clock: any NVRClock
+    private let texts = CameraTexts()
+
+    init(store: Store, live: LiveCameras, media: RecordedMedia, rules: CameraURL.Rules, clock: any NVRClock) {
+        self.store = store
+        self.live = live
+        self.media = media
+        self.rules = rules
+        self.clock = clock
+    }
 
     var routes: [Route] {
         [
@@ -40,7 +49,7 @@ struct CameraRoutes: Sendable {
         try fields.finish()
         let answers = try await answers(call)
         let visible = try await store.cameras.all().filter { Access.allows(caller, .view, camera: $0.id) }
-        return Response(json: answers.json(visible.dropFirst(skip).prefix(limit)), fields: [.xTotalCount: String(visible.count)])
+        return Response(jsonBytes: answers.bytes(visible.dropFirst(skip).prefix(limit), texts), fields: [.xTotalCount: String(visible.count)])
     }
 
     private func one(_ call: Call) async throws -> Response {
@@ -110,16 +119,21 @@ struct CameraRoutes: Sendable {
         var count = 0
         var errors: [JSONValue] = []
         for id in try call.ids(key: "camera_ids", of: Camera.self) {
-            if try await remove(id, withMedia: withMedia) == nil {
-                errors.append(.string("Camera \(id) not found"))
-            } else {
-                count += 1
+            do {
+                if try await remove(id, withMedia: withMedia) == nil {
+                    errors.append(.string("Camera \(id) not found"))
+                } else {
+                    count += 1
+                }
+            } catch let failure as HTTPFailure where failure.status == .conflict {
+                errors.append(.string("Camera \(id): \(failure.detail.string ?? "")"))
             }
         }
         return Response(json: ["deleted_count": JSONValue(count), "errors": .array(errors)])
     }
 
     private func remove(_ id: ID<Camera>, withMedia: Bool) async throws -> Camera? {
+        if withMedia, try await store.holds.holdsAnything(of: id) { throw Self.isHeld }
         guard let camera = try await store.cameras.delete(id, at: now) else { return nil }
         if withMedia {
             // What is being written would be left behind.
@@ -128,6 +142,9 @@ struct CameraRoutes: Sendable {
         }
         return camera
     }
+
+    private static let isHeld = HTTPFailure(
+        .conflict, "Footage of the camera is held; release its holds, or delete the camera without its media")
 
     /// Applies the camera's limits of age and size now instead of later.
     private func cleanUp(_ call: Call) async throws -> Response {

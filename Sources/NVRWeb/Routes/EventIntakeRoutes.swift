@@ -101,10 +101,13 @@ struct EventIntakeRoutes: Sendable {
             case "picture", "snapshot": .snapshot
             default: nil
             }
-        let removed = try await media.deleteAll(medium, named.flatMap(Event.Kind.init(rawValue:)))
+        let kind = named.flatMap(Event.Kind.init(rawValue:))
+        let removed = try await media.deleteAll(medium, kind)
+        let held = try await store.holds.heldCount(medium: medium, kind: kind)
         return Response(json: [
             "deleted_count": JSONValue(removed.events), "deleted_size_bytes": .integer(removed.bytes),
             "deleted_size_mb": .number((Double(removed.bytes) / 1_048_576 * 100).rounded() / 100), "type": .string(named ?? "all"),
+            "errors": held == 0 ? [] : [.string("\(held) event\(held == 1 ? " is" : "s are") held")],
         ])
     }
 

@@ -124,14 +124,19 @@ struct EventRoutes: Sendable {
     private func delete(_ call: Call) async throws -> Response {
         let event = try await event(call)
         let paths = try await store.segments.paths(of: [event].compactMap(\.segmentID))
-        guard let deleted = try await media.deleteEvents([event.id]).first else { throw HTTPFailure.eventNotFound }
+        guard let deleted = try await media.deleteEvents([event.id]).first else {
+            let isHeld = try await store.holds.held([event.id]).contains(event.id)
+            throw isHeld ? HTTPFailure(.conflict, "The event's footage is held") : HTTPFailure.eventNotFound
+        }
         return Response(json: Self.json(deleted, paths))
     }
 
     private func bulkDelete(_ call: Call) async throws -> Response {
         let ids = try call.ids(key: "event_ids", of: Event.self)
         let deleted = Set(try await media.deleteEvents(ids).map(\.id))
-        let errors = ids.filter { !deleted.contains($0) }.map { JSONValue.string("Event \($0) not found") }
+        let left = ids.filter { !deleted.contains($0) }
+        let held = try await store.holds.held(left)
+        let errors = left.map { JSONValue.string("Event \($0) \(held.contains($0) ? "is held" : "not found")") }
         return Response(json: ["deleted_count": JSONValue(deleted.count), "errors": .array(errors)])
     }
 

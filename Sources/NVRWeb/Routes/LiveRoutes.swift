@@ -67,6 +67,7 @@ struct LiveRoutes: Sendable {
                 .string(call.query["stream"] ?? StreamRole.main.rawValue), of: StreamRole.allCases.map(\.rawValue),
                 loc: [.key("query"), .key("stream")]))
         let audio = fields.value(FieldCheck.boolean(.string(call.query["audio"] ?? "true"), loc: [.key("query"), .key("audio")]))
+        let codecs = Self.codecs(call.query["codecs"], &fields)
         try fields.finish()
         // Whether there is a camera of this id is nobody's business who sees no more than some.
         guard Access.allows(caller, .view, camera: id) else { throw HTTPFailure.accessDenied }
@@ -75,9 +76,24 @@ struct LiveRoutes: Sendable {
         guard totals.enter() else { throw HTTPFailure.tooManyViewers }
         slot.grant(
             LiveSession(
-                wish: LiveWish(camera: id, role: role.flatMap(StreamRole.init(rawValue:)) ?? .main, format: format, withAudio: audio ?? true),
+                wish: LiveWish(
+                    camera: id, role: role.flatMap(StreamRole.init(rawValue:)) ?? .main, format: format, withAudio: audio ?? true,
+                    codecs: codecs),
                 live: live, access: access(of: caller, to: id), totals: totals, clock: clock, logger: call.context.logger))
         return Response(status: .switchingProtocols)
+    }
+
+    /// The video codecs that a player takes, as the messages name them; nil for everything.
+    private static func codecs(_ text: String?, _ fields: inout FieldReader) -> Set<String>? {
+        guard let text else { return nil }
+        let names = ["h264": "h264", "h265": "hevc", "hevc": "hevc", "mjpeg": "mjpeg"]
+        var result: Set<String> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let name = fields.value(
+                FieldCheck.choice(.string(part.lowercased()), of: names.keys.sorted(), loc: [.key("query"), .key("codecs")]))
+            if let codec = name.flatMap({ names[$0] }) { result.insert(codec) }
+        }
+        return result
     }
 
     private func movingPictures(_ call: Call) async throws -> Response {

@@ -22,6 +22,8 @@ struct ReplayRoutes: Sendable {
             Route(.get, "/cameras/{camera_id}/playback.json", .media, index),
             Route(.get, "/cameras/{camera_id}/export.mp4", .media, export),
             Route(.get, "/cameras/{camera_id}/preview.jpg", .media, preview),
+            Route(.get, "/cameras/{camera_id}/sprite.jpg", .media, sheetPicture),
+            Route(.get, "/cameras/{camera_id}/sprite.json", .media, sheet),
             Route(.get, "/cameras/{camera_id}/timelapse.mp4", .media, timeLapse),
         ]
     }
@@ -73,6 +75,13 @@ struct ReplayRoutes: Sendable {
         let camera = try await camera(call)
         let range = try range(of: call.query)
         let isExact = try call.flag("exact")
+        if try call.flag("manifest") {
+            let name = Self.fileName(camera, range.start, "")
+            let request = ExportRequest(
+                subjects: [ExportRequest.Subject(camera: camera.id, name: camera.general.name, fileName: name)], range: range, isExact: isExact,
+                isSigned: true, person: ExportRequest.Person(try call.requireCaller()), fileName: name.dropLast(4) + ".zip")
+            return responder.response(to: call, with: try await found(await replay.archive(request)))
+        }
         let content = try await found(await replay.export(camera.id, range, isExact, Self.fileName(camera, range.start, "")))
         return responder.response(to: call, with: content, disposition: try call.flag("inline") ? .inline : .attachment, clock: clock)
     }
@@ -95,11 +104,50 @@ struct ReplayRoutes: Sendable {
         let width = fields.integer(call.query, "width", default: 320, limits: 64...1920) / 16 * 16
         try fields.finish()
         guard let time else { throw FieldProblems([.missing([.key("query"), .key("t")], body: .null)]) }
-        return responder.response(to: call, with: try await found(await replay.keyframe(camera.id, time, width)), disposition: .none, clock: clock)
+        let departure = await call.context.departure()
+        let content = try await found(await replay.keyframe(camera.id, time, width) { departure?.hasHappened != true })
+        return responder.response(to: call, with: content, disposition: .none, clock: clock)
+    }
+
+    // MARK: Sheets
+
+    private func time(_ call: Call) throws -> WallTime {
+        var fields = FieldReader()
+        let time = fields.time(call.query, "t")
+        try fields.finish()
+        guard let time else { throw FieldProblems([.missing([.key("query"), .key("t")], body: .null)]) }
+        return time
+    }
+
+    private func sheet(_ call: Call) async throws -> Response {
+        let camera = try await camera(call)
+        let sheet = try await found(await replay.sheet(camera.id, try time(call)))
+        let (columns, width) = (PreviewSheet.columns, PreviewSheet.tileWidth)
+        return Response(json: [
+            "camera_id": .integer(camera.id.rawValue), "start": .string(sheet.range.start.iso8601), "end": .string(sheet.range.end.iso8601),
+            "url": .string("/cameras/\(camera.id)/sprite.jpg?t=\(sheet.range.start.microseconds / 1_000_000)&v=\(sheet.version)"),
+            "interval": .number(Double(PreviewSheet.interval) / 1e6), "columns": JSONValue(columns), "rows": JSONValue(PreviewSheet.rows),
+            "tile_width": JSONValue(width), "tile_height": JSONValue(sheet.tileHeight), "is_complete": .bool(sheet.isComplete),
+            "tiles": .array(
+                sheet.tiles.map { tile in
+                    [
+                        "index": JSONValue(tile.index), "x": JSONValue(tile.index % columns * width),
+                        "y": JSONValue(tile.index / columns * sheet.tileHeight), "time": .string(tile.time.iso8601),
+                    ]
+                }),
+        ])
+    }
+
+    private func sheetPicture(_ call: Call) async throws -> Response {
+        let camera = try await camera(call)
+        let time = try time(call)
+        let departure = await call.context.departure()
+        let content = try await found(await replay.sheetPicture(camera.id, time) { departure?.hasHappened != true })
+        return responder.response(to: call, with: content, disposition: .none, clock: clock)
     }
 
     /// `door 2026-11-23 22.15.00.mp4`, in the server's time zone.
-    private static func fileName(_ camera: Camera, _ time: WallTime, _ kind: String) -> String {
+    static func fileName(_ camera: Camera, _ time: WallTime, _ kind: String) -> String {
         let date = LocalDay.date(at: time)
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let clock = LocalDay.clock(at: time)
@@ -110,8 +158,12 @@ struct ReplayRoutes: Sendable {
     // MARK: What is asked for
 
     private func camera(_ call: Call) async throws -> Camera {
-        let caller = try call.requireCaller()
-        let camera = try await store.camera(try call.id("camera_id"), visibleTo: caller)
+        try await Self.camera(try call.id("camera_id"), of: store, for: try call.requireCaller())
+    }
+
+    /// A camera whose footage the caller may see.
+    static func camera(_ id: ID<Camera>, of store: Store, for caller: Identity) async throws -> Camera {
+        let camera = try await store.camera(id, visibleTo: caller)
         guard Access.allows(caller, .replay, camera: camera.id) else { throw HTTPFailure(.forbidden, "Not enough permissions") }
         return camera
     }
@@ -124,14 +176,20 @@ struct ReplayRoutes: Sendable {
         if start == nil, query["start"]?.isEmpty ?? true { fields.note(.missing([.key("query"), .key("start")], body: .null)) }
         try fields.finish()
         guard let start else { throw HTTPFailure(.unprocessableContent, "Field required") }
-        let until = end ?? WallTime(microseconds: clock.wall())
-        guard start < until else {
-            throw FieldProblems([.value([.key("query"), .key("end")], "the range has to end after it begins", input: .string(until.iso8601))])
+        return try Self.checked(start, end ?? WallTime(microseconds: clock.wall()), place: "query")
+    }
+
+    /// The range between two times of a query or body, if it is one and not too long for so many cameras together.
+    static func checked(_ start: WallTime, _ end: WallTime, place: String, cameras: Int = 1) throws -> TimeRange {
+        let loc: [FieldProblem.Step] = [.key(place), .key("end")]
+        guard start < end else {
+            throw FieldProblems([.value(loc, "the range has to end after it begins", input: .string(end.iso8601))])
         }
-        guard until.microseconds(since: start) <= Self.longest else {
-            throw FieldProblems([.value([.key("query"), .key("end")], "the range may be 48 hours long at most", input: .string(until.iso8601))])
+        guard end.microseconds(since: start) <= longest / Int64(max(1, cameras)) else {
+            let text = cameras > 1 ? "the ranges of all cameras together may be 48 hours long at most" : "the range may be 48 hours long at most"
+            throw FieldProblems([.value(loc, text, input: .string(end.iso8601))])
         }
-        return TimeRange(start: start, end: until)
+        return TimeRange(start: start, end: end)
     }
 
     private func found<Value>(_ value: @autoclosure () async throws -> Value) async throws -> Value {

@@ -3,6 +3,7 @@ import Hummingbird
 import NIOPosix
 import NVRAccounts
 import NVRBase
+import NVRMedia
 import NVRModel
 import NVRStore
 
@@ -66,7 +67,9 @@ struct StatisticsRoutes: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(try await statistics(for: nil), live.counters(), totals.reading, version: settings.version)
+        let text = MetricsText.text(
+            try await statistics(for: nil), live.counters(), totals.reading, live.transcoding(), restream: settings.restream?.reading,
+            version: settings.version)
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 

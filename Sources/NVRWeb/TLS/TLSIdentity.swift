@@ -2,8 +2,9 @@
     import Glibc
 #endif
 package import Logging
+package import NIOCore
 package import NIOSSL
-package import NVRBase
+import NVRBase
 import Synchronization
 
 /// The certificate that the server shows, and its key: two PEM files that are read at the start and again when they change, so that
@@ -62,6 +63,11 @@ package final class TLSIdentity: Sendable {
 
     /// For the next connection.
     package var context: NIOSSLContext { state.withLock { $0.context } }
+
+    /// Makes a connection one over TLS, with the certificate of this moment. Called on its event loop.
+    package func encrypt(_ channel: any Channel) throws {
+        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+    }
 
     /// Reads the files again. When they are no good, the old certificate stays and the log says why.
     package func reload() {

@@ -1,5 +1,5 @@
 /// Lengths in bits of the fields of an AU header (RFC 3640 section 3.2.1).
-package struct AUHeaderFields: Equatable {
+package struct AUHeaderFields: Equatable, Sendable {
     package var size = 13
     package var index = 3
     package var indexDelta = 3

@@ -149,6 +149,17 @@ package enum JPEGHeader {
         return out
     }
 
+    /// Lengths and symbols of the table that a DHT segment names by class and number; nil for one that RFC 2435 does not know.
+    static func huffmanTable(_ identifier: UInt8) -> [UInt8]? {
+        switch identifier {
+        case 0x00: dcLumaLengths + dcSymbols
+        case 0x01: dcChromaLengths + dcSymbols
+        case 0x10: acLumaLengths + acLumaSymbols
+        case 0x11: acChromaLengths + acChromaSymbols
+        default: nil
+        }
+    }
+
     private static func be(_ value: Int) -> [UInt8] { [UInt8(value >> 8 & 0xff), UInt8(value & 0xff)] }
 
     private static let luma: [UInt8] = [

@@ -4,6 +4,12 @@ import { DecodeGate } from './policy';
 import { LiveSocket } from './socket';
 import { LiveSound } from './sound';
 
+/** Whether the decoder takes H.264 and JPEG alone. Until that is known everything is asked for, so that the first picture waits for no answer. */
+let isLimited = false;
+if (typeof VideoDecoder !== 'undefined') {
+  VideoDecoder.isConfigSupported({ codec: 'hvc1.1.6.L93.B0' }).then(({ supported }) => { if (!supported) isLimited = true; }, () => { isLimited = true; });
+}
+
 /** Frames held while the browser is asked whether it can decode them. */
 const MOST_HELD = 400;
 
@@ -25,7 +31,7 @@ export class Frames implements Backend {
   constructor(options: PlayerOptions, private readonly events: BackendEvents) {
     this.sound = options.audio ? new LiveSound(options.volume) : null;
     const path = `/cameras/${options.camera}/ws?stream=${options.stream}&audio=${options.audio}`;
-    this.socket = new LiveSocket(path, {
+    this.socket = new LiveSocket(() => path + (isLimited ? '&codecs=h264,mjpeg' : ''), {
       message: (data) => { if (data instanceof ArrayBuffer) this.receive(data); },
       lost: () => {
         this.gate.reset();
@@ -49,6 +55,7 @@ export class Frames implements Backend {
     if (frame.kind === FrameKind.JSON) {
       const message = JSON.parse(new TextDecoder().decode(frame.payload)) as Message;
       if (message.type === 'info') void this.prepare(message);
+      if (message.type === 'unplayable') return this.events.refused();
       if (message.type === 'state' && message.status !== 'CONNECTED') this.events.interrupted();
       this.events.message(message);
     } else if (frame.kind === FrameKind.Audio) {
@@ -71,7 +78,13 @@ export class Frames implements Backend {
       const config: VideoDecoderConfig = { codec: facts.codec, optimizeForLatency: true };
       const support = await VideoDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
       if (this.isClosed || mine !== this.generation) return;
-      if (!support.supported) return this.events.refused();
+      if (!support.supported) {
+        if (isLimited) return this.events.refused();
+        // The server knows another stream of the camera, or makes one.
+        isLimited = true;
+        this.held = [];
+        return this.socket.again();
+      }
       this.endDecoder();
       this.gate.reset();
       this.decoder = new VideoDecoder({ output: (frame) => this.paint(frame), error: () => this.failed() });

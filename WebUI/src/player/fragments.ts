@@ -32,7 +32,8 @@ export class Fragments implements Backend {
     video.onerror = () => this.failed();
     this.watchPictures();
     this.openSource();
-    this.socket = new LiveSocket(`/cameras/${options.camera}/mse?stream=${options.stream}&audio=${options.audio}`, {
+    const codecs = MediaSource.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"') ? 'h264,h265' : 'h264';
+    this.socket = new LiveSocket(() => `/cameras/${options.camera}/mse?stream=${options.stream}&audio=${options.audio}&codecs=${codecs}`, {
       message: (data) => this.receive(data),
       lost: () => {
         this.openSource();
@@ -96,6 +97,7 @@ export class Fragments implements Backend {
         if (!mime || !MediaSource.isTypeSupported(mime)) return this.events.refused();
         this.waiting.push(mime);
       }
+      if (message.type === 'unplayable') return this.events.refused();
       if (message.type === 'state' && message.status !== 'CONNECTED') this.events.interrupted();
       this.events.message(message);
     }

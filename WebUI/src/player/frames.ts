@@ -19,13 +19,15 @@ export interface AudioFacts { codec: string; codec_name: string; sample_rate: nu
 
 export interface StreamFacts {
   type: 'info'; stream: 'main' | 'sub'; requested: 'main' | 'sub'; codec: string; codec_name: string; width: number; height: number;
-  fps: number | null; started_at: string; run: number; audio: AudioFacts | null; mime_type?: string;
+  transcoded?: boolean; fps: number | null; started_at: string; run: number; audio: AudioFacts | null; mime_type?: string;
 }
 export interface Box { x: number; y: number; width: number; height: number; label?: string; score?: number }
 export interface MotionFacts { type: 'motion'; active: boolean; since?: string; source?: string; boxes: unknown[] }
 export interface StateFacts { type: 'state'; status: string; reason: string | null }
 export interface LostFacts { type: 'lost'; frames: number; total: number }
-export type Message = StreamFacts | MotionFacts | StateFacts | LostFacts;
+/** No picture can be had in a codec that was asked for. */
+export interface UnplayableFacts { type: 'unplayable'; stream: 'main' | 'sub'; codec_name: string | null; reason: string }
+export type Message = StreamFacts | MotionFacts | StateFacts | LostFacts | UnplayableFacts;
 
 /** Bytes written in hexadecimal. */
 export function fromHex(text: string): Uint8Array {

@@ -20,7 +20,8 @@ export class LiveSocket {
   private isClosed = false;
   private readonly stopListening: () => void;
 
-  constructor(private readonly path: string, private readonly events: SocketEvents) {
+  /** `path` is asked for with every attempt. */
+  constructor(private readonly path: () => string, private readonly events: SocketEvents) {
     this.stopListening = connection.whenBack(() => this.again());
     document.addEventListener('visibilitychange', this.onVisible);
     this.open();
@@ -57,7 +58,7 @@ export class LiveSocket {
   }
 
   private open(): void {
-    const socket = new WebSocket(location.origin.replace(/^http/, 'ws') + this.path);
+    const socket = new WebSocket(location.origin.replace(/^http/, 'ws') + this.path());
     this.socket = socket;
     socket.binaryType = 'arraybuffer';
     this.heard = performance.now();

@@ -1,5 +1,4 @@
 import DequeModule
-package import NVRMedia
 package import NVRModel
 
 /// What the frames behind it are.
@@ -8,8 +7,11 @@ package struct LiveRun: Sendable, Equatable {
     package var role: StreamRole
     /// As measured; nil when nothing was there to measure.
     package var framesPerSecond: Double?
+    /// The camera sends another codec.
+    package var isTranscoded: Bool
 
-    package init(description: StreamDescription, role: StreamRole, framesPerSecond: Double? = nil) {
+    package init(description: StreamDescription, role: StreamRole, framesPerSecond: Double? = nil, isTranscoded: Bool = false) {
+        self.isTranscoded = isTranscoded
         self.description = description
         self.role = role
         self.framesPerSecond = framesPerSecond
