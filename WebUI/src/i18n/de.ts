@@ -402,6 +402,7 @@ export const de: Catalogue = {
   'live.stopRecording': 'Durchgehende Aufnahme beenden',
   'live.stopTour': 'Rundgang beenden',
   'live.tour': 'Rundgang: eine Kamera nach der anderen',
+  'live.transcoded': 'umgewandelt',
   'live.unsupported': 'Dieser Browser kann das Format dieser Kamera nicht zeigen.',
   'live.view': 'Ansicht',
   'live.volume': 'Lautstärke',

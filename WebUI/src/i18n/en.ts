@@ -401,6 +401,7 @@ export const en = {
   'live.stopRecording': 'Stop recording all the time',
   'live.stopTour': 'End the tour',
   'live.tour': 'Tour: one camera after the other',
+  'live.transcoded': 'converted',
   'live.unsupported': 'This browser cannot show the format of this camera.',
   'live.view': 'View',
   'live.volume': 'Volume',

@@ -402,6 +402,7 @@ export const es: Catalogue = {
   'live.stopRecording': 'Detener la grabación continua',
   'live.stopTour': 'Terminar la ronda',
   'live.tour': 'Ronda: una cámara tras otra',
+  'live.transcoded': 'convertido',
   'live.unsupported': 'Este navegador no puede mostrar el formato de esta cámara.',
   'live.view': 'Vista',
   'live.volume': 'Volumen',

@@ -402,6 +402,7 @@ export const fr: Catalogue = {
   'live.stopRecording': 'Arrêter l’enregistrement continu',
   'live.stopTour': 'Terminer la ronde',
   'live.tour': 'Ronde : une caméra après l’autre',
+  'live.transcoded': 'converti',
   'live.unsupported': 'Ce navigateur ne peut pas afficher le format de cette caméra.',
   'live.view': 'Vue',
   'live.volume': 'Volume',

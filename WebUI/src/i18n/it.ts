@@ -402,6 +402,7 @@ export const it: Catalogue = {
   'live.stopRecording': 'Ferma la registrazione continua',
   'live.stopTour': 'Termina il giro',
   'live.tour': 'Giro: una telecamera dopo l’altra',
+  'live.transcoded': 'convertito',
   'live.unsupported': 'Questo browser non può mostrare il formato di questa telecamera.',
   'live.view': 'Vista',
   'live.volume': 'Volume',

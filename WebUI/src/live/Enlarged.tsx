@@ -80,7 +80,7 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
         {motion && isLive ? <span className="chip motion">{t('live.motion')}</span> : null}
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
         {isLive && showing ? <span className="chip way">{wayNames[showing.way]}</span> : null}
-        {facts ? <span className="facts">{facts.codec_name.toUpperCase()} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}</span> : null}
+        {facts ? <span className="facts">{facts.codec_name.toUpperCase()}{facts.transcoded ? ` (${t('live.transcoded')})` : ''} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}</span> : null}
         {isTouring ? <Button small icon="tour" onClick={stopTour}>{t('live.stopTour')}</Button> : null}
       </header>
       <div className="enlarged-stage" ref={frame}>
