@@ -4,6 +4,7 @@ import { setPref, usePrefs, type Layout } from '../core/prefs';
 import { adjust, invalidate, useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, Group } from '../core/types';
+import { copyText } from '../core/clipboard';
 import { t } from '../i18n';
 import { href, Link, navigate, usePlace, useQueryItems } from '../app/router';
 import { Button } from '../ui/Button';
@@ -137,7 +138,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
     const items = new URLSearchParams({ kiosk: '1', cameras: tiles.join(',') });
     if (fixed) items.set('columns', String(fixed));
     const link = `${location.origin}${href('/live')}?${items.toString()}`;
-    await attempt(() => navigator.clipboard.writeText(link), t('live.linkCopied'));
+    await attempt(() => copyText(link), t('live.linkCopied'));
   };
   const removeLayout = () => {
     const held = layouts;

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
 import { api, call, Failure } from '../core/api';
+import { copyText } from '../core/clipboard';
 import { setPref, usePrefs, type Prefs } from '../core/prefs';
 import { invalidate, useQuery } from '../core/query';
 import { refreshUser, signOut, useUser } from '../core/session';
@@ -121,7 +122,7 @@ function Codes({ codes }: { codes: string[] }): ReactElement {
     <>
       <p>{t('profile.recoveryHint')}</p>
       <ul className="codes mono">{codes.map((code) => <li key={code}>{code}</li>)}</ul>
-      <Button icon="copy" onClick={() => attempt(() => navigator.clipboard.writeText(codes.join('\n')), t('state.copied'))}>{t('action.copy')}</Button>
+      <Button icon="copy" onClick={() => attempt(() => copyText(codes.join('\n')), t('state.copied'))}>{t('action.copy')}</Button>
     </>
   );
 }
@@ -248,7 +249,7 @@ function Keys(): ReactElement {
       {made?.token ? (
         <Dialog title={made.name} onClose={() => setMade(null)} actions={<Button kind="primary" onClick={() => setMade(null)}>{t('action.close')}</Button>}>
           <p>{t('keys.once')}</p><p className="mono token" id="new-key">{made.token}</p>
-          <Button icon="copy" onClick={() => attempt(() => navigator.clipboard.writeText(made.token ?? ''), t('state.copied'))}>{t('action.copy')}</Button>
+          <Button icon="copy" onClick={() => attempt(() => copyText(made.token ?? ''), t('state.copied'))}>{t('action.copy')}</Button>
         </Dialog>
       ) : null}
     </Card>
@@ -281,7 +282,7 @@ function StreamingSecret(): ReactElement {
       {made ? (
         <Dialog title={t('rtsp.title')} onClose={() => setMade(null)} actions={<Button kind="primary" onClick={() => setMade(null)}>{t('action.close')}</Button>}>
           <p>{t('rtsp.once', { name: made.username })}</p><p className="mono token">{made.secret}</p>
-          <Button icon="copy" onClick={() => attempt(() => navigator.clipboard.writeText(made.secret), t('state.copied'))}>{t('action.copy')}</Button>
+          <Button icon="copy" onClick={() => attempt(() => copyText(made.secret), t('state.copied'))}>{t('action.copy')}</Button>
         </Dialog>
       ) : null}
     </Card>
