@@ -198,6 +198,54 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
     nvr.api.put("/cameras/1", json={"recording_mode": "Continuous"})
 
 
+def test_footage_of_an_event_is_held_and_released(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 1")
+        browser.execute_script("document.querySelector('#event-list .event-choose input').click()")
+        browser.press("#hold-chosen")
+        browser.fill("dialog", reason="Police, case 17")
+        browser.press("dialog [type=submit]")
+        browser.gone("dialog")
+        (hold,) = nvr.api.json("/cameras/1/holds")
+        assert hold["reason"] == "Police, case 17" and hold["is_active"]
+        browser.open("/ui/system/storage")
+        browser.until("it is listed", "return [...document.querySelectorAll('td')].some((cell) => cell.textContent === 'Police, case 17')")
+        browser.press("td.actions .button")
+        browser.press("dialog .button.danger")
+        wait_for("it is released", lambda: not [one for one in nvr.api.json("/cameras/1/holds") if one["is_active"]])
+        assert browser.complaints() == []
+
+
+def test_a_wall_display_has_nothing_but_pictures(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live?kiosk=1&cameras=2,1&columns=2")
+        browser.until("both play", "return document.querySelectorAll('.tile[data-condition=playing]').length === 2")
+        assert browser.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.dataset.camera)") == ["2", "1"]
+        assert not browser.find_elements(By.CSS_SELECTOR, ".sidebar, .live-bar")
+        assert browser.complaints() == []
+
+
+def test_tiles_are_arranged(scene, tmp_path):
+    nvr, _ = scene
+    order = lambda: [camera["id"] for camera in nvr.api.json("/cameras")]  # noqa: E731
+    before = order()
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        browser.until("tiles", "return document.querySelectorAll('.tile').length >= 2")
+        browser.press("[aria-label=Arrange]")
+        # By the arrows, and by dragging the last tile back to the first place.
+        browser.press(".tile:first-child .tile-arrange button:last-child")
+        wait_for("the first two have changed places", lambda: order() == [before[1], before[0], *before[2:]])
+        browser.until("on the page, too", "return document.querySelector('.tile').dataset.camera === arguments[0]", str(before[1]))
+        tiles = browser.find_elements(By.CSS_SELECTOR, ".tile")
+        ActionChains(browser).move_to_element_with_offset(tiles[1], 0, -30).click_and_hold().move_to_element_with_offset(tiles[0], 0, -20).move_by_offset(2, 2).release().perform()
+        wait_for("they are where they were", lambda: order() == before)
+        assert browser.complaints() == []
+
+
 def test_a_viewer_finds_only_what_is_his(scene, tmp_path):
     nvr, _ = scene
     answer = nvr.api.post("/users", json={
