@@ -16,6 +16,7 @@ import { bestColumns, moved } from './geometry';
 import { LayoutDialog } from './LayoutDialog';
 import { CAMERAS, useCameras, useEventStatus } from './state';
 import { Tile } from './Tile';
+import { useAsleep } from './useAsleep';
 import { useFullScreen } from './useFullScreen';
 
 /** Tiles at most; more cameras are seen by groups and layouts. */
@@ -75,6 +76,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const status = useEventStatus();
   const [audio, setAudio] = useState<number | null>(null);
   const [isArranging, setArranging] = useState(false);
+  const isAsleep = useAsleep();
   const [editing, setEditing] = useState<Layout | null>(null);
   const area = useRef<HTMLDivElement>(null);
   const root = useRef<HTMLDivElement>(null);
@@ -177,7 +179,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
         {size.width > 0 ? (
           <div className="live-grid" style={{ gridTemplateColumns: `repeat(${columns}, ${Math.floor(tileWidth)}px)` }} {...drag}>
             {shown.map((camera, index) => (
-              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined} audio={audio === camera.id && !large} volume={volume}
+              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined || isAsleep} audio={audio === camera.id && !large} volume={volume}
                 boxes={boxes} to={path(camera.id)} onAudio={listen} arranging={isArranging ? { index, count: shown.length, move: (from, to) => { void reorder(from, to); } } : null} />
             ))}
           </div>
