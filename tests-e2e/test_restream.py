@@ -531,3 +531,17 @@ def test_ports(tmp_path):
         nvr.start().with_admin()
         assert "re-streaming" not in nvr.log()
         assert not [name for name in nvr.metrics() if name.startswith("vibenvr_restream")]
+
+
+def test_the_usual_port_may_be_taken(tmp_path):
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", 8554))
+            taken.listen()
+        except OSError:
+            pass  # Somebody has it already.
+        with NVR(tmp_path, VIBENVR_RTSP_PORT="", VIBENVR_RTSPS_PORT="") as nvr:
+            nvr.start().with_admin()
+            wait_for("the log tells", lambda: "cameras are not re-streamed by RTSP" in nvr.log())
+            assert nvr.api.json("/auth/me")["username"] == USER
+            assert nvr.terminate() < 6
