@@ -32,7 +32,7 @@ const local = http.createServer((request, response) => {
   }
   if (file) {
     response.writeHead(200, { 'Content-Type': types[extname(file)], 'Cache-Control': 'no-cache', 'Content-Security-Policy': policy });
-    createReadStream(join(files, file)).pipe(response);
+    createReadStream(join(files, file)).on('error', () => response.destroy()).pipe(response);
     return;
   }
   const onward = http.request({ host: server.hostname, port: server.port, method: request.method, path: request.url, headers: request.headers }, (answer) => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def scene():
 
 def ready(browser) -> None:
     """The page has what it asks for."""
-    browser.until("the page is there", "return document.querySelector('#main, .auth') && !document.querySelector('#main .spinner')")
+    browser.until("the page is there", "const main = document.querySelector('#main'); return main && main.textContent && !main.querySelector('.spinner')")
 
 
 def axe() -> str:
@@ -103,8 +104,6 @@ def test_the_first_load_is_small_and_kept(scene):
     page = requests.get(nvr.api.base + "/", headers={"Accept": "text/html", "Accept-Encoding": "br"})
     assert page.headers["Cache-Control"] == "no-cache" and "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
-    import re
-
     assets = re.findall(r'(?:src|href)="(/ui/assets/[^"]+\.(?:js|css))"', page.text)
     assert len(assets) >= 2
     total = 0
@@ -150,6 +149,8 @@ def test_a_camera_is_changed_masked_cloned_and_deleted(scene, tmp_path):
         browser.until("the picture", "const image = document.querySelector('.mask-stage img'); return image && image.naturalWidth > 100")
         browser.press("#add-mask")
         stage = browser.shown(".mask-stage")
+        # Offsets count from the middle of what is seen: all of it has to be.
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
         width, height = stage.size["width"], stage.size["height"]
         for x, y in ((0.2, 0.2), (0.6, 0.2), (0.6, 0.6), (0.2, 0.2)):
             ActionChains(browser).move_to_element_with_offset(stage, int((x - 0.5) * width), int((y - 0.5) * height)).click().perform()
@@ -195,6 +196,54 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
         browser.gone(".event.gone")
         assert browser.complaints() == []
     nvr.api.put("/cameras/1", json={"recording_mode": "Continuous"})
+
+
+def test_footage_of_an_event_is_held_and_released(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 1")
+        browser.execute_script("document.querySelector('#event-list .event-choose input').click()")
+        browser.press("#hold-chosen")
+        browser.fill("dialog", reason="Police, case 17")
+        browser.press("dialog [type=submit]")
+        browser.gone("dialog")
+        (hold,) = nvr.api.json("/cameras/1/holds")
+        assert hold["reason"] == "Police, case 17" and hold["is_active"]
+        browser.open("/ui/system/storage")
+        browser.until("it is listed", "return [...document.querySelectorAll('td')].some((cell) => cell.textContent === 'Police, case 17')")
+        browser.press("td.actions .button")
+        browser.press("dialog .button.danger")
+        wait_for("it is released", lambda: not [one for one in nvr.api.json("/cameras/1/holds") if one["is_active"]])
+        assert browser.complaints() == []
+
+
+def test_a_wall_display_has_nothing_but_pictures(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live?kiosk=1&cameras=2,1&columns=2")
+        browser.until("both play", "return document.querySelectorAll('.tile[data-condition=playing]').length === 2")
+        assert browser.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.dataset.camera)") == ["2", "1"]
+        assert not browser.find_elements(By.CSS_SELECTOR, ".sidebar, .live-bar")
+        assert browser.complaints() == []
+
+
+def test_tiles_are_arranged(scene, tmp_path):
+    nvr, _ = scene
+    order = lambda: [camera["id"] for camera in nvr.api.json("/cameras")]  # noqa: E731
+    before = order()
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        browser.until("tiles", "return document.querySelectorAll('.tile').length >= 2")
+        browser.press("[aria-label=Arrange]")
+        # By the arrows, and by dragging the last tile back to the first place.
+        browser.press(".tile:first-child .tile-arrange button:last-child")
+        wait_for("the first two have changed places", lambda: order() == [before[1], before[0], *before[2:]])
+        browser.until("on the page, too", "return document.querySelector('.tile').dataset.camera === arguments[0]", str(before[1]))
+        tiles = browser.find_elements(By.CSS_SELECTOR, ".tile")
+        ActionChains(browser).move_to_element_with_offset(tiles[1], 0, -30).click_and_hold().move_to_element_with_offset(tiles[0], 0, -20).move_by_offset(2, 2).release().perform()
+        wait_for("they are where they were", lambda: order() == before)
+        assert browser.complaints() == []
 
 
 def test_a_viewer_finds_only_what_is_his(scene, tmp_path):

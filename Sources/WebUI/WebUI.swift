@@ -1,3 +1,5 @@
+// WebUI hands out the web interface as it was compiled into the program. It knows nothing about what is in it, nor about HTTP.
+
 import CWebUI
 
 /// The web interface, compiled into the program by `CWebUI`.

@@ -1,5 +1,5 @@
 import { lazy, useEffect, useState, type ComponentType, type ReactElement } from 'react';
-import { Failure } from '../core/api';
+import { api, Failure } from '../core/api';
 import { connection } from '../core/connection';
 import { begin, isAdmin, session, useUser } from '../core/session';
 import { useStore } from '../core/store';
@@ -11,7 +11,7 @@ import { Empty, Spinner } from '../ui/Bits';
 import { Toasts } from '../ui/Toasts';
 import { LivePage } from '../live/LivePage';
 import { Auth } from './Auth';
-import { Link, navigate, usePlace } from './router';
+import { Link, navigate, place, usePlace } from './router';
 import { Shell } from './Shell';
 
 const CamerasPage = lazy(async () => ({ default: (await import('../cameras/CamerasPage')).CamerasPage }));
@@ -25,12 +25,20 @@ const pages: Record<string, { page: ComponentType; adminOnly?: boolean }> = {
   system: { page: SystemPage }, profile: { page: ProfilePage },
 };
 
+/** The page that the server's setting names; the live view where it does not say. */
+async function goToFirstPage(): Promise<void> {
+  const places: Record<string, string> = { dashboard: '/system', timeline: '/replay', live: '/live' };
+  let path = '/live';
+  try { path = places[(await api.get<{ value: string | null }>('/settings/default_landing_page')).value ?? 'live'] ?? path; } catch { /* As if it were not set. */ }
+  if (place.value.segments.length === 0) navigate(path, { replace: true });
+}
+
 function Page(): ReactElement {
-  const place = usePlace();
+  const here = usePlace();
   const user = useUser();
-  const name = place.segments[0];
-  useEffect(() => { if (!name) navigate('/live', { replace: true }); }, [name]);
-  if (!name) return <LivePage />;
+  const name = here.segments[0];
+  useEffect(() => { if (!name) void goToFirstPage(); }, [name]);
+  if (!name) return <div className="page"><Spinner /></div>;
   const found = pages[name];
   if (!found || (found.adminOnly && !isAdmin(user))) {
     return <div className="page"><Empty icon="search" title={t('error.noPage')}><Link className="button primary" to="/live">{t('nav.live')}</Link></Empty></div>;

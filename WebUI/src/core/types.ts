@@ -87,3 +87,6 @@ export interface Restored {
   message: string; restored: Record<string, number>; warnings: string[]; users_without_password: string[]; safety_backup: string;
 }
 export interface ServerFacts { version: string; time_zone: string }
+export interface Hold {
+  id: number; camera_id: number; start: string; end: string; reason: string; created_at: string; created_by: string; expires_at: string | null; is_active: boolean;
+}

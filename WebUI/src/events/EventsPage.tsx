@@ -13,6 +13,7 @@ import { Choice, Empty, Problem, Spinner } from '../ui/Bits';
 import { undoable } from '../ui/Toasts';
 import { EventCard } from './EventCard';
 import { EventViewer } from './EventViewer';
+import { HoldDialog } from './HoldDialog';
 import { pagesOf, windowOf } from './virtual';
 import { PAGE, useEvents } from './useEvents';
 
@@ -31,6 +32,7 @@ export function EventsPage(): ReactElement {
   const { total, failure, at, need, fresh, reload } = useEvents(query);
   const gone = useStore(leaving);
   const [chosen, setChosen] = useState<ReadonlyMap<number, NVREvent>>(new Map());
+  const [isHolding, setHolding] = useState(false);
   const [opened, setOpened] = useState<number | null>(null);
   const [current, setCurrent] = useState(0);
   const anchor = useRef(0);
@@ -175,6 +177,7 @@ export function EventsPage(): ReactElement {
           <span>{count('state.chosen', chosen.size)}</span>
           <span className="spring" />
           <Button small onClick={() => setChosen(new Map())}>{t('action.cancel')}</Button>
+          <Button small icon="shield" id="hold-chosen" onClick={() => setHolding(true)}>{t('export.hold')}</Button>
           <Button small icon="trash" kind="danger" id="delete-chosen" onClick={() => remove([...chosen.values()])}>{t('action.delete')}</Button>
         </div>
       ) : null}
@@ -197,6 +200,7 @@ export function EventsPage(): ReactElement {
           </div>
         )}
       </div>
+      {isHolding && chosen.size > 0 ? <HoldDialog events={[...chosen.values()]} onClose={() => setHolding(false)} onDone={() => { setHolding(false); setChosen(new Map()); }} /> : null}
       {openedEvent ? <EventViewer event={openedEvent} camera={nameOf(openedEvent)} onClose={close} step={step} remove={removeOne} isGone={gone.has(openedEvent.id)} /> : null}
     </div>
   );

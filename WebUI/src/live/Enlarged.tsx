@@ -12,6 +12,7 @@ import { toast } from '../ui/Toasts';
 import { copyPicture, keptPicture, StreamView, type Showing } from './StreamView';
 import { statusText, takeSnapshot, toggleRecording, tone, trouble } from './state';
 import { wayNames } from './Tile';
+import { useAsleep } from './useAsleep';
 import { useFullScreen } from './useFullScreen';
 import { useZoom } from './useZoom';
 
@@ -27,6 +28,7 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
   const root = useRef<HTMLDivElement>(null);
   const { isFull, toggle: toggleFull, canBe } = useFullScreen(root);
   const { zoom, zoomBy, reset } = useZoom(frame, camera.id);
+  const isAsleep = useAsleep();
   const poster = useMemo(() => keptPicture(camera.id), [camera.id]);
   const report = useCallback((next: Showing) => setShowing(next), []);
   const problem = trouble(camera);
@@ -80,12 +82,12 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
         {motion && isLive ? <span className="chip motion">{t('live.motion')}</span> : null}
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
         {isLive && showing ? <span className="chip way">{wayNames[showing.way]}</span> : null}
-        {facts ? <span className="facts">{facts.codec_name.toUpperCase()} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}</span> : null}
+        {facts ? <span className="facts">{facts.codec_name.toUpperCase()}{facts.transcoded ? ` (${t('live.transcoded')})` : ''} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}</span> : null}
         {isTouring ? <Button small icon="tour" onClick={stopTour}>{t('live.stopTour')}</Button> : null}
       </header>
       <div className="enlarged-stage" ref={frame}>
         <div className="zoomed" style={{ transform: `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})` }}>
-          <StreamView key={camera.id} camera={camera.id} stream="main" mode={camera.live_view_mode} audio={audio} volume={volume} width={1920} active={isLive} boxes={boxes}
+          <StreamView key={camera.id} camera={camera.id} stream="main" mode={camera.live_view_mode} audio={audio} volume={volume} width={1920} active={isLive && !isAsleep} boxes={boxes}
             poster={poster} onShowing={report} />
         </div>
         {problem ? <div className="tile-note"><strong>{problem.title}</strong>{problem.lines.map((line) => <span key={line}>{line}</span>)}</div>

@@ -4,6 +4,7 @@ import { setPref, usePrefs, type Layout } from '../core/prefs';
 import { adjust, invalidate, useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, Group } from '../core/types';
+import { copyText } from '../core/clipboard';
 import { t } from '../i18n';
 import { href, Link, navigate, usePlace, useQueryItems } from '../app/router';
 import { Button } from '../ui/Button';
@@ -15,6 +16,7 @@ import { bestColumns, moved } from './geometry';
 import { LayoutDialog } from './LayoutDialog';
 import { CAMERAS, useCameras, useEventStatus } from './state';
 import { Tile } from './Tile';
+import { useAsleep } from './useAsleep';
 import { useFullScreen } from './useFullScreen';
 
 /** Tiles at most; more cameras are seen by groups and layouts. */
@@ -74,6 +76,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const status = useEventStatus();
   const [audio, setAudio] = useState<number | null>(null);
   const [isArranging, setArranging] = useState(false);
+  const isAsleep = useAsleep();
   const [editing, setEditing] = useState<Layout | null>(null);
   const area = useRef<HTMLDivElement>(null);
   const root = useRef<HTMLDivElement>(null);
@@ -137,7 +140,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
     const items = new URLSearchParams({ kiosk: '1', cameras: tiles.join(',') });
     if (fixed) items.set('columns', String(fixed));
     const link = `${location.origin}${href('/live')}?${items.toString()}`;
-    await attempt(() => navigator.clipboard.writeText(link), t('live.linkCopied'));
+    await attempt(() => copyText(link), t('live.linkCopied'));
   };
   const removeLayout = () => {
     const held = layouts;
@@ -176,7 +179,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
         {size.width > 0 ? (
           <div className="live-grid" style={{ gridTemplateColumns: `repeat(${columns}, ${Math.floor(tileWidth)}px)` }} {...drag}>
             {shown.map((camera, index) => (
-              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined} audio={audio === camera.id && !large} volume={volume}
+              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined || isAsleep} audio={audio === camera.id && !large} volume={volume}
                 boxes={boxes} to={path(camera.id)} onAudio={listen} arranging={isArranging ? { index, count: shown.length, move: (from, to) => { void reorder(from, to); } } : null} />
             ))}
           </div>

@@ -2,6 +2,7 @@ import type { Message } from './frames';
 import type { Backend, BackendEvents, PlayerOptions } from './live';
 import { chase, trim, type Span } from './policy';
 import { LiveSocket } from './socket';
+import { isPlayable, mediaSourceClass, prepareElement } from './source';
 
 /** Fragments that may wait for the source buffer; a fragment is a frame. */
 const MOST_WAITING = 600;
@@ -29,10 +30,11 @@ export class Fragments implements Backend {
     video.volume = options.volume;
     video.playsInline = true;
     video.disablePictureInPicture = true;
+    prepareElement(video);
     video.onerror = () => this.failed();
     this.watchPictures();
     this.openSource();
-    const codecs = MediaSource.isTypeSupported('video/mp4; codecs="hvc1.1.6.L93.B0"') ? 'h264,h265' : 'h264';
+    const codecs = isPlayable('video/mp4; codecs="hvc1.1.6.L93.B0"') ? 'h264,h265' : 'h264';
     this.socket = new LiveSocket(() => `/cameras/${options.camera}/mse?stream=${options.stream}&audio=${options.audio}&codecs=${codecs}`, {
       message: (data) => this.receive(data),
       lost: () => {
@@ -81,7 +83,9 @@ export class Fragments implements Backend {
     if (this.url) URL.revokeObjectURL(this.url);
     this.waiting = [];
     this.buffer = null;
-    const source = new MediaSource();
+    const Source = mediaSourceClass();
+    if (!Source) return;
+    const source = new Source();
     this.source = source;
     source.onsourceopen = () => this.feed();
     this.url = URL.createObjectURL(source);
@@ -94,7 +98,7 @@ export class Fragments implements Backend {
       const message = JSON.parse(data) as Message;
       if (message.type === 'info') {
         const mime = message.mime_type ?? '';
-        if (!mime || !MediaSource.isTypeSupported(mime)) return this.events.refused();
+        if (!mime || !isPlayable(mime)) return this.events.refused();
         this.waiting.push(mime);
       }
       if (message.type === 'unplayable') return this.events.refused();

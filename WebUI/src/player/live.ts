@@ -4,6 +4,7 @@ import { JPEGPictures } from './jpeg';
 import { Fragments } from './fragments';
 import { Frames } from './codecs';
 import { ways, type Way } from './policy';
+import { mediaSourceClass } from './source';
 
 export type Condition = 'connecting' | 'playing' | 'unsupported';
 
@@ -47,7 +48,7 @@ export class LivePlayer {
   pictures = 0;
 
   constructor(private readonly host: HTMLElement, private readonly options: PlayerOptions, private readonly events: PlayerEvents) {
-    const has = { webCodecs: isSecureContext && 'VideoDecoder' in window, mse: 'MediaSource' in window };
+    const has = { webCodecs: isSecureContext && 'VideoDecoder' in window, mse: mediaSourceClass() !== null };
     this.left = ways(has, options.mode, prefs.value.player);
     this.begin();
   }

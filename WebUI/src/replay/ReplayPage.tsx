@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { withQuery } from '../core/api';
+import { copyText } from '../core/clipboard';
 import { usePrefs } from '../core/prefs';
 import { mayReplay, useUser } from '../core/session';
 import { useStore } from '../core/store';
@@ -156,7 +157,7 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
 
   const share = async () => {
     const link = `${location.origin}${href('/replay')}?${new URLSearchParams({ cameras: ids.join(','), ...(isLive ? {} : { t: (position() / 1000).toFixed(1) }) }).toString()}`;
-    await attempt(() => navigator.clipboard.writeText(link), t('live.linkCopied'));
+    await attempt(() => copyText(link), t('live.linkCopied'));
   };
   const pick = (camera: Camera, isOn: boolean) => {
     const next = isOn ? [...ids, camera.id].slice(-MOST) : ids.filter((id) => id !== camera.id);

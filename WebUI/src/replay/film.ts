@@ -1,6 +1,7 @@
 import { api, Failure } from '../core/api';
 import type { PlaybackIndex } from '../core/types';
 import { spans } from '../player/fragments';
+import { isPlayable, mediaSourceClass, prepareElement } from '../player/source';
 import { KEYS_ABOVE, steer } from './clock';
 import { joins, merged, pieceAt, pieceFrom, pieces, resumesAt, type Piece } from './plan';
 
@@ -48,6 +49,7 @@ export class Film {
     element.playsInline = true;
     element.disablePictureInPicture = true;
     element.preload = 'auto';
+    prepareElement(element);
     element.onerror = () => this.restart();
     const film = element as HTMLVideoElement & { requestVideoFrameCallback?(callback: (now: number, facts: { mediaTime: number }) => void): number };
     const next = (_: number, facts: { mediaTime: number }) => {
@@ -166,10 +168,13 @@ export class Film {
     this.initOf = '';
     this.buffer = null;
     if (this.url) URL.revokeObjectURL(this.url);
-    this.source = new MediaSource();
+    const Source = mediaSourceClass();
+    if (!Source) return this.become('unsupported');
+    this.source = new Source();
     this.url = URL.createObjectURL(this.source);
     this.element.src = this.url;
     this.source.onsourceopen = () => { void this.feed(); };
+    return undefined;
   }
 
   private restart(): void {
@@ -189,7 +194,7 @@ export class Film {
       const parts: ArrayBuffer[] = [];
       const type = `video/mp4; codecs="${piece.codecs}"`;
       if (!this.buffer) {
-        if (!MediaSource.isTypeSupported(type)) return this.become('unsupported');
+        if (!isPlayable(type)) return this.become('unsupported');
         this.buffer = this.source.addSourceBuffer(type);
       }
       if (this.initOf !== piece.url) parts.push(await this.head(piece));
@@ -197,7 +202,7 @@ export class Film {
       if (mine !== this.generation || this.isClosed) return;
       const before = this.fed;
       if (before && before.codecs !== piece.codecs) {
-        if (!MediaSource.isTypeSupported(type)) return this.become('unsupported');
+        if (!isPlayable(type)) return this.become('unsupported');
         this.buffer.changeType(type);
       }
       const offset = (piece.start - this.base) / 1000 - piece.mediaStart;

@@ -1,6 +1,7 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import type { ServerFacts } from '../core/types';
 import { t } from '../i18n';
+import { mediaSourceClass } from '../player/source';
 import { Card } from '../ui/Bits';
 import { Mark } from '../ui/Icon';
 
@@ -24,7 +25,7 @@ export function About(): ReactElement {
         <dl className="pairs">
           <dt>{t('about.version')}</dt><dd>{facts?.version ?? '–'}</dd>
           <dt>{t('about.zone')}</dt><dd>{facts?.time_zone ?? '–'}</dd>
-          <dt>{t('about.browser')}</dt><dd>{[isSecureContext && 'VideoDecoder' in window ? 'WebCodecs' : null, 'MediaSource' in window ? 'MSE' : null, 'JPEG'].filter(Boolean).join(', ')}</dd>
+          <dt>{t('about.browser')}</dt><dd>{[isSecureContext && 'VideoDecoder' in window ? 'WebCodecs' : null, mediaSourceClass() ? 'MSE' : null, 'JPEG'].filter(Boolean).join(', ')}</dd>
         </dl>
         <p className="row"><a className="button" href="/docs" target="_blank" rel="noreferrer">{t('about.api')}</a></p>
       </Card>

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState, type ReactElement } from 'react';
 import { api, call, Failure } from '../core/api';
+import { copyText } from '../core/clipboard';
 import { setPref, usePrefs, type Prefs } from '../core/prefs';
 import { invalidate, useQuery } from '../core/query';
 import { refreshUser, signOut, useUser } from '../core/session';
@@ -23,6 +24,7 @@ export function ProfilePage(): ReactElement {
       <Password user={user} />
       <TwoFactor user={user} />
       <Keys />
+      <StreamingSecret />
     </div>
   );
 }
@@ -120,7 +122,7 @@ function Codes({ codes }: { codes: string[] }): ReactElement {
     <>
       <p>{t('profile.recoveryHint')}</p>
       <ul className="codes mono">{codes.map((code) => <li key={code}>{code}</li>)}</ul>
-      <Button icon="copy" onClick={() => attempt(() => navigator.clipboard.writeText(codes.join('\n')), t('state.copied'))}>{t('action.copy')}</Button>
+      <Button icon="copy" onClick={() => attempt(() => copyText(codes.join('\n')), t('state.copied'))}>{t('action.copy')}</Button>
     </>
   );
 }
@@ -247,7 +249,40 @@ function Keys(): ReactElement {
       {made?.token ? (
         <Dialog title={made.name} onClose={() => setMade(null)} actions={<Button kind="primary" onClick={() => setMade(null)}>{t('action.close')}</Button>}>
           <p>{t('keys.once')}</p><p className="mono token" id="new-key">{made.token}</p>
-          <Button icon="copy" onClick={() => attempt(() => navigator.clipboard.writeText(made.token ?? ''), t('state.copied'))}>{t('action.copy')}</Button>
+          <Button icon="copy" onClick={() => attempt(() => copyText(made.token ?? ''), t('state.copied'))}>{t('action.copy')}</Button>
+        </Dialog>
+      ) : null}
+    </Card>
+  );
+}
+
+/** What VLC and other recorders sign in with to the server's own streams. */
+function StreamingSecret(): ReactElement {
+  const { data } = useQuery<{ exists: boolean; created_at: string | null }>('/auth/streaming-secret');
+  const [made, setMade] = useState<{ username: string; secret: string } | null>(null);
+  const make = async () => {
+    if (data?.exists && !await ask({ title: t('rtsp.renew'), text: t('rtsp.renewText'), action: t('rtsp.renew'), danger: true })) return;
+    try {
+      setMade(await api.post<{ username: string; secret: string }>('/auth/streaming-secret'));
+      await invalidate('/auth/streaming-secret');
+    } catch (problem) { complain(problem); }
+  };
+  const remove = () => attempt(async () => {
+    await api.del('/auth/streaming-secret');
+    await invalidate('/auth/streaming-secret');
+  });
+  return (
+    <Card title={t('rtsp.title')}>
+      <p className="soft">{t('rtsp.hint')} <code>rtsp://{location.hostname}:8554/{'{id}'}</code></p>
+      <div className="row">
+        <Button icon="key" id="make-secret" onClick={make}>{t(data?.exists ? 'rtsp.renew' : 'rtsp.make')}</Button>
+        {data?.exists ? <Button kind="danger" icon="trash" onClick={remove}>{t('action.delete')}</Button> : null}
+        {data?.created_at ? <span className="soft">{t('rtsp.since', { time: showDateTime(data.created_at) })}</span> : null}
+      </div>
+      {made ? (
+        <Dialog title={t('rtsp.title')} onClose={() => setMade(null)} actions={<Button kind="primary" onClick={() => setMade(null)}>{t('action.close')}</Button>}>
+          <p>{t('rtsp.once', { name: made.username })}</p><p className="mono token">{made.secret}</p>
+          <Button icon="copy" onClick={() => attempt(() => copyText(made.secret), t('state.copied'))}>{t('action.copy')}</Button>
         </Dialog>
       ) : null}
     </Card>

@@ -10,6 +10,7 @@ import { Card, Problem, Spinner } from '../ui/Bits';
 import { Dialog } from '../ui/Dialog';
 import { TextField } from '../ui/Field';
 import { Meter } from '../ui/Plot';
+import { Holds } from './Holds';
 import { attempt, reason, toast, undoable } from '../ui/Toasts';
 
 interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[] }
@@ -58,6 +59,7 @@ export function Storage(): ReactElement {
         </div>
         {profiles.length === 0 ? <p>{t('storage.none')}</p> : null}
       </Card>
+      <Holds />
       <FootageSync />
       {edited ? <ProfileDialog profile={edited === 'new' ? null : edited} onClose={() => setEdited(null)} /> : null}
     </>

@@ -17,6 +17,10 @@ export function Dialog({ title, onClose, children, actions, wide, className, onS
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    // A keyboard that pops up over a phone's screen is wanted by nobody.
+    if (matchMedia('(pointer: fine)').matches) {
+      element?.querySelector<HTMLElement>('.dialog-body :is(input:not([type="checkbox"], [type="file"]), select, textarea)')?.focus();
+    }
     return () => {
       element?.close();
       if (before instanceof HTMLElement) before.focus();
