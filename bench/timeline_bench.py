@@ -94,7 +94,8 @@ def note_outages(path: Path, cameras: list[int], end: int, days: int) -> None:
                 start = (end - days * DAY + day * DAY + chance.randrange(DAY)) * 10**6
                 database.execute(
                     "INSERT OR IGNORE INTO outages VALUES (?, ?, ?, ?, 'unreachable: no video for 10 s')",
-                    (camera, start, start + chance.choice([60, 600, 1800, 30_000]) * 10**6, chance.choice([0, 1, 5])))
+                    # Most are short; a long one comes every other month.
+                    (camera, start, start + chance.choice([60, 600, 1800] * 20 + [30_000]) * 10**6, chance.choice([0, 1, 5])))
         database.commit()
 
 

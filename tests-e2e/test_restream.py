@@ -445,6 +445,32 @@ def test_a_lost_camera_comes_back_on_the_same_connection():
             camera.close()
 
 
+def test_a_changed_camera_and_a_server_that_ends(tmp_path):
+    with GstCamera({"/main": footage.counter()}, live=True) as camera, NVR(segment_seconds=None) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("changed", camera.url(), recording_mode="Off")
+        wait_for("it runs", lambda: nvr.api.status(key) == "CONNECTED")
+        with RTSPClient(nvr.stream_port(), str(key), f"{USER}:{PASSWORD}", timeout=60) as client:
+            client.play()
+            before = client.media(30)
+            # It is started anew, with another transport.
+            assert nvr.api.put(f"/cameras/{key}", json={"rtsp_transport": "udp"}).status_code == 200
+            wait_for("it was connected to again", lambda: camera.stats()["opened"]["/main"] >= 1 and nvr.api.status(key) == "CONNECTED")
+            after = client.media(120)
+            numbers = [packet.sequence for packet in before + after]
+            assert numbers == [(numbers[0] + at) % 65536 for at in range(len(numbers))]
+            assert nvr.terminate() < 6
+            # RTCP says goodbye on the way of the media.
+            farewell = b""
+            try:
+                while True:
+                    packet = client.packet()
+                    farewell = packet.data if packet.channel == 1 else farewell
+            except (Ended, ConnectionResetError):
+                pass
+            assert farewell[-8:-4] == b"\x81\xcb\x00\x01"
+
+
 def test_a_camera_without_pictures(nvr):
     key = nvr.api.add_camera("nothing", "rtsp://127.0.0.1:1/x")
     with RTSPClient(nvr.stream_port(), str(key), f"{USER}:{PASSWORD}", timeout=40) as client:
@@ -505,3 +531,17 @@ def test_ports(tmp_path):
         nvr.start().with_admin()
         assert "re-streaming" not in nvr.log()
         assert not [name for name in nvr.metrics() if name.startswith("vibenvr_restream")]
+
+
+def test_the_usual_port_may_be_taken(tmp_path):
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", 8554))
+            taken.listen()
+        except OSError:
+            pass  # Somebody has it already.
+        with NVR(tmp_path, VIBENVR_RTSP_PORT="", VIBENVR_RTSPS_PORT="") as nvr:
+            nvr.start().with_admin()
+            wait_for("the log tells", lambda: "cameras are not re-streamed by RTSP" in nvr.log())
+            assert nvr.api.json("/auth/me")["username"] == USER
+            assert nvr.terminate() < 6

@@ -11,6 +11,10 @@ package enum AuditSummary {
         for name in flags {
             if let value = query[name], isPlain(value) { parts.append("\(name)=\(value)") }
         }
+        if let list = query["camera_ids"] {
+            let ids = list.split(separator: ",").compactMap { Int64($0) }.map { JSONValue.integer($0) }
+            if let text = Self.ids(ids), !ids.isEmpty { parts.append("camera_ids=\(text)") }
+        }
         // Large bodies are uploads; what is no JSON says nothing that could be told.
         if body.readableBytes > 0, body.readableBytes <= 256 << 10, let value = try? JSONValue(parsing: body.readableBytesView) {
             parts += words(of: value)

@@ -204,10 +204,9 @@ extension OpenAPIDocument {
             .explained("Events that last stay, and so does what is held and footage that an event of another kind needs.")
             .query("event_type", .choice(["video", "picture", "snapshot", "motion", "continuous", "manual"]), "What to delete.")
             .answers(
-                .object([
-                    "deleted_count": .integer, "deleted_size_bytes": .id, "deleted_size_mb": .number, "type": .text,
-                    "errors": Schema.array(of: .text).described("How many events stayed because they are held."),
-                ]),
+                .object(
+                    ["deleted_count": .integer, "deleted_size_bytes": .id, "deleted_size_mb": .number, "type": .text],
+                    optional: ["errors": Schema.array(of: .text).described("How many events stayed because they are held; left out for none.")]),
                 "What was deleted, and the bytes of the files that are gone."),
     ]
 }

@@ -45,7 +45,7 @@ extension OpenAPIDocument {
         """
 
     static let exportOperations: [Operation] = [
-        Operation("POST /exports", "exportCameras", .media, "Footage of several cameras in one ZIP")
+        Operation("POST /exports", "exportFootageOfCameras", .media, "Footage of several cameras in one ZIP")
             .explained(archive)
             .body(
                 .object(

@@ -104,11 +104,12 @@ struct EventIntakeRoutes: Sendable {
         let kind = named.flatMap(Event.Kind.init(rawValue:))
         let removed = try await media.deleteAll(medium, kind)
         let held = try await store.holds.heldCount(medium: medium, kind: kind)
-        return Response(json: [
+        var answer: JSONObject = [
             "deleted_count": JSONValue(removed.events), "deleted_size_bytes": .integer(removed.bytes),
             "deleted_size_mb": .number((Double(removed.bytes) / 1_048_576 * 100).rounded() / 100), "type": .string(named ?? "all"),
-            "errors": held == 0 ? [] : [.string("\(held) event\(held == 1 ? " is" : "s are") held")],
-        ])
+        ]
+        if held > 0 { answer["errors"] = [.string("\(held) event\(held == 1 ? " is" : "s are") held")] }
+        return Response(json: .object(answer))
     }
 
     // MARK: Fields
