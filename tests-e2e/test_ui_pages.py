@@ -186,6 +186,14 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
         browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
         listed = browser.execute_script("return [...document.querySelectorAll('#event-list .event')].map((event) => Number(event.dataset.event))")
         assert listed == [event["id"] for event in nvr.api.events(event_type="continuous")]
+        # An opened event has an address of its own, under which it is found again.
+        browser.press("#event-list .event:nth-child(2) .event-open")
+        browser.until("its address", "return new URLSearchParams(location.search).get('event') === arguments[0]", str(listed[1]))
+        browser.refresh()
+        browser.shown(".viewer")
+        browser.press(".viewer .dialog-head button")
+        browser.until("without it", "return !location.search.includes('event=')")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
         body = browser.shown(".event-open")
         browser.execute_script("arguments[0].focus()", body)
         ActionChains(browser).send_keys("x", "\ue014", "x").perform()

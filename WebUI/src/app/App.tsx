@@ -41,7 +41,7 @@ function Page(): ReactElement {
   if (!name) return <div className="page"><Spinner /></div>;
   const found = pages[name];
   if (!found || (found.adminOnly && !isAdmin(user))) {
-    return <div className="page"><Empty icon="search" title={t('error.noPage')}><Link className="button primary" to="/live">{t('nav.live')}</Link></Empty></div>;
+    return <div className="page"><h1 className="visually-hidden">VibeNVR</h1><Empty icon="search" title={t('error.noPage')}><Link className="button primary" to="/live">{t('nav.live')}</Link></Empty></div>;
   }
   const Found = found.page;
   return <Found />;

@@ -10,7 +10,7 @@ import { useQueryItems } from '../app/router';
 import { useCameras } from '../live/state';
 import { Button } from '../ui/Button';
 import { Choice, Empty, Problem, Spinner } from '../ui/Bits';
-import { undoable } from '../ui/Toasts';
+import { complain, undoable } from '../ui/Toasts';
 import { EventCard } from './EventCard';
 import { EventViewer } from './EventViewer';
 import { HoldDialog } from './HoldDialog';
@@ -28,12 +28,14 @@ export function EventsPage(): ReactElement {
   const { cameras } = useCameras(15_000);
   const [items, change] = useQueryItems();
   const { eventsView: view } = usePrefs();
-  const query = useMemo(() => ({ camera_id: items.get('camera'), event_type: items.get('kind'), type: items.get('type'), date: items.get('date') }), [items]);
+  const [ofCamera, kind, type, date] = [items.get('camera'), items.get('kind'), items.get('type'), items.get('date')];
+  const query = useMemo(() => ({ camera_id: ofCamera, event_type: kind, type, date }), [ofCamera, kind, type, date]);
   const { total, failure, at, need, fresh, reload } = useEvents(query);
   const gone = useStore(leaving);
   const [chosen, setChosen] = useState<ReadonlyMap<number, NVREvent>>(new Map());
   const [isHolding, setHolding] = useState(false);
   const [opened, setOpened] = useState<number | null>(null);
+  const [linked, setLinked] = useState<NVREvent | null>(null);
   const [current, setCurrent] = useState(0);
   const anchor = useRef(0);
   const scroller = useRef<HTMLDivElement>(null);
@@ -72,6 +74,17 @@ export function EventsPage(): ReactElement {
   const last = Math.min(total ?? 0, shown.last * columns);
   useEffect(() => need(pagesOf(first, last, PAGE)), [first, last, need, total]);
 
+  // The address names the event that is shown; one that is opened by its address alone has no neighbours.
+  const shownID = opened === null ? linked?.id : at(opened)?.id;
+  const [firstID] = useState(() => Number(items.get('event')));
+  useEffect(() => {
+    if (!Number.isSafeInteger(firstID) || firstID <= 0) return;
+    api.get<NVREvent>(`/events/${firstID}`).then(setLinked, (problem: unknown) => {
+      complain(problem);
+      change({ event: null });
+    });
+  }, [firstID, change]);
+  useEffect(() => { if (shownID !== undefined) change({ event: String(shownID) }); }, [shownID, change]);
   const choose = useCallback((index: number, isOn: boolean, isRange: boolean) => {
     setChosen((old) => {
       const next = new Map(old);
@@ -103,6 +116,10 @@ export function EventsPage(): ReactElement {
     });
   }, [reload]);
   const removeOne = useCallback((event: NVREvent) => remove([event]), [remove]);
+  const open = useCallback((index: number) => {
+    setLinked(null);
+    setOpened(index);
+  }, []);
   const step = useCallback((by: number) => {
     setOpened((old) => {
       if (old === null) return null;
@@ -112,7 +129,11 @@ export function EventsPage(): ReactElement {
       return next;
     });
   }, [total, need]);
-  const close = useCallback(() => setOpened(null), []);
+  const close = useCallback(() => {
+    setOpened(null);
+    setLinked(null);
+    change({ event: null });
+  }, [change]);
 
   const goTo = (index: number) => {
     const next = Math.min((total ?? 1) - 1, Math.max(0, index));
@@ -147,7 +168,7 @@ export function EventsPage(): ReactElement {
     event.preventDefault();
   };
   const seen = (cameras ?? []).filter((camera) => mayReplay(user, camera));
-  const openedEvent = opened === null ? undefined : at(opened);
+  const openedEvent = opened === null ? linked ?? undefined : at(opened);
   const hasFilter = Object.values(query).some(Boolean);
   return (
     <div className="events-page" onKeyDown={key}>
@@ -193,7 +214,7 @@ export function EventsPage(): ReactElement {
                 const event = at(index);
                 return (
                   <EventCard key={index} index={index} event={event} camera={nameOf(event)} view={view} isChosen={event !== undefined && chosen.has(event.id)} isGone={event !== undefined && gone.has(event.id)}
-                    isCurrent={index === current} canChoose={isAdmin(user)} open={setOpened} choose={choose} focus={setCurrent} />
+                    isCurrent={index === current} canChoose={isAdmin(user)} open={open} choose={choose} focus={setCurrent} />
                 );
               })}
             </ul>

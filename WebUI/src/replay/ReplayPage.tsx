@@ -96,9 +96,10 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   const goTo = useCallback((time: number) => {
     if (time > Date.now() - 1500) return goLive();
     seek(time);
+    change({ t: (time / 1000).toFixed(1) });
     setView((old) => held(revealing(old, time), Date.now()));
     return undefined;
-  }, [seek, goLive]);
+  }, [seek, goLive, change]);
   const jump = useCallback((direction: 1 | -1) => {
     const now = position();
     const lanes = [...factsNow.current?.lanes.values() ?? []];
@@ -194,7 +195,7 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
           {RATES.map((one) => <option key={one} value={one}>{showNumber(one, 2)}×</option>)}
           {rate < 0 ? <option value={rate}>{showNumber(rate, 2)}×</option> : null}
         </select>
-        <Button kind={isLive ? 'danger' : 'plain'} className={`live-button${isLive ? ' on' : ''}`} aria-pressed={isLive} id="go-live" onClick={() => { goLive(); setView((old) => held({ start: Date.now() - lengthOf(old) * 0.7, end: Date.now() + lengthOf(old) * 0.3 }, Date.now())); }}>{t('nav.live')}</Button>
+        <Button kind={isLive ? 'danger' : 'plain'} className={`live-button${isLive ? ' on' : ''}`} aria-pressed={isLive} id="go-live" onClick={() => { goLive(); change({ t: null }); setView((old) => held({ start: Date.now() - lengthOf(old) * 0.7, end: Date.now() + lengthOf(old) * 0.3 }, Date.now())); }}>{t('nav.live')}</Button>
         <Button kind="quiet" icon={hasSound ? 'sound' : 'mute'} label={t(hasSound ? 'live.soundOff' : 'live.soundOn')} aria-pressed={hasSound} onClick={() => setSound(!hasSound)} />
         <span className="spring" />
         <Button kind="quiet" icon="zoomOut" label={t('replay.wider')} onClick={() => setView((old) => zoomed(old, 0.5, position(), Date.now()))} />
