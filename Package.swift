@@ -145,7 +145,7 @@ let package = Package(
             "NVRWebTests",
             [
                 "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
-                "NVRModel", "NVRBase", .hummingbird,
+                "NVRModel", "NVRBase", .hummingbird, .hummingbirdCore,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),
         tests(

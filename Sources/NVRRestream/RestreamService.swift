@@ -6,7 +6,7 @@ package import NIOCore
 import NIOPosix
 import NVRBase
 import RTSP
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Where cameras are played on.
 package struct RestreamSettings: Sendable {

@@ -323,6 +323,36 @@ struct ServerTests {
         }
     }
 
+    @Test("A client of datagrams that gives no sign of life is let go; reports of whoever lives are that sign")
+    func silence() async throws {
+        let theatre = Theatre(opening: [Theatre.picture(0)])
+        try await serving(
+            theatre,
+            {
+                $0.sessionTimeout = 1
+                $0.reportInterval = .milliseconds(20)
+            }
+        ) { port, loops in
+            let line = try await Line(port: port, loops: loops)
+            let fields = [Self.basic, "Transport: RTP/AVP;unicast;client_port=9-10"]
+            let answer = try await line.ask("SETUP", "rtsp://x/front%20door/trackID=0", fields)
+            #expect(answer.contains(";server_port=") && answer.contains("client_port=9-10"))
+            let session = try #require(answer.split(separator: "\r\n").first { $0.hasPrefix("Session: ") }?.dropFirst(9).prefix(32))
+            _ = try await line.ask("PLAY", "rtsp://x/front%20door", ["Session: \(session)"])
+            try await until { line.isClosed }
+            try await until { theatre.show?.hasStopped.withLock { $0 } == true }
+            // Over the connection itself what is taken is the sign.
+            let living = try await Line(port: port, loops: loops)
+            let over = try await living.ask("SETUP", "rtsp://x/front%20door/trackID=0", [Self.basic, "Transport: RTP/AVP/TCP"])
+            let other = try #require(over.split(separator: "\r\n").first { $0.hasPrefix("Session: ") }?.dropFirst(9).prefix(32))
+            _ = try await living.ask("PLAY", "rtsp://x/front%20door", ["Session: \(other)"])
+            let begun = ContinuousClock.now
+            try await until { living.bytes.count > 80 * 50 && ContinuousClock.now - begun > .milliseconds(1500) }
+            #expect(!living.isClosed)
+            living.close()
+        }
+    }
+
     @Test("A program that ends says so on the way of its media")
     func ending() async throws {
         let theatre = Theatre(opening: [Theatre.picture(0)])

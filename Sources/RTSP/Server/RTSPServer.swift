@@ -21,6 +21,8 @@ package struct RTSPServerConfiguration: Sendable {
     package var patience = TimeAmount.seconds(30)
     /// Seconds that a session lives without a sign of life.
     package var sessionTimeout = 60
+    /// Between two sender reports, and two looks at whether the client lives.
+    package var reportInterval = TimeAmount.seconds(5)
     /// Wall clock, microseconds UTC.
     package var wall: @Sendable () -> Int64
     package var logger: Logger

@@ -21,8 +21,6 @@ final class RTSPServerSession: @unchecked Sendable {
         case rtcp(SocketAddress, ByteBuffer)
     }
 
-    /// Between two sender reports, and two looks at whether the client lives.
-    private static let tick = TimeAmount.seconds(5)
     /// Datagrams at once and the pause behind them: what any receiver's buffer takes, and 20 MB a second.
     private static let datagramsAtOnce = 32
     private static let datagramPause = TimeAmount.milliseconds(2)
@@ -60,7 +58,8 @@ final class RTSPServerSession: @unchecked Sendable {
         self.configuration = configuration
         self.onEnd = onEnd
         cname = "\(configuration.software)-" + Text.hexEncoded((0..<4).map { _ in UInt8.random(in: 0...255) })
-        ticks = channel.eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { [weak self] _ in self?.look() }
+        let interval = configuration.reportInterval
+        ticks = channel.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in self?.look() }
     }
 
     var isPlaying: Bool { playback != nil }
