@@ -185,7 +185,8 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
         browser.open("/ui/events?kind=continuous")
         browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
         listed = browser.execute_script("return [...document.querySelectorAll('#event-list .event')].map((event) => Number(event.dataset.event))")
-        assert listed == [event["id"] for event in nvr.api.events(event_type="continuous")]
+        # The list draws what is seen of it.
+        assert listed == [event["id"] for event in nvr.api.events(event_type="continuous")][: len(listed)]
         # An opened event has an address of its own, under which it is found again.
         browser.press("#event-list .event:nth-child(2) .event-open")
         browser.until("its address", "return new URLSearchParams(location.search).get('event') === arguments[0]", str(listed[1]))
