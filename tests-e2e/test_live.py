@@ -444,7 +444,7 @@ def test_rights_that_are_taken_away_end_the_stream(scene):
         answer = nvr.api.put(f"/users/{user}", json=fields)
         assert answer.status_code == 200, answer.text
 
-    group = nvr.api.post("/groups", json={"name": "watched", "camera_ids": [camera]}).json()["id"]
+    group = nvr.api.post("/groups", json={"name": "watched"}).json()["id"]
     seen = {"restrict_camera_access": True, "camera_accesses": [{"id": camera, "can_view": True}], "group_accesses": []}
     by_group = {"restrict_camera_access": True, "camera_accesses": [], "group_accesses": [{"id": group, "can_view": True}]}
     cases = {
@@ -456,6 +456,7 @@ def test_rights_that_are_taken_away_end_the_stream(scene):
         "the user": (seen, lambda user: nvr.api.delete(f"/users/{user}")),
     }
     for number, (name, (rights, take)) in enumerate(cases.items()):
+        assert nvr.api.post(f"/groups/{group}/cameras", json=[camera]).status_code == 200
         answer = nvr.api.post("/users", json={"username": f"watcher{number}", "password": word, "role": "viewer", **rights})
         assert answer.status_code == 200, answer.text
         user = answer.json()["id"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
+from conftest import LONG
 from harness.counter import CounterReader
 from harness.server import NVR, PASSWORD, USER, wait_for
 from peers import footage
@@ -41,9 +42,13 @@ def sign_in(browser, base: str) -> None:  # noqa: F811
     browser.execute_script(PLAYERS)
 
 
-def watch(browser, start: str, path: str, pictures: int) -> dict:  # noqa: F811
+# Pictures that are looked at: a minute of them in the long form.
+PICTURES = 900 if LONG else 150
+
+
+def watch(browser, start: str, path: str, pictures: int, *more) -> dict:  # noqa: F811
     """Starts a player and waits until it has shown so many pictures; what it noted."""
-    browser.execute_script(f"window.{start}(arguments[0])", path)
+    browser.execute_script(f"window.{start}(...arguments)", path, *more)
 
     def shown(_):
         state = browser.execute_script("return {count: player.corners.length, errors: player.errors, closed: player.closed}")
@@ -52,13 +57,14 @@ def watch(browser, start: str, path: str, pictures: int) -> dict:  # noqa: F811
 
     WebDriverWait(browser, 120).until(shown, f"{pictures} pictures")
     return browser.execute_script(
-        "return {corners: player.corners, infos: player.infos, messages: player.messages, first: player.first, errors: player.errors}")
+        "return {corners: player.corners, infos: player.infos, messages: player.messages, first: player.first, errors: player.errors,"
+        " times: player.times}")
 
 
 def test_webcodecs_shows_every_frame_once(browser, scene):  # noqa: F811
     nvr, keys, reader = scene
     sign_in(browser, nvr.api.base)
-    state = watch(browser, "watchFrames", f"/cameras/{keys['main']}/ws", 150)
+    state = watch(browser, "watchFrames", f"/cameras/{keys['main']}/ws", PICTURES)
     numbers = reader.numbers(state["corners"])
     assert set(reader.steps(numbers)) == {1}, numbers
     assert state["infos"][0]["codec"].startswith("avc1.") and len(state["infos"]) == 1
@@ -69,12 +75,12 @@ def test_media_source_shows_frames_in_order(browser, scene):  # noqa: F811
     nvr, keys, reader = scene
     sign_in(browser, nvr.api.base)
     for name in ("silent", "main"):
-        state = watch(browser, "watchFragments", f"/cameras/{keys[name]}/mse", 120)
+        state = watch(browser, "watchFragments", f"/cameras/{keys[name]}/mse", PICTURES)
         # The compositor of a busy machine may leave pictures out; it shows none twice and none too late.
         steps = reader.steps(reader.numbers(state["corners"]))
         assert min(steps) >= 1, steps
         quality = browser.execute_script("const q = player.video.getVideoPlaybackQuality(); return [q.totalVideoFrames, q.corruptedVideoFrames || 0]")
-        assert quality[0] >= 120 and quality[1] == 0
+        assert quality[0] >= PICTURES and quality[1] == 0
         assert state["infos"][0]["mime_type"].startswith('video/mp4; codecs="avc1.')
         browser.execute_script("player.socket.close(); player.video.remove()")
 
@@ -89,6 +95,33 @@ def test_h265_is_seen_in_a_browser_that_does_not_play_it(browser, scene):  # noq
         assert min(steps) >= 1 and (kind == "mse" or set(steps) == {1}), steps
         assert state["infos"][0]["transcoded"] and state["infos"][0]["codec"].startswith("avc1.")
         browser.execute_script("player.socket.close()")
+
+
+def test_a_playlist_plays_by_itself_over_segments_and_seeks(browser):  # noqa: F811
+    film = footage.counter()
+    with GstCamera({"/main": (film, footage.sound("aac"))}, live=True) as camera, NVR(segment_seconds=10) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("recorded", camera.url("/main"), record_audio=True)
+        rows = wait_for("three segments", lambda: (rows := [row for row in nvr.rows(key) if row.finished])[2:] and rows, 90)
+        start, end = rows[0].start + 1, rows[2].end - 1
+        path = f"/cameras/{key}/playback.m3u8?start={start}&end={end}"
+        reader = CounterReader(film)
+        sign_in(browser, nvr.api.base)
+        assert browser.execute_script("return document.createElement('video').canPlayType('application/vnd.apple.mpegurl')")
+        # Over two borders of segments; a busy compositor may leave pictures out, and none comes twice or too late.
+        state = watch(browser, "watchPlaylist", path, 260)
+        steps = reader.steps(reader.numbers(state["corners"]))
+        assert min(steps) >= 1, steps
+        first = reader.number(state["corners"][0])
+        began = state["times"][0]
+        for seconds in (3.4, 17.2):
+            browser.execute_script("player.video.remove()")
+            sought = watch(browser, "watchPlaylist", path, 3, seconds)
+            at = next(number for number, time in enumerate(sought["times"]) if time >= seconds - 0.1)
+            expected = (first + round((sought["times"][at] - began) * film.fps)) % reader.count
+            shown = reader.number(sought["corners"][at])
+            assert abs((shown - expected + reader.count // 2) % reader.count - reader.count // 2) <= 1, (seconds, shown, expected)
+            assert sought["times"][at] - seconds < 0.5
 
 
 def test_motion_jpeg_plays_in_an_image(browser, scene):  # noqa: F811

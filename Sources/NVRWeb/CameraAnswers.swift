@@ -48,6 +48,7 @@ struct CameraAnswers: Sendable {
     /// The camera as the caller may see it. The long forms also say why a camera is in its state, since when, and what reads it.
     func json(_ camera: Camera) -> JSONValue {
         guard var object = settled(camera) else { return .null }
+        // Members keep the places that clients know them at.
         state(camera).forEach { object[$0] = $1 }
         return .object(object)
     }
@@ -56,6 +57,8 @@ struct CameraAnswers: Sendable {
 
     /// The same as `json` of an array, written, with what `texts` keeps.
     func bytes(_ cameras: some Sequence<Camera>, _ texts: CameraTexts) -> [UInt8] {
+        // The short form is made as quickly as it is found.
+        if form == .summary { return json(cameras).serializedBytes() }
         var known = texts.texts(version, form)
         var isNew = false
         var out: [UInt8] = [UInt8(ascii: "[")]
@@ -64,7 +67,8 @@ struct CameraAnswers: Sendable {
             if let old = known[camera.id] {
                 text = old
             } else {
-                guard let object = settled(camera) else { continue }
+                guard var object = settled(camera) else { continue }
+                for name in Self.stateNames { object[name] = nil }
                 // Without the closing brace.
                 text = JSONValue.object(object).serializedBytes().dropLast()
                 known[camera.id] = text
@@ -80,10 +84,12 @@ struct CameraAnswers: Sendable {
         return out
     }
 
+    /// Members of the settled part that `state` takes the place of.
+    private static let stateNames = ["status", "last_seen", "resolution_width", "resolution_height"]
+
     /// What only a commit changes. Never empty.
     private func settled(_ camera: Camera) -> JSONObject? {
         guard case .object(var object) = camera.json(form) else { return nil }
-        for name in ["status", "last_seen", "resolution_width", "resolution_height"] { object[name] = nil }
         if form == .summary { return object }
         object["groups"] = .array((groups[camera.id] ?? []).map(\.shortJSON))
         object["storage_profile"] = profile(camera.storage.profileID)

@@ -107,7 +107,8 @@ struct HouseTests {
         ],
         "NVRRestream": ["NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP"],
         "vibenvr": [
-            "NVRWeb", "NVRRestream", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
+            "NVRWeb", "NVRRestream", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia",
+            "NVRStore",
             "NVRModel", "NVRBase",
         ],
     ]

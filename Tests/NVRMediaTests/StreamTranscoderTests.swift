@@ -10,7 +10,8 @@ import Testing
 @Suite("Transcoding for viewers")
 struct StreamTranscoderTests {
     private static let h265 = [
-        "-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=10:min-keyint=10:pools=none:bframes=0", "-tag:v",
+        "-pix_fmt", "yuv420p", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+        "log-level=none:keyint=10:min-keyint=10:pools=none:bframes=0", "-tag:v",
         "hvc1",
     ]
 

@@ -116,6 +116,26 @@
     };
   });
 
+  // A playlist that the browser plays by itself. `from`: seconds into it.
+  window.watchPlaylist = (path, from) => player((state) => {
+    const video = (state.video = document.createElement("video"));
+    video.muted = true;
+    video.src = path;
+    document.body.append(video);
+    state.times = [];
+    const present = (_, frame) => {
+      state.times.push(frame.mediaTime);
+      state.show(video, video.videoWidth, video.videoHeight);
+      video.requestVideoFrameCallback(present);
+    };
+    video.onerror = () => state.errors.push(video.error && video.error.message);
+    video.onloadedmetadata = () => {
+      if (from) video.currentTime = from;
+      video.requestVideoFrameCallback(present);
+      video.play().catch((problem) => state.errors.push(String(problem)));
+    };
+  });
+
   // An ordinary image.
   window.watchPictures = (path) => player((state) => {
     const image = new Image();

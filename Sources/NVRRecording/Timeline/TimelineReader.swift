@@ -32,6 +32,8 @@ package struct Timeline: Sendable {
 package struct TimelineReader: Sendable {
     /// Rows of one camera that are looked at one by one.
     static let mostRows = 2000
+    /// Cameras from which on the reading is shared.
+    private static let many = 8
     /// Events of one camera that are listed.
     package static let mostEvents = 200
 
@@ -69,16 +71,22 @@ package struct TimelineReader: Sendable {
         let whole = TimeRange(
             start: min(range.start, WallTime(microseconds: (borders.first ?? 0) * 1_000_000)),
             end: max(range.end, WallTime(microseconds: (borders.last ?? 0) * 1_000_000)))
-        guard let rows = try await store.timeline.read(TimelineQuery(cameras: cameras, range: whole, detail: detail, outages: zoom.outages))
-        else { return nil }
         let maker = TimelineMaker(range: range, now: now, borders: borders, ends: ends)
-        return Timeline(
-            range: range, now: now, zoom: zoom, borders: borders, cameras: rows.map { zoom.isFine ? maker.fine($0) : maker.coarse($0) })
+        @Sendable func parts(_ cameras: ArraySlice<ID<Camera>>) async throws -> [Timeline.CameraPart]? {
+            let query = TimelineQuery(cameras: Array(cameras), range: whole, detail: detail, outages: zoom.outages)
+            return try await store.timeline.read(query)?.map { zoom.isFine ? maker.fine($0) : maker.coarse($0) }
+        }
+        // A wall of cameras is read by two readers at once, which is felt.
+        let middle = cameras.count < Self.many ? cameras.count : cameras.count / 2
+        async let left = parts(cameras[..<middle])
+        async let right = parts(cameras[middle...])
+        guard let left = try await left, let right = try await right else { return nil }
+        return Timeline(range: range, now: now, zoom: zoom, borders: borders, cameras: left + right)
     }
 }
 
 /// Makes the answer of one camera's rows. Pure.
-struct TimelineMaker {
+struct TimelineMaker: Sendable {
     let range: TimeRange
     let now: WallTime
     let borders: [Int64]
