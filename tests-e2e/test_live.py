@@ -511,6 +511,15 @@ def test_hostile_frames_end_their_own_connection_and_no_other(scene):
                 viewer.data()
                 viewer.send_raw(data)
                 assert viewer.closed() == code, name
+        # What is refused while most of it is still on its way.
+        for _ in range(5):
+            with WebSocket(nvr.api.base, path, token=nvr.api.token) as viewer:
+                viewer.data()
+                whole = WebSocket.frame(BINARY, b"x" * 400_000)
+                for at in range(0, 400_000, 40_000):
+                    viewer.send_raw(whole[at : at + 40_000])
+                    time.sleep(0.005)
+                assert viewer.closed() == 1009
         # What is allowed: an answer to a ping, a close with its code, a connection that just ends.
         with WebSocket(nvr.api.base, path, token=nvr.api.token) as viewer:
             viewer.send(PING, b"hello")

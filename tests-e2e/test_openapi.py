@@ -124,7 +124,7 @@ def client(tmp_path_factory):
         nvr.start()
         (folder / "openapi.json").write_text(nvr.api.get("/openapi.json").text)
     # It knows files only as this type.
-    files = ["multipart/x-mixed-replace", "application/vnd.apple.mpegurl", "video/mp4", "image/jpeg", "image/png", "image/webp", "multipart/byteranges", "application/x-tar", "text/css", "text/javascript", "image/svg+xml"]
+    files = ["multipart/x-mixed-replace", "application/vnd.apple.mpegurl", "video/mp4", "image/jpeg", "image/png", "image/webp", "multipart/byteranges", "application/x-tar", "application/zip", "text/css", "text/javascript", "image/svg+xml"]
     (folder / "config.json").write_text(json.dumps({"content_type_overrides": {name: "application/octet-stream" for name in files}, "post_hooks": [], "literal_enums": True}))
     made = subprocess.run(
         [str(TOOLS / "openapi-python-client"), "generate", "--path", "openapi.json", "--meta", "none", "--output-path", "vibenvr_client", "--config", "config.json"],

@@ -85,6 +85,8 @@ final class FrameHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // The rest of what was refused: closing before it is read would cost the client our last word. The time for that is bounded.
+        guard socket.isOpen else { return }
         // What the decoder refuses cannot be skipped: it does not know where the next frame begins.
         switch error as? NIOWebSocketError {
         case .invalidFrameLength: socket.close(.tooLarge, "a message may have \(limits.largestMessage) bytes")
