@@ -134,7 +134,7 @@ extension JSONValue {
         case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): out.append(contentsOf: String(value).utf8)
         case .number(let value): out.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
-        case .string(let value): Self.write(value, to: &out)
+        case .string(let value): Self.append(value, to: &out)
         case .array(let values):
             out.append(UInt8(ascii: "["))
             var isFirst = true
@@ -150,7 +150,7 @@ extension JSONValue {
             object.forEach { key, value in
                 if !isFirst { out.append(UInt8(ascii: ",")) }
                 isFirst = false
-                Self.write(key, to: &out)
+                Self.append(key, to: &out)
                 out.append(UInt8(ascii: ":"))
                 value.write(to: &out)
             }
@@ -158,7 +158,8 @@ extension JSONValue {
         }
     }
 
-    private static func write(_ text: String, to out: inout [UInt8]) {
+    /// Adds a text as JSON, with its quotation marks.
+    package static func append(_ text: String, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
         var text = text
         // Nearly every text is written as it is.

@@ -1,31 +1,40 @@
 extension WallTime {
     /// `2026-11-22T21:16:49.380965Z`, without a fraction when it is zero. Years outside 0…9999 are pinned to its ends.
-    package var iso8601: String {
+    package var iso8601: String { String(unsafeUninitializedCapacity: Self.longestISO8601, initializingUTF8With: writeISO8601) }
+
+    /// The same, added to bytes.
+    package func appendISO8601(to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.longestISO8601) { text in
+            bytes.append(contentsOf: text[..<writeISO8601(text)])
+        }
+    }
+
+    private static let longestISO8601 = 27
+
+    private func writeISO8601(_ text: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let bounded = min(max(microseconds, -62_167_219_200_000_000), 253_402_300_799_999_999)
         let micros = Int((bounded % 1_000_000 + 1_000_000) % 1_000_000)
         let seconds = (Int(bounded) - micros) / 1_000_000
         let secondOfDay = (seconds % 86_400 + 86_400) % 86_400
         let (year, month, day) = Self.civil(daysSince1970: (seconds - secondOfDay) / 86_400)
-        return String(unsafeUninitializedCapacity: 27) { text in
-            var at = 0
-            func put(_ value: Int, _ width: Int, _ end: Unicode.Scalar) {
-                var rest = value
-                for place in stride(from: at + width - 1, through: at, by: -1) {
-                    text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                    rest /= 10
-                }
-                text[at + width] = UInt8(ascii: end)
-                at += width + 1
+        var at = 0
+        func put(_ value: Int, _ width: Int, _ end: Unicode.Scalar) {
+            var rest = value
+            for place in stride(from: at + width - 1, through: at, by: -1) {
+                text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
             }
-            put(year, 4, "-")
-            put(month, 2, "-")
-            put(day, 2, "T")
-            put(secondOfDay / 3600, 2, ":")
-            put(secondOfDay / 60 % 60, 2, ":")
-            put(secondOfDay % 60, 2, micros == 0 ? "Z" : ".")
-            if micros != 0 { put(micros, 6, "Z") }
-            return at
+            text[at + width] = UInt8(ascii: end)
+            at += width + 1
         }
+        put(year, 4, "-")
+        put(month, 2, "-")
+        put(day, 2, "T")
+        put(secondOfDay / 3600, 2, ":")
+        put(secondOfDay / 60 % 60, 2, ":")
+        put(secondOfDay % 60, 2, micros == 0 ? "Z" : ".")
+        if micros != 0 { put(micros, 6, "Z") }
+        return at
     }
 
     /// Reads `YYYY-MM-DD[T ]HH:MM[:SS[.ffffff]][Z|±HH:MM]`. A text without zone is taken as `offset` seconds east of UTC.

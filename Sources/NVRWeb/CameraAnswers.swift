@@ -11,13 +11,19 @@ final class CameraTexts: Sendable {
         var form: Camera.Form
     }
 
-    private let kept: [Camera.Form: Versioned<Key, [ID<Camera>: [UInt8]]>] = [.full: .init(), .withoutSecrets: .init(), .summary: .init()]
+    /// Text, and the member of the state whose value comes behind it.
+    fileprivate struct Piece: Sendable {
+        var text: [UInt8]
+        var member: String?
+    }
 
-    fileprivate func texts(_ version: Int, _ form: Camera.Form) -> [ID<Camera>: [UInt8]] {
+    private let kept: [Camera.Form: Versioned<Key, [ID<Camera>: [Piece]]>] = [.full: .init(), .withoutSecrets: .init(), .summary: .init()]
+
+    fileprivate func texts(_ version: Int, _ form: Camera.Form) -> [ID<Camera>: [Piece]] {
         kept[form]?.value(for: Key(version: version, form: form)) ?? [:]
     }
 
-    fileprivate func keep(_ texts: [ID<Camera>: [UInt8]], _ version: Int, _ form: Camera.Form) {
+    fileprivate func keep(_ texts: [ID<Camera>: [Piece]], _ version: Int, _ form: Camera.Form) {
         kept[form]?.keep(texts, for: Key(version: version, form: form))
     }
 }
@@ -57,35 +63,56 @@ struct CameraAnswers: Sendable {
 
     /// The same as `json` of an array, written, with what `texts` keeps.
     func bytes(_ cameras: some Sequence<Camera>, _ texts: CameraTexts) -> [UInt8] {
-        // The short form is made as quickly as it is found.
-        if form == .summary { return json(cameras).serializedBytes() }
         var known = texts.texts(version, form)
         var isNew = false
         var out: [UInt8] = [UInt8(ascii: "[")]
         for camera in cameras {
-            let text: [UInt8]
+            let state = state(camera)
+            let pieces: [CameraTexts.Piece]
             if let old = known[camera.id] {
-                text = old
+                pieces = old
             } else {
-                guard var object = settled(camera) else { continue }
-                for name in Self.stateNames { object[name] = nil }
-                // Without the closing brace.
-                text = JSONValue.object(object).serializedBytes().dropLast()
-                known[camera.id] = text
+                guard let object = settled(camera) else { continue }
+                pieces = Self.pieces(object, state)
+                known[camera.id] = pieces
                 isNew = true
             }
             if out.count > 1 { out.append(UInt8(ascii: ",")) }
-            out += text
-            out.append(UInt8(ascii: ","))
-            out += JSONValue.object(state(camera)).serializedBytes().dropFirst()
+            for piece in pieces {
+                out += piece.text
+                if let member = piece.member { out += (state[member] ?? .null).serializedBytes() }
+            }
         }
         out.append(UInt8(ascii: "]"))
         if isNew { texts.keep(known, version, form) }
         return out
     }
 
-    /// Members of the settled part that `state` takes the place of.
-    private static let stateNames = ["status", "last_seen", "resolution_width", "resolution_height"]
+    /// The settled part written, with places where the members of the state go.
+    private static func pieces(_ settled: JSONObject, _ state: JSONObject) -> [CameraTexts.Piece] {
+        var pieces: [CameraTexts.Piece] = []
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        func key(_ key: String) {
+            if text.last != UInt8(ascii: "{") || !pieces.isEmpty { text.append(UInt8(ascii: ",")) }
+            JSONValue.append(key, to: &text)
+            text.append(UInt8(ascii: ":"))
+        }
+        func place(_ member: String) {
+            pieces.append(CameraTexts.Piece(text: text, member: member))
+            text = []
+        }
+        settled.forEach { name, value in
+            key(name)
+            if state[name] != nil { place(name) } else { text += value.serializedBytes() }
+        }
+        for name in state.keys where settled[name] == nil {
+            key(name)
+            place(name)
+        }
+        text.append(UInt8(ascii: "}"))
+        pieces.append(CameraTexts.Piece(text: text, member: nil))
+        return pieces
+    }
 
     /// What only a commit changes. Never empty.
     private func settled(_ camera: Camera) -> JSONObject? {

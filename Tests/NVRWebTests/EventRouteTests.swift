@@ -27,6 +27,37 @@ import Testing
         #expect(try await web.send(.get, "/events/99", admin).json == ["detail": "Event not found"])
     }
 
+    @Test("The list says what each event by itself says, to the letter")
+    func listIsTheEvents() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        let start = WallTime(microseconds: 1_790_000_000_000_000)
+        func insert(_ change: (inout Event) -> Void) async throws {
+            var event = Event(id: ID(0), cameraID: ID(3), medium: .video, kind: .motion, start: start)
+            change(&event)
+            _ = try await web.store.events.insert(event)
+        }
+        try await insert { _ in }
+        try await insert { $0.end = WallTime(microseconds: $0.start.microseconds + 5_123_456) }
+        try await insert {
+            ($0.bytes, $0.width, $0.height, $0.score) = (Int64.max, 1920, 1080, 0.123_456_789)
+            $0.metadata = #"{"boxes": [[0.1, "quote \" and \\ and  "]]}"#
+            $0.thumbnailPath = "3/with space & ümlaut?#.jpg"
+        }
+        try await insert { ($0.medium, $0.kind, $0.picturePath) = (.snapshot, .manual, "3/a\u{2028}b.jpg") }
+        let segment = Segment(
+            id: ID(0), cameraID: ID(3), role: .main, run: 1, path: "3/2026/a b.mp4", start: start, end: start.advanced(byMicroseconds: 9),
+            bytes: 5, state: .intended, width: 640, height: 360, codecs: "avc1", initLength: 10, timescale: 90_000, index: [])
+        let id = try await web.store.segments.intend(segment, isContinuous: true)
+        _ = try await web.store.segments.begin(id, end: segment.end, bytes: 5, initLength: 10)
+        let list = try #require(try await web.send(.get, "/events", admin).json.array)
+        #expect(list.count == 5)
+        for listed in list {
+            let number = try #require(listed["id"])
+            #expect(try await web.send(.get, "/events/\(number.serialized())", admin).text == listed.serialized())
+        }
+    }
+
     @Test("Filters let through what they say")
     func filters() async throws {
         let web = try await WebFixture()

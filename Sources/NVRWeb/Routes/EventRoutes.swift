@@ -31,7 +31,7 @@ struct EventRoutes: Sendable {
     private func list(_ call: Call) async throws -> Response {
         let filter = try Self.filter(of: call.query, for: try call.requireCaller())
         let page = try await store.events.page(filter)
-        return Response(json: .array(page.events.map { Self.json($0, page.segments) }), fields: [.xTotalCount: String(page.count)])
+        return Response(jsonBytes: EventText.bytes(page.events, page.segments), fields: [.xTotalCount: String(page.count)])
     }
 
     /// The filter of a query. Throws every problem at once.
@@ -144,18 +144,12 @@ struct EventRoutes: Sendable {
 
     /// The event as the API answers it; paths are URL paths that answer. `segments`: paths of the segments that events stand for.
     static func json(_ event: Event, _ segments: [ID<Segment>: String]) -> JSONValue {
-        let segment = event.segmentID.flatMap { segments[$0] }
-        let path: String
-        switch event.medium {
-        case .snapshot: path = event.picturePath.map(MediaPath.url) ?? ""
-        case .video: path = segment.map(MediaPath.url) ?? MediaPath.url(of: event)
-        }
-        let thumbnail = event.thumbnailPath ?? segment.map(MediaPath.thumbnail)
+        let (path, thumbnail) = MediaPath.urls(of: event, event.segmentID.flatMap { segments[$0] })
         return [
             "camera_id": .integer(event.cameraID.rawValue), "timestamp_start": .string(event.start.iso8601),
             "timestamp_end": JSONValue(event.end?.iso8601), "type": .string(event.medium.rawValue),
             "event_type": .string(event.kind.rawValue), "file_path": .string(path),
-            "file_size": event.bytes.map { .integer($0) } ?? .null, "thumbnail_path": JSONValue(thumbnail.map(MediaPath.url)),
+            "file_size": event.bytes.map { .integer($0) } ?? .null, "thumbnail_path": JSONValue(thumbnail),
             "width": JSONValue(event.width), "height": JSONValue(event.height), "motion_score": JSONValue(event.score),
             "ai_metadata": JSONValue(event.metadata), "id": .integer(event.id.rawValue),
         ]
