@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
 import stat
 import time
+from contextlib import closing
 
 import pytest
 
@@ -38,6 +40,21 @@ def test_sigterm_finishes_every_file_within_5_seconds():
                 movie = probe(row.path)
                 assert abs((movie.video.end - movie.video.begin) - (row.end - row.start)) < 0.1
         assert nvr.check().returncode == 0
+
+
+def test_sigterm_ends_motion_that_goes_on():
+    film = footage.small()
+    with GstCamera({"/main": film, "/sub": film}) as camera, NVR(segment_seconds=None) as nvr:
+        nvr.start().with_admin()
+        nvr.api.add_camera("cam", camera.url("/main"), sub_rtsp_url=camera.url("/sub"), detect_motion_mode="Always")
+        wait_for("motion goes on", lambda: any(event["timestamp_end"] is None for event in nvr.api.events(event_type="motion")), 60)
+        stopped = time.time()
+        assert nvr.terminate() <= 5
+        with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
+            ends = database.execute("SELECT end_us FROM events WHERE medium = 0 AND kind = 0 ORDER BY start_us").fetchall()
+        assert ends and all(end is not None for (end,) in ends), "nothing is left for the next start to guess"
+        assert abs(ends[-1][0] / 1e6 - stopped) < 5
+        assert "could not be stored" not in nvr.log()
 
 
 def test_sigterm_while_somebody_downloads():

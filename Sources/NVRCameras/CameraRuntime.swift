@@ -167,8 +167,10 @@ final class CameraRuntime: Sendable {
 
     /// Runs until the task is cancelled; then everything received is written and open events are ended.
     func run() async {
-        // Not among the group's tasks: the last events are written although the camera is told to end.
+        // Not among the group's tasks: the last news are taken and the last events written although the camera is told to end, and a
+        // cancelled task hears no more of a stream.
         let writing = Task { await journal.run() }
+        let news = Task { await takeNews() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.mainReader.run() }
             if let subReader {
@@ -179,10 +181,10 @@ final class CameraRuntime: Sendable {
                 }
             }
             group.addTask { await self.follow() }
-            group.addTask { await self.takeNews() }
             group.addTask { for await _ in self.doubts { self.judge() } }
             await group.waitForAll()
         }
+        await news.value
         state.withLock { $0.isEnded = true }
         await state.withLock { $0.recording }?.end()
         journal.finish()
