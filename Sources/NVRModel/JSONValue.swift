@@ -133,7 +133,7 @@ extension JSONValue {
         case .null: out.append(contentsOf: "null".utf8)
         case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): out.append(contentsOf: String(value).utf8)
-        case .number(let value): out.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+        case .number(let value): Self.append(value, to: &out)
         case .string(let value): Self.append(value, to: &out)
         case .array(let values):
             out.append(UInt8(ascii: "["))
@@ -156,6 +156,11 @@ extension JSONValue {
             }
             out.append(UInt8(ascii: "}"))
         }
+    }
+
+    /// Adds a number as JSON.
+    package static func append(_ value: Double, to out: inout [UInt8]) {
+        out.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
     }
 
     /// Adds a text as JSON, with its quotation marks.

@@ -18,8 +18,17 @@ extension EventStore {
 
     /// Events that a filter lets through, newest first, with their number, as of one moment.
     package func page(_ filter: EventFilter) async throws -> EventPage {
-        try await rows.read("reading events") { db in
-            var page = EventPage(count: try Self.count(db, filter))
+        // Asked before reading: what is committed meanwhile makes what is kept old at once.
+        let version = rows.versions.footage
+        let known = rows.eventTotals.value(for: version)
+        let kept = rows.eventTotals
+        return try await rows.read("reading events") { db in
+            var page = EventPage()
+            page.count = try Self.count(db, filter) {
+                let totals = try known ?? Self.totals(db)
+                if known == nil { kept.keep(totals, for: version) }
+                return totals
+            }
             guard page.count > 0, let query = try EventQuery(Self.near(db, filter)) else { return page }
             page.events.reserveCapacity(min(filter.limit, 1000))
             let rows = try Row.fetchCursor(try db.cachedStatement(sql: query.rows), arguments: query.pageArguments)
@@ -32,13 +41,15 @@ extension EventStore {
         }
     }
 
-    /// The number of the events that a filter lets through.
-    static func count(_ db: Database, _ filter: EventFilter) throws -> Int {
+    /// The number of the events that a filter lets through. `totals`: asked for when the filter names no time.
+    static func count(_ db: Database, _ filter: EventFilter, _ totals: () throws -> [EventTotal]) throws -> Int {
         if let range = filter.range { return try EventCounts(db, filter).count(range) }
-        return try totals(db).filter { total in
-            filter.camera.map { $0 == total.cameraID } ?? true && filter.allowed?.contains(total.cameraID) ?? true
+        return try totals().reduce(0) { count, total in
+            let isMeant =
+                filter.camera.map { $0 == total.cameraID } ?? true && filter.allowed?.contains(total.cameraID) ?? true
                 && filter.medium.map { $0 == total.medium } ?? true && filter.kind.map { $0 == total.kind } ?? true
-        }.reduce(0) { $0 + $1.count }
+            return isMeant ? count + total.count : count
+        }
     }
 
     /// The same page by another filter, which begins close to it. What lies behind the end of the list stays there.

@@ -157,7 +157,7 @@ package struct EventStore: Sendable {
 
     /// How many events a filter lets through, `skip` and `limit` aside.
     package func count(_ filter: EventFilter) async throws -> Int {
-        try await rows.read("counting events") { try Self.count($0, filter) }
+        try await rows.read("counting events") { db in try Self.count(db, filter) { try Self.totals(db) } }
     }
 
     /// Numbers of all events; kept as running totals, so this is cheap at any size.
@@ -310,8 +310,7 @@ package struct EventStore: Sendable {
 
     static func totals(_ db: Database) throws -> [EventTotal] {
         try db.rows("SELECT camera_id, medium, kind, count, bytes FROM event_totals WHERE count > 0 ORDER BY camera_id, medium, kind") {
-            EventTotal(
-                cameraID: ID($0["camera_id"]), medium: medium($0["medium"]), kind: kind($0["kind"]), count: $0["count"], bytes: $0["bytes"])
+            EventTotal(cameraID: ID($0[0]), medium: medium($0[1]), kind: kind($0[2]), count: $0[3], bytes: $0[4])
         }
     }
 

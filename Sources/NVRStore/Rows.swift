@@ -10,6 +10,8 @@ struct Rows: Sendable {
     let versions = StoreVersions()
     /// All cameras as they were read last: decoding their settings takes longer than most answers.
     let cameras = Versioned<Int, [Camera]>()
+    /// Numbers of all events as they were read last: every page of a list tells how many there are.
+    let eventTotals = Versioned<Int, [EventTotal]>()
     /// Nil for a database in memory.
     var reserve: SpaceReserve?
 

@@ -27,18 +27,26 @@ struct EventText {
         raw(",\"event_type\":")
         text(event.kind.rawValue)
         raw(",\"file_path\":")
-        let (path, thumbnail) = MediaPath.urls(of: event, segment)
-        text(path)
+        switch event.medium {
+        case .snapshot: if let picture = event.picturePath { path(picture) } else { text("") }
+        case .video: if let segment { path(segment) } else { text(MediaPath.url(of: event)) }
+        }
         raw(",\"file_size\":")
         number(event.bytes)
         raw(",\"thumbnail_path\":")
-        if let thumbnail { text(thumbnail) } else { null() }
+        if let thumbnail = event.thumbnailPath {
+            path(thumbnail)
+        } else if let segment {
+            path(MediaPath.thumbnail(segment))
+        } else {
+            null()
+        }
         raw(",\"width\":")
         number(event.width.map(Int64.init))
         raw(",\"height\":")
         number(event.height.map(Int64.init))
         raw(",\"motion_score\":")
-        out += JSONValue(event.score).serializedBytes()
+        if let score = event.score { JSONValue.append(score, to: &out) } else { null() }
         raw(",\"ai_metadata\":")
         if let metadata = event.metadata { text(metadata) } else { null() }
         raw(",\"id\":")
@@ -51,6 +59,14 @@ struct EventText {
     }
     private mutating func null() { raw("null") }
     private mutating func text(_ text: String) { JSONValue.append(text, to: &out) }
+
+    /// The URL of a file below the recording root. Nearly all are written as they are.
+    private mutating func path(_ path: String) {
+        guard MediaPath.isPlain(path) else { return text(MediaPath.url(path)) }
+        raw("\"/media/")
+        out.append(contentsOf: path.utf8)
+        out.append(UInt8(ascii: "\""))
+    }
 
     private mutating func time(_ time: WallTime) {
         out.append(UInt8(ascii: "\""))

@@ -11,7 +11,7 @@ package enum MediaPath {
     }
 
     /// Whether a path is its own URL path, as those of nearly all files are.
-    private static func isPlain(_ path: String) -> Bool {
+    static func isPlain(_ path: String) -> Bool {
         var previous = UInt8(ascii: "/")
         for byte in path.utf8 {
             switch byte {
