@@ -223,8 +223,9 @@ package final class CameraSupervisor: Service {
     }
 
     /// Looks at a stream once, without storing anything.
-    package func probe(url: String, transport: StreamTransport) async -> StreamProbe {
+    package func probe(url: String, transport: StreamTransport, pictureWidth: Int?) async -> StreamProbe {
         await environment.readers.probe(
-            StreamSettings(url: Secret(url), transport: transport, wantAudio: true), eventLoop: eventLoops.next())
+            StreamSettings(url: Secret(url), transport: transport, wantAudio: true), eventLoop: eventLoops.next(),
+            pictures: pictureWidth.map { (pictures, $0) })
     }
 }

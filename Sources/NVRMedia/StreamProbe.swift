@@ -1,7 +1,8 @@
 import ISOBMFF
 package import NIOCore
-import NVRBase
+package import NVRBase
 import NVRModel
+import RTSP
 import Synchronization
 
 /// What a look at a stream found out.
@@ -11,6 +12,8 @@ package struct StreamProbe: Sendable {
     package var codec: String?
     package var audioCodec: String?
     package var source: String?
+    /// What the camera shows: a JPEG, when it was asked for and the key frame decodes.
+    package var picture: [UInt8]?
     /// Why there is nothing to tell; free of credentials.
     package var error: String?
 
@@ -27,19 +30,62 @@ package struct StreamProbe: Sendable {
 
 extension ReaderEnvironment {
     /// Connects once, waits for the first keyframe and disconnects. Ends within `timeout` seconds.
-    package func probe(_ settings: StreamSettings, eventLoop: any EventLoop, timeout: Double = 12) async -> StreamProbe {
-        var first = await probeOnce(settings, eventLoop: eventLoop, useLibav: false, timeout: timeout)
+    ///
+    /// `pictures`: the thread that decodes a picture of `width` pixels at most; nil when none is wanted.
+    package func probe(
+        _ settings: StreamSettings, eventLoop: any EventLoop, timeout: Double = 12, pictures: (thread: BlockingThread, width: Int)? = nil
+    ) async -> StreamProbe {
+        let keyframe = FirstKeyframe()
+        var first = await probeOnce(settings, eventLoop: eventLoop, useLibav: false, timeout: timeout, keyframe)
         if first.retryWithLibav {
-            first = await probeOnce(settings, eventLoop: eventLoop, useLibav: true, timeout: timeout)
+            first = await probeOnce(settings, eventLoop: eventLoop, useLibav: true, timeout: timeout, keyframe)
+        }
+        guard let pictures, first.result.error == nil, let (entry, packet) = keyframe.found else { return first.result }
+        // A stream that is understood and does not decode has no picture; what is known of it is told all the same.
+        first.result.picture = try? await pictures.thread.run {
+            let bytes = packet.bytes.withUnsafeBytes { Array($0) }
+            return try StillPicture.decode(bytes, entry: entry, time: packet.wall, width: pictures.width).jpeg
         }
         return first.result
     }
 
+    /// Keeps the first key frame that comes.
+    private final class FirstKeyframe: PacketSink {
+        private struct State {
+            var entry: VideoSampleEntry?
+            var packet: MediaPacket?
+        }
+
+        private let state = Mutex(State())
+
+        var found: (VideoSampleEntry, MediaPacket)? {
+            state.withLock { state in state.entry.flatMap { entry in state.packet.map { (entry, $0) } } }
+        }
+
+        func begin(_ description: StreamDescription) {
+            state.withLock { state in
+                state.entry = description.video
+                state.packet = nil
+            }
+        }
+
+        func receive(_ packet: MediaPacket) {
+            guard packet.kind == .video, packet.isKeyframe, !packet.isDamaged else { return }
+            state.withLock { state in
+                if state.packet == nil { state.packet = packet }
+            }
+        }
+
+        func interrupted() {}
+    }
+
     private func probeOnce(
-        _ settings: StreamSettings, eventLoop: any EventLoop, useLibav: Bool, timeout: Double
+        _ settings: StreamSettings, eventLoop: any EventLoop, useLibav: Bool, timeout: Double, _ keyframe: FirstKeyframe
     ) async -> (result: StreamProbe, retryWithLibav: Bool) {
         let source = source(for: settings, eventLoop: eventLoop, useLibav: useLibav)
         let hub = StreamHub(role: .main)
+        let key = hub.attach(keyframe, from: .next)
+        defer { hub.detach(key) }
         let outcome: (StreamProbe, Bool) = await withTaskGroup(of: (StreamProbe, Bool)?.self) { group in
             group.addTask {
                 do {

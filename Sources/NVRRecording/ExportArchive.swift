@@ -5,16 +5,19 @@ import Zlib
 
 /// What somebody wants to take away.
 package struct ExportRequest: Sendable {
-    /// A camera and what its file is to be called.
+    /// A camera, or an event of it, and what its file is to be called.
     package struct Subject: Sendable, Equatable {
         package var camera: ID<Camera>
         package var name: String
         package var fileName: String
+        /// What is wanted of the camera in place of the range of the request.
+        package var event: Event?
 
-        package init(camera: ID<Camera>, name: String, fileName: String) {
+        package init(camera: ID<Camera>, name: String, fileName: String, event: Event? = nil) {
             self.camera = camera
             self.name = name
             self.fileName = fileName
+            self.event = event
         }
     }
 
@@ -87,13 +90,17 @@ package struct ExportArchive: Sendable {
             ] { entries.append(ZipArchive.Entry(name: name, size: Int64(size), isStreamed: false)) }
         } else if !missing.isEmpty {
             let text = "No footage of the time from \(request.range.start.iso8601) to \(request.range.end.iso8601):\r\n"
-            let note = Array((text + missing.map { "\($0.name) (camera \($0.camera))\r\n" }.joined()).utf8)
+            let note = Array((text + missing.map(Self.line).joined()).utf8)
             closing = .note(note)
             entries.append(ZipArchive.Entry(name: "missing.txt", size: Int64(note.count), isStreamed: false))
         } else {
             closing = .nothing
         }
         zip = try ZipArchive(entries, modified: LocalTime.moment(time))
+    }
+
+    private static func line(_ subject: ExportRequest.Subject) -> String {
+        "\(subject.name) (camera \(subject.camera)\(subject.event.map { ", event \($0.id)" } ?? ""))\r\n"
     }
 
     package func reader() -> Reader { Reader(archive: self) }

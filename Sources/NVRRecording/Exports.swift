@@ -21,7 +21,7 @@ package struct Exports: Sendable {
 
     package var publicKey: EvidencePublicKey { key.publicKey }
 
-    /// The archive of a request: one movie for each camera that has footage of the range. Throws `notFound` when none has any, and
+    /// The archive of a request: one movie for each camera that has footage of the range, or for each event. Throws `notFound` when none has any, and
     /// `exhausted` when a camera's footage is in too many pieces for one file.
     package func archive(_ request: ExportRequest) async throws -> ExportArchive {
         var found: [(subject: ExportRequest.Subject, media: StoredMedia)] = []
@@ -29,9 +29,8 @@ package struct Exports: Sendable {
         var names: Set<String> = []
         for var subject in request.subjects {
             do {
-                let media = try await playback.export(
-                    subject.camera, request.range, isExact: request.isExact, fileName: subject.fileName)
-                subject.fileName = Self.unique(Self.safe(subject.fileName), subject.camera, &names)
+                let media = try await media(of: subject, request)
+                subject.fileName = Self.unique(Self.safe(subject.fileName), subject, &names)
                 found.append((subject, media))
             } catch let error as NVRError where error.kind == .notFound {
                 missing.append(subject)
@@ -52,6 +51,15 @@ package struct Exports: Sendable {
         return try ExportArchive(found, missing: missing, of: request, at: now, signing: (manifest, key))
     }
 
+    private func media(of subject: ExportRequest.Subject, _ request: ExportRequest) async throws -> StoredMedia {
+        guard let event = subject.event else {
+            return try await playback.export(subject.camera, request.range, isExact: request.isExact, fileName: subject.fileName)
+        }
+        guard event.medium == .video else { return try await playback.video(of: event) }
+        return try await playback.export(
+            subject.camera, try await playback.range(of: event), isExact: request.isExact, fileName: subject.fileName)
+    }
+
     /// A name that every system can unpack: no folders, no devices, no marks that some shells or systems refuse.
     private static func safe(_ name: String) -> String {
         var text = ""
@@ -66,11 +74,12 @@ package struct Exports: Sendable {
         return text.isEmpty ? "footage.mp4" : text
     }
 
-    private static func unique(_ name: String, _ camera: ID<Camera>, _ names: inout Set<String>) -> String {
+    private static func unique(_ name: String, _ subject: ExportRequest.Subject, _ names: inout Set<String>) -> String {
         // Systems that see no difference between cases unpack into one file.
         if names.insert(name.lowercased()).inserted { return name }
-        let stem = name.hasSuffix(".mp4") ? String(name.dropLast(4)) : name
-        let other = "\(stem) (camera \(camera)).mp4"
+        let end = name.hasSuffix(".mp4") || name.hasSuffix(".jpg") ? String(name.suffix(4)) : ""
+        let whose = subject.event.map { "event \($0.id)" } ?? "camera \(subject.camera)"
+        let other = "\(name.dropLast(end.count)) (\(whose))\(end)"
         names.insert(other.lowercased())
         return other
     }

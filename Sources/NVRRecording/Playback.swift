@@ -149,14 +149,23 @@ package final class Playback: Sendable {
             if segment.state == .growing { return try await file(of: growing.current(segment)) }
             return try await movie(key: "e\(event.id)", segments: [segment], range: segment.range, isFinal: true)
         }
+        let range = try await range(of: event)
+        let segments = try await segments(event.cameraID, range)
+        let isFinal = event.end != nil && !segments.contains { $0.state == .growing }
+        return try await movie(key: "e\(event.id)", segments: segments, range: range, isFinal: isFinal)
+    }
+
+    /// What the video of an event shows: its segment, or its time with what the camera is to show before and after.
+    package func range(of event: Event) async throws -> TimeRange {
+        if let id = event.segmentID {
+            guard let segment = try await store.segments.get(id) else { throw NVRError(.notFound, "the event's footage is gone") }
+            return growing.current(segment).range
+        }
         let camera = try await store.cameras.get(event.cameraID)
         let before = Int64(camera?.recording.capturedBefore ?? 5) * 1_000_000
         let after = Int64(camera?.recording.capturedAfter ?? 10) * 1_000_000
         let end = event.end ?? WallTime(microseconds: clock.wall())
-        let range = TimeRange(start: event.start.advanced(byMicroseconds: -before), end: end.advanced(byMicroseconds: after))
-        let segments = try await segments(event.cameraID, range)
-        let isFinal = event.end != nil && !segments.contains { $0.state == .growing }
-        return try await movie(key: "e\(event.id)", segments: segments, range: range, isFinal: isFinal)
+        return TimeRange(start: event.start.advanced(byMicroseconds: -before), end: end.advanced(byMicroseconds: after))
     }
 
     /// Listed segments of the main stream, or of the sub-stream when there are none, that hold anything of a range, oldest first.

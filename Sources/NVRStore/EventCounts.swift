@@ -9,6 +9,8 @@ struct EventCounts {
     let cameras: [ID<Camera>]?
     var medium: Event.Medium?
     var kind: Event.Kind?
+    /// Of whole quarters of an hour; other times of day are counted row by row.
+    var dayTime: DayTime?
 
     /// Microseconds of a bucket of each unit.
     static let quarter: Int64 = 900_000_000
@@ -24,6 +26,7 @@ struct EventCounts {
         }
         medium = filter.medium
         kind = filter.kind
+        dayTime = filter.dayTime
     }
 
     // MARK: Counting
@@ -42,15 +45,17 @@ struct EventCounts {
     private func countQuarters(_ first: Int64, _ last: Int64) throws -> Int {
         let firstDay = first / Self.quartersADay + (first % Self.quartersADay == 0 ? 0 : 1)
         let lastDay = last / Self.quartersADay
-        guard firstDay < lastDay else { return try sum(0, first, last) }
+        guard firstDay < lastDay, dayTime == nil else { return try sum(0, first, last) }
         return try sum(0, first, firstDay * Self.quartersADay) + sum(1, firstDay, lastDay) + sum(0, lastDay * Self.quartersADay, last)
     }
 
     private func sum(_ unit: Int, _ first: Int64, _ last: Int64) throws -> Int {
         guard first < last else { return 0 }
+        let part = dayTime.map { " AND " + $0.condition(on: "bucket * 900") } ?? ""
+        let times = StatementArguments(dayTime.map { [$0.start, $0.length] } ?? [])
         return try (cameras?.map(\.rawValue) ?? [0]).reduce(0) { count, camera in
             let sql = "SELECT coalesce(sum(count), 0) AS count FROM event_counts WHERE camera_id = ? AND unit = ? AND bucket >= ? AND bucket < ?"
-            return try count + (db.row(sql + condition, [camera, unit, first, last] + values) { $0["count"] as Int } ?? 0)
+            return try count + (db.row(sql + part + condition, [camera, unit, first, last] + times + values) { $0["count"] as Int } ?? 0)
         }
     }
 
@@ -59,6 +64,7 @@ struct EventCounts {
         guard start < end else { return 0 }
         var filter = EventFilter(allowed: cameras.map(Set.init), medium: medium, kind: kind)
         filter.range = TimeRange(start: WallTime(microseconds: start), end: WallTime(microseconds: end))
+        filter.dayTime = dayTime
         guard let query = EventQuery(filter) else { return 0 }
         return try db.row(query.count, query.countArguments) { $0["count"] as Int } ?? 0
     }

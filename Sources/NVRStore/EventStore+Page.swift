@@ -43,7 +43,14 @@ extension EventStore {
 
     /// The number of the events that a filter lets through. `totals`: asked for when the filter names no time.
     static func count(_ db: Database, _ filter: EventFilter, _ totals: () throws -> [EventTotal]) throws -> Int {
+        if filter.label != nil || filter.zone != nil || !(filter.dayTime?.isOfQuarters ?? true) {
+            guard let query = EventQuery(filter) else { return 0 }
+            return try db.row(query.count, query.countArguments) { $0["count"] as Int } ?? 0
+        }
         if let range = filter.range { return try EventCounts(db, filter).count(range) }
+        if filter.dayTime != nil {
+            return try EventCounts(db, filter).count(TimeRange(start: WallTime(microseconds: 0), end: WallTime(microseconds: .max)))
+        }
         return try totals().reduce(0) { count, total in
             let isMeant =
                 filter.camera.map { $0 == total.cameraID } ?? true && filter.allowed?.contains(total.cameraID) ?? true
@@ -54,7 +61,8 @@ extension EventStore {
 
     /// The same page by another filter, which begins close to it. What lies behind the end of the list stays there.
     static func near(_ db: Database, _ filter: EventFilter) throws -> EventFilter {
-        guard filter.skip >= farAway else { return filter }
+        // Counts tell nothing of tags, and of times of day only how many there are.
+        guard filter.skip >= farAway, filter.label == nil, filter.zone == nil, filter.dayTime == nil else { return filter }
         var near = filter
         guard let (end, rest) = try EventCounts(db, filter).position(skipping: filter.skip, in: filter.range) else {
             near.limit = 0
@@ -81,5 +89,25 @@ extension EventStore {
             let counts = EventCounts(db, EventFilter(allowed: allowed))
             return try ranges.map { try counts.count($0) }
         }
+    }
+
+    /// What events of the visible cameras are labelled with, and the zones they were in, by name, the first 500 of each.
+    package func tags(allowed: Set<ID<Camera>>?) async throws -> (labels: [String], zones: [String]) {
+        try await rows.read("reading labels") { db in (try Self.tags(db, 0, allowed), try Self.tags(db, 1, allowed)) }
+    }
+
+    private static func tags(_ db: Database, _ isZone: Int, _ allowed: Set<ID<Camera>>?) throws -> [String] {
+        let only = allowed.map { " AND camera_id IN (\($0.sorted().map(\.description).joined(separator: ",")))" } ?? ""
+        // From one tag to the next by the index, however many events have it.
+        return try db.rows(
+            """
+            WITH RECURSIVE tags (tag) AS (
+                SELECT min(tag) FROM event_tags WHERE is_zone = ?1
+                UNION ALL SELECT (SELECT min(tag) FROM event_tags WHERE is_zone = ?1 AND tag > tags.tag) FROM tags WHERE tags.tag IS NOT NULL
+            )
+            SELECT tag FROM tags WHERE tag IS NOT NULL
+                AND EXISTS (SELECT 1 FROM event_tags AS t WHERE t.is_zone = ?1 AND t.tag = tags.tag\(only)) LIMIT 500
+            """, [isZone]
+        ) { $0["tag"] as String }
     }
 }

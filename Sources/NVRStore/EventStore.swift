@@ -11,6 +11,11 @@ package struct EventFilter: Sendable, Hashable {
     package var kind: Event.Kind?
     /// Events that begin in this range.
     package var range: TimeRange?
+    /// Events that begin at this time of any day.
+    package var dayTime: DayTime?
+    /// Events with this label, and in this zone; case does not matter.
+    package var label: String?
+    package var zone: String?
     package var skip: Int
     package var limit: Int
 
@@ -78,6 +83,7 @@ package struct EventStore: Sendable {
             [event.cameraID.rawValue, code(event.medium), code(event.kind), event.start.microseconds] + variable(event))
         var stored = event
         stored.id = ID(db.lastInsertedRowID)
+        if event.metadata != nil { try EventTags.store(db, stored, isNew: true) }
         return stored
     }
 
@@ -96,6 +102,8 @@ package struct EventStore: Sendable {
                 UPDATE events SET start_us = ?, end_us = ?, segment_id = ?, picture_path = ?, thumbnail_path = ?, bytes = ?, width = ?,
                     height = ?, score = ?, metadata = ? WHERE id = ?
                 """, [event.start.microseconds] + Self.variable(event) + [id.rawValue])
+            let isTaggedAnew = event.metadata != old.metadata || event.metadata != nil && event.start != old.start
+            if isTaggedAnew { try EventTags.store(db, event, isNew: false) }
             return event
         }
         if event != nil { rows.changes.send(.event(id)) }

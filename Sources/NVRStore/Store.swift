@@ -20,6 +20,7 @@ package struct Store: Sendable {
     package let secondFactors: SecondFactorStore
     package let streamingSecrets: StreamingSecretStore
     package let avatars: AvatarStore
+    package let layouts: LayoutStore
     package let settings: SettingsStore
     package let audit: AuditStore
     package let timeline: TimelineStore
@@ -52,6 +53,7 @@ package struct Store: Sendable {
         secondFactors = SecondFactorStore(rows: rows)
         streamingSecrets = StreamingSecretStore(rows: rows)
         avatars = AvatarStore(rows: rows)
+        layouts = LayoutStore(rows: rows)
         settings = SettingsStore(rows: rows)
         audit = AuditStore(rows: rows)
         timeline = TimelineStore(rows: rows)

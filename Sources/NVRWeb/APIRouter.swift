@@ -27,6 +27,7 @@ enum APIRouter {
                 ).routes
                 + TokenRoutes(accounts: web.accounts).routes
                 + StreamingSecretRoutes(accounts: web.accounts).routes
+                + LayoutRoutes(store: web.store, clock: web.clock).routes
                 + CameraRoutes(store: web.store, live: web.live, media: web.media, rules: rules, clock: web.clock).routes
                 + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
                 + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes

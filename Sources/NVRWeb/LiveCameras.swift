@@ -22,7 +22,8 @@ package struct LiveCameras: Sendable {
     package var motion: @Sendable (ID<Camera>) -> LiveMotion?
     /// Stores a picture and its event.
     package var takeSnapshot: @Sendable (ID<Camera>) async throws -> Event
-    package var probe: @Sendable (_ url: String, StreamTransport) async -> StreamProbe
+    /// `pictureWidth`: pixels at most of a picture; nil when none is wanted.
+    package var probe: @Sendable (_ url: String, StreamTransport, _ pictureWidth: Int?) async -> StreamProbe
     package var liveMotion: @Sendable () -> [ID<Camera>: LiveMotion]
     package var counters: @Sendable () -> [CameraCounters]
     /// Takes over motion that somebody else saw, at the time they name. Throws `unavailable` for a camera that is switched off.
@@ -34,7 +35,7 @@ package struct LiveCameras: Sendable {
         health: @escaping @Sendable () -> [ID<Camera>: CameraHealth],
         frame: @escaping @Sendable (ID<Camera>, _ width: Int?) async throws -> Picture,
         takeSnapshot: @escaping @Sendable (ID<Camera>) async throws -> Event,
-        probe: @escaping @Sendable (_ url: String, StreamTransport) async -> StreamProbe,
+        probe: @escaping @Sendable (_ url: String, StreamTransport, _ pictureWidth: Int?) async -> StreamProbe,
         liveMotion: @escaping @Sendable () -> [ID<Camera>: LiveMotion],
         counters: @escaping @Sendable () -> [CameraCounters],
         reportMotion: @escaping @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void,
@@ -59,7 +60,7 @@ package struct LiveCameras: Sendable {
     package init(_ supervisor: CameraSupervisor) {
         self.init(
             health: { supervisor.allHealth() }, frame: { try await supervisor.frame(of: $0, width: $1) },
-            takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1) },
+            takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1, pictureWidth: $2) },
             liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
             reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) },
             stream: { supervisor.liveStream(of: $0, $1) }, picture: { try await supervisor.frame(of: $0, width: $1, age: $2) })

@@ -47,6 +47,27 @@ package enum LocalDay {
         return (Int(fields.tm_hour), Int(fields.tm_min), Int(fields.tm_sec))
     }
 
+    /// How far the clocks on the wall are from UTC between two moments, seconds since 1970 UTC: at the first, and from each change on.
+    package static func clocks(from first: Int64, to last: Int64) -> [(since: Int64, offset: Int64)] {
+        func offset(_ second: Int64) -> Int64 { Int64(fields(atSecond: second).tm_gmtoff) }
+        var clocks = [(since: first, offset: offset(first))]
+        // No zone changes its clocks forth and back within a week.
+        var time = first
+        while time < last {
+            let next = min(time + 7 * 86_400, last)
+            if offset(next) != clocks[clocks.count - 1].offset {
+                var (early, late) = (time, next)
+                while late - early > 1 {
+                    let middle = early + (late - early) / 2
+                    if offset(middle) == clocks[clocks.count - 1].offset { early = middle } else { late = middle }
+                }
+                clocks.append((late, offset(late)))
+            }
+            time = next
+        }
+        return clocks
+    }
+
     /// The last full hour that the wall showed; zones need not be whole hours from UTC.
     package static func startOfHour(at time: WallTime) -> WallTime {
         let (second, micros) = time.microseconds.flooredDivision(by: 1_000_000)

@@ -123,6 +123,31 @@ struct ExportTests {
         #expect(error?.kind == .notFound)
     }
 
+    @Test("events are taken away together: a file for each, and those without footage are named")
+    func events() async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 450, seconds: 10)
+        var subjects: [ExportRequest.Subject] = []
+        for (number, start) in [10.0, 20, 400].enumerated() {
+            let event = try await rig.store.events.insert(
+                Event(id: ID(0), cameraID: ID(1), medium: .video, kind: .motion, start: Self.at(start), end: Self.at(start + 1)))
+            subjects.append(ExportRequest.Subject(camera: ID(1), name: "door", fileName: "motion.mp4", event: event))
+            #expect(event.id.rawValue > Int64(number))
+        }
+        var request = Self.request([], Self.range(10, 401))
+        request.subjects = subjects
+        let exports = try Self.exports(rig)
+        let report = try Self.check(try Self.all(try await exports.archive(request)))
+        #expect(report.files.map(\.name) == ["motion.mp4", "motion (event \(subjects[1].event?.id.rawValue ?? 0)).mp4"])
+        request.isSigned = false
+        let folder = rig.folder.appendingPathComponent("unpacked").path
+        try run("unzip", ["-q", "-d", folder, try Self.saved(rig, try Self.all(try await exports.archive(request)))])
+        #expect(try String(contentsOfFile: folder + "/missing.txt", encoding: .utf8).contains("event \(subjects[2].event?.id.rawValue ?? 0)"))
+        // With the seconds before and after that the camera shows.
+        #expect(try probedPackets(folder + "/motion.mp4") >= 15 * 15)
+    }
+
     @Test("footage that is cut off underneath ends the export with an error")
     func cutOff() async throws {
         let rig = try Rig()

@@ -259,6 +259,12 @@ import Testing
         ] {
             #expect(try await probe(body).status == 422)
         }
+        #expect(seen.object?.keys.contains("picture") == false)
+        let blind = try await probe(#"{"rtsp_url": "\#(Self.place)", "picture": true}"#).json
+        #expect(blind["picture"] == .null && blind["success"] == true)
+        web.world.value.probe.picture = [0xFF, 0xD8]
+        #expect(try await probe(#"{"rtsp_url": "\#(Self.place)", "picture": true}"#).json["picture"] == "data:image/jpeg;base64,/9g=")
+        #expect(try await probe(#"{"rtsp_url": "\#(Self.place)", "picture": "maybe"}"#).status == 422)
         let leak = try await probe(#"{"rtsp_url": "gopher://u:geheim@10.0.0.1/"}"#)
         #expect(leak.status == 422 && !leak.text.contains("geheim"))
     }

@@ -137,7 +137,8 @@ struct Rule: Sendable {
         "DELETE /cameras/{camera_id}/holds": administrators.at("/cameras/1/holds?start=1&end=2").answering(404),
         "DELETE /cameras/{camera_id}/holds/{hold_id}": administrators.answering(404),
 
-        "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/{event_id}": replaying(),
+        "GET /events": .usersAndKeys, "GET /events/status": .usersAndKeys, "GET /events/filters": .usersAndKeys,
+        "GET /events/{event_id}": replaying(),
         "DELETE /events/{event_id}": deletion, "POST /events/bulk-delete": administrators.sending("[99]"),
         "GET /events/{event_id}/download": replaying(.media), "GET /events/{event_id}/thumbnail": replaying(.media),
         "GET /media/{path...}": replaying(.media).at("/media/1/file.mp4"),
@@ -163,6 +164,8 @@ struct Rule: Sendable {
         "POST /auth/2fa/disable": users.sending(#"{"password": "wrong"}"#).answering(400, 429),
         "POST /auth/2fa/recovery-codes": users.answering(400), "GET /auth/devices": .users,
         "DELETE /auth/devices/{device_id}": users.answering(404),
+        "GET /auth/me/layouts": .users, "PUT /auth/me/layouts/{name}": users.sending(#"{"layout": {"columns": 2}}"#),
+        "DELETE /auth/me/layouts/{name}": users.answering(200, 404),
         "GET /auth/streaming-secret": .users, "POST /auth/streaming-secret": .users, "DELETE /auth/streaming-secret": users.answering(200, 404),
         "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "mine"}"#),
         // The first key is of the first viewer: nobody else can delete it, an administrator neither.

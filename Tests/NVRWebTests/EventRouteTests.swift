@@ -58,6 +58,47 @@ import Testing
         }
     }
 
+    @Test("Events are found by group, label, zone and time of day, and wrong filters are named")
+    func moreFilters() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        let camera = try await web.camera()
+        _ = try await web.store.groups.insert(
+            CameraGroup(id: ID(0), name: "Yard", createdAt: WallTime(microseconds: 1), cameras: [camera.id]))
+        // 13:46:40 and 00:00:00 in UTC.
+        _ = try await web.store.events.insert(
+            Event(
+                id: ID(0), cameraID: camera.id, medium: .video, kind: .motion, start: WallTime(microseconds: 1_790_000_000_000_000),
+                metadata: #"{"label": "person", "zone": "drive"}"#))
+        _ = try await web.event(of: ID(99), at: 1_789_948_800_000_000)
+        func ids(_ query: String) async throws -> [JSONValue?]? {
+            let answer = try await web.send(.get, "/events?\(query)", admin)
+            let list = try answer.json.array
+            #expect(answer[.xTotalCount] == list.map { "\($0.count)" }, "\(query)")
+            return list?.map { $0["id"] }
+        }
+        #expect(try await ids("group_id=1") == [1])
+        #expect(try await ids("group_id=1&camera_id=99") == [])
+        #expect(try await ids("group_id=7") == [])
+        #expect(try await ids("label=Person") == [1])
+        #expect(try await ids("label=person&zone=drive&group_id=1") == [1])
+        #expect(try await ids("zone=street") == [])
+        let now = WallTime(microseconds: 1_790_000_000_000_000)
+        let (hour, minute, _) = LocalDay.clock(at: now)
+        func text(_ minutes: Int) -> String { "\(minutes / 60 < 10 ? "0" : "")\(minutes / 60):\(minutes % 60 < 10 ? "0" : "")\(minutes % 60)" }
+        let minutes = hour * 60 + minute
+        #expect(try await ids("time_from=\(text(minutes))&time_to=\(text(minutes + 1))") == [1])
+        #expect(try await ids("time_from=\(text(minutes + 1))&time_to=\(text(minutes))") == [2])
+        #expect(try await ids("time_from=\(text(minutes))&time_to=24:00") == (minutes < 826 ? [1, 2] : [1]))
+        #expect(try await ids("time_from=00:00&time_to=24:00").map(\.count) == 2)
+        #expect(try await web.send(.get, "/events/filters", admin).json == ["labels": ["person"], "zones": ["drive"]])
+        for query in [
+            "group_id=x", "time_from=9:00", "time_to=24:01", "time_from=12:60", "time_from=aa:bb", "label=\(String(repeating: "x", count: 65))",
+        ] {
+            #expect(try await web.send(.get, "/events?\(query)", admin).status == 422, "\(query)")
+        }
+    }
+
     @Test("Filters let through what they say")
     func filters() async throws {
         let web = try await WebFixture()
@@ -207,9 +248,9 @@ import Testing
         let web = try await WebFixture()
         let camera = try await web.camera()
         web.world.change {
-            $0.health = [camera.id: CameraHealth(status: .connected, since: WallTime(microseconds: 0))]
+            $0.health = [camera.id: CameraHealth(status: .connected, since: WallTime(microseconds: 0), recentBytes: 1234)]
         }
         let answer = try await web.send(.get, "/events/status", try await web.bearer()).json
-        #expect(answer == ["active_ids": [], "live_motion": [:], "camera_health": ["1": "CONNECTED"]])
+        #expect(answer == ["active_ids": [], "live_motion": [:], "camera_health": ["1": "CONNECTED"], "recorded_bytes_last_minute": ["1": 1234]])
     }
 }

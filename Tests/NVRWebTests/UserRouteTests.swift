@@ -6,6 +6,26 @@ import NVRWeb
 import Testing
 
 @Suite struct UserRouteTests {
+    @Test("Layouts are kept for who made them, whatever they hold, and bounded")
+    func layouts() async throws {
+        let web = try await WebFixture()
+        let (admin, viewer) = (try await web.bearer(), try await web.bearer(.viewer))
+        let body = #"{"layout": {"columns": 3, "cameras": [1, null]}}"#
+        let put = try await web.send(.put, "/auth/me/layouts/My%20wall%20%C3%BC", admin, body: body)
+        let kept = try put.json
+        #expect(put.status == 200 && kept["name"] == "My wall ü" && kept["layout"]?["columns"] == 3)
+        #expect(try await web.send(.get, "/auth/me/layouts", admin).json.array?.map { $0["layout"] } == [kept["layout"]])
+        #expect(try await web.send(.get, "/auth/me/layouts", viewer).json == [])
+        #expect(try await web.send(.get, "/auth/me/layouts", try await web.apiKey()).status == 401)
+        let long = String(repeating: "x", count: 70_000)
+        for (name, body) in [
+            ("a", "{}"), ("a", #"{"layout": 5}"#), ("a", "{\"layout\": {\"x\": \"\(long)\"}}"), (String(repeating: "x", count: 65), body),
+        ] { #expect(try await web.send(.put, "/auth/me/layouts/\(name)", admin, body: body).status == 422) }
+        #expect(try await web.send(.delete, "/auth/me/layouts/My%20wall%20%C3%BC", viewer).status == 404)
+        #expect(try await web.send(.delete, "/auth/me/layouts/My%20wall%20%C3%BC", admin).status == 200)
+        #expect(try await web.send(.get, "/auth/me/layouts", admin).json == [])
+    }
+
     private let web: WebFixture
     private let admin: HTTPFields
 

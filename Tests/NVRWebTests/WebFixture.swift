@@ -94,7 +94,7 @@ final class WebFixture: Sendable {
                         id: ID(0), cameraID: camera, medium: .snapshot, kind: .manual, start: WallTime(microseconds: 1),
                         picturePath: "1/s.jpg"))
             },
-            probe: { _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] },
+            probe: { _, _, _ in world.value.probe }, liveMotion: { world.value.motion }, counters: { [] },
             reportMotion: { camera, isOn, time in
                 guard world.value.failure == nil else { throw NVRError(.unavailable, "the camera is switched off") }
                 world.change { $0.reports.append("\(camera) \(isOn) \(time?.iso8601 ?? "now")") }

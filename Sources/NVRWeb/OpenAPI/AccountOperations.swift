@@ -1,5 +1,6 @@
 import NVRAccounts
 import NVRModel
+import NVRStore
 
 /// Users and what they may do, second factors, API keys.
 extension OpenAPIDocument {
@@ -8,6 +9,8 @@ extension OpenAPIDocument {
     private static let lastAdministrator = "The last administrator cannot be removed, demoted or deactivated."
     private static let status = Schema.object(["status": .text])
     private static let done = Schema.object(["status": .text, "message": .text])
+
+    private static let layout = Schema.map(of: .anything).described("Whatever the interface keeps, \(LayoutRoutes.mostBytes / 1024) KB at most.")
 
     static let userOperations: [Operation] = [
         Operation("GET /users", "listUsers", .users, "All users")
@@ -87,6 +90,13 @@ extension OpenAPIDocument {
         Operation("POST /auth/2fa/recovery-codes", "renewRecoveryCodes", .twoFactor, "New recovery codes in place of the old ones")
             .answers(.object(["recovery_codes": .array(of: .text)]), "Shown once; each is good once.")
             .refuses(400, "There is no second factor."),
+        Operation("GET /auth/me/layouts", "listLayouts", .users, "How I arranged live pictures")
+            .answers(.array(of: .named("Layout")), "By name."),
+        Operation("PUT /auth/me/layouts/{name}", "putLayout", .users, "Keep an arrangement under a name, in place of the one before")
+            .body(.object(["layout": layout])).answers(.named("Layout"), "What is kept.")
+            .refuses(409, "There are \(LayoutStore.most) already."),
+        Operation("DELETE /auth/me/layouts/{name}", "deleteLayout", .users, "Forget an arrangement")
+            .answers(status, "It is gone.").refuses(404, "There is none of the name."),
         Operation("GET /auth/streaming-secret", "getStreamingSecret", .apiKeys, "Whether I have a secret for RTSP clients")
             .answers(.object(["exists": .boolean, "created_at": Schema.dateTime.orNull]), "Never the secret itself."),
         Operation("POST /auth/streaming-secret", "makeStreamingSecret", .apiKeys, "Make a secret for RTSP clients")
@@ -120,6 +130,7 @@ extension OpenAPIDocument {
     ]
 
     static let userSchemas: [(String, Schema)] = [
+        ("Layout", .object(["name": .text, "layout": layout, "updated_at": .dateTime])),
         ("Grant", .object(["id": .id, "name": .text, "can_view": .boolean, "can_replay": .boolean, "can_control": .boolean])),
         (
             "GrantChange",

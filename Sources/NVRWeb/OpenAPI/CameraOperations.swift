@@ -73,12 +73,18 @@ extension OpenAPIDocument {
             .body(
                 .object(
                     ["rtsp_url": Schema.text(0...CameraURL.maxLength, format: Format.url)],
-                    optional: ["rtsp_transport": Schema.choice(StreamTransport.allCases.map(\.rawValue)).byDefault("tcp")])
+                    optional: [
+                        "rtsp_transport": Schema.choice(StreamTransport.allCases.map(\.rawValue)).byDefault("tcp"),
+                        "picture": Schema.any(of: [.boolean, .null]).described("Also what the camera shows."),
+                    ])
             )
             .answers(
                 .object(
                     ["success": .boolean, "width": Schema.integer.orNull, "height": Schema.integer.orNull, "error": Schema.text.orNull],
-                    optional: ["codec": Schema.text.orNull, "audio_codec": Schema.text.orNull]), "What was seen, or why nothing was."),
+                    optional: [
+                        "codec": Schema.text.orNull, "audio_codec": Schema.text.orNull,
+                        "picture": Schema.text.orNull.described("A JPEG as a `data:` URL; null when there is none."),
+                    ]), "What was seen, or why nothing was."),
         Operation("GET /cameras/{camera_id}/frame", "getFrame", .live, "The newest picture")
             .query("width", .integer(0...7680), "Pixels; made smaller to a multiple of 16. 0 or none: the camera's own.")
             .query("raw", .boolean, "Without masks; administrators only.")

@@ -5,6 +5,8 @@ extension OpenAPIDocument {
     private static let noEvent = "There is no such event, or you may not see it."
     private static let movieTypes = ["video/mp4", "image/jpeg"]
 
+    private static let dayTime = Schema.text(5...5, pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")
+
     static let eventOperations: [Operation] = [
         Operation("GET /events", "listEvents", .events, "What happened, newest first")
             .paged(skipAtMost: 1_000_000_000)
@@ -15,9 +17,16 @@ extension OpenAPIDocument {
                 "date", Schema.text(10...10, format: "date", pattern: "^(19[7-9]|2[0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}$"),
                 "A day in the time zone of the server."
             )
+            .query("group_id", .id, "Events of the cameras of this group.")
+            .query("time_from", dayTime, "Events that begin at this time of day or later, in the time zone of the server.")
+            .query("time_to", dayTime, "And before this one, which may lie past midnight.")
+            .query("label", .text(1...64), "Events with this label.")
+            .query("zone", .text(1...64), "Events in this zone.")
             .answers(.array(of: .named("Event")), "The events.", headers: [.totalCount]),
         Operation("GET /events/status", "getEventStatus", .events, "What happens now")
             .answers(.named("EventStatus"), "Motion, and the state of every camera that you may see."),
+        Operation("GET /events/filters", "listEventFilters", .events, "Labels and zones that events have")
+            .answers(.object(["labels": .array(of: .text), "zones": .array(of: .text)]), "By name, of what you may replay."),
         Operation("POST /events/bulk-delete", "deleteEvents", .events, "Delete several events with their footage")
             .body(ids("event_ids"))
             .answers(bulkDeletion, "What was deleted."),
@@ -69,6 +78,7 @@ extension OpenAPIDocument {
                     ])
                 ).described("By camera id."),
                 "camera_health": Schema.map(of: .choice(CameraStatus.allCases.map(\.rawValue))).described("By camera id."),
+                "recorded_bytes_last_minute": Schema.map(of: .integer).described("By camera id: what went to disk."),
             ])
         ),
     ]

@@ -39,7 +39,7 @@ extension OpenAPIDocument {
 
     private static let archive = """
         Stored and not compressed, of known length, made while it is sent: there are no ranges. One MP4 for each camera; those without \
-        footage are named in `missing.txt`. With `manifest` they are named in `manifest.json`, which also tells cameras, times, segments, \
+        footage are named in `missing.txt`. With `event_ids` one file for each event, a JPEG for a snapshot. With `manifest` they are named in `manifest.json`, which also tells cameras, times, segments, \
         SHA-256 and who exported; `manifest.sig` is the Ed25519 signature of its bytes by the key in `public-key.pem`. \
         `vibenvr verify FILE` checks it.
         """
@@ -48,20 +48,26 @@ extension OpenAPIDocument {
         Operation("POST /exports", "exportFootageOfCameras", .media, "Footage of several cameras in one ZIP")
             .explained(archive)
             .body(
-                .object(
-                    ["camera_ids": .array(of: .id, count: 1...ExportRoutes.mostCameras), "start": anyTime],
-                    optional: [
-                        "end": Schema.any(of: [anyTime, .null]).described("Now when left out; 48 hours for all cameras together at most."),
-                        "exact": Schema.any(of: [.boolean, .null]), "manifest": Schema.any(of: [.boolean, .null]),
-                    ])
+                Schema.any(of: [
+                    .object(
+                        ["camera_ids": .array(of: .id, count: 1...ExportRoutes.mostCameras), "start": anyTime],
+                        optional: [
+                            "end": Schema.any(of: [anyTime, .null]).described("Now when left out; 48 hours for all cameras together at most."),
+                            "exact": Schema.any(of: [.boolean, .null]), "manifest": Schema.any(of: [.boolean, .null]),
+                        ]),
+                    .object(
+                        ["event_ids": .array(of: .id, count: 1...ExportRoutes.mostEvents)],
+                        optional: ["exact": Schema.any(of: [.boolean, .null]), "manifest": Schema.any(of: [.boolean, .null])]),
+                ])
             )
             .answers(200, "The archive.", types: ["application/zip"], headers: [.attachment])
             .refuses(404, noFootage),
         Operation("GET /exports", "downloadExport", .media, "The same for plain links")
             .explained(archive)
-            .query("camera_ids", .text(1...2000), "Ids with commas.", required: true)
-            .query("start", time, "From when.", required: true)
+            .query("camera_ids", .text(1...2000), "Ids with commas; with `start`.")
+            .query("start", time, "From when.")
             .query("end", time, "Until when; now when left out.")
+            .query("event_ids", .text(1...4000), "Ids with commas, in place of cameras and a time.")
             .query("exact", .boolean, "Begin and end on the frame.")
             .query("manifest", .boolean, "With a manifest and a signature.")
             .answers(200, "The archive.", types: ["application/zip"], headers: [.attachment])

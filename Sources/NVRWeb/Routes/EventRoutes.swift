@@ -18,6 +18,7 @@ struct EventRoutes: Sendable {
         [
             Route(.get, "/events", .userOrKey, list),
             Route(.get, "/events/status", .userOrKey, status),
+            Route(.get, "/events/filters", .userOrKey, filters),
             Route(.post, "/events/bulk-delete", .admin, bulkDelete),
             Route(.get, "/events/{event_id}", .userOrKey, one),
             Route(.delete, "/events/{event_id}", .admin, delete),
@@ -29,13 +30,60 @@ struct EventRoutes: Sendable {
     // MARK: Reading
 
     private func list(_ call: Call) async throws -> Response {
-        let filter = try Self.filter(of: call.query, for: try call.requireCaller())
+        var filter = try Self.filter(of: call.query, for: try call.requireCaller(), now: clock.wall())
+        if let group = try Self.group(of: call.query) {
+            let cameras = Set(try await store.groups.get(group)?.cameras ?? [])
+            filter.allowed = filter.allowed.map { $0.intersection(cameras) } ?? cameras
+        }
         let page = try await store.events.page(filter)
         return Response(jsonBytes: EventText.bytes(page.events, page.segments), fields: [.xTotalCount: String(page.count)])
     }
 
-    /// The filter of a query. Throws every problem at once.
-    static func filter(of query: QueryItems, for caller: Identity) throws(FieldProblems) -> EventFilter {
+    /// What one may choose from; empty as long as nobody labels anything.
+    private func filters(_ call: Call) async throws -> Response {
+        let tags = try await store.events.tags(allowed: Access.visibleCameras(try call.requireCaller(), .replay))
+        return Response(json: ["labels": .array(tags.labels.map(JSONValue.string)), "zones": .array(tags.zones.map(JSONValue.string))])
+    }
+
+    private static func group(of query: QueryItems) throws(FieldProblems) -> ID<CameraGroup>? {
+        guard let text = query["group_id"], !text.isEmpty else { return nil }
+        var fields = FieldReader()
+        let loc: [FieldProblem.Step] = [.key("query"), .key("group_id")]
+        let id = fields.value(FieldCheck.integer(.string(text), limits: .min ... .max, loc: loc)).map { ID<CameraGroup>(Int64($0)) }
+        try fields.finish()
+        return id
+    }
+
+    /// Seconds since midnight of `HH:MM`, at most 24:00; nil when it is none.
+    private static func daySecond(_ text: String) -> Int64? {
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ $0.count == 2 && $0.allSatisfy { (48...57).contains($0) } }) else { return nil }
+        let numbers = parts.map { $0.reduce(Int64(0)) { $0 * 10 + Int64($1) - 48 } }
+        guard numbers[1] < 60, numbers[0] < 24 || numbers == [24, 0] else { return nil }
+        return numbers[0] * 3600 + numbers[1] * 60
+    }
+
+    /// A part of every day. It may go on past midnight; from a time to the same time is all day.
+    private static func dayTime(of query: QueryItems, now: Int64, _ fields: inout FieldReader) -> DayTime? {
+        func second(_ name: String, default usual: Int64) -> Int64? {
+            guard let text = query[name], !text.isEmpty else { return usual }
+            if let second = daySecond(text) { return second }
+            fields.note(
+                FieldProblem(
+                    type: "time_parsing", loc: [.key("query"), .key(name)], msg: "Input should be a time of day in the format HH:MM",
+                    input: .string(text), ctx: ["error": "invalid time"]))
+            return nil
+        }
+        guard let start = second("time_from", default: 0), let end = second("time_to", default: 86_400) else { return nil }
+        let length = (end - start + 86_400) % 86_400
+        guard length > 0 else { return nil }
+        // Clocks are not looked up before 2000: no footage is older.
+        let clocks = LocalDay.clocks(from: 946_684_800, to: max(946_684_800, now / 1_000_000 + 86_400))
+        return DayTime(start: start % 86_400, length: length, clocks: clocks.map { DayTime.Clock(since: $0.since, offset: $0.offset) })
+    }
+
+    /// The filter of a query, but for the group. Throws every problem at once. `now`: microseconds UTC.
+    static func filter(of query: QueryItems, for caller: Identity, now: Int64) throws(FieldProblems) -> EventFilter {
         var fields = FieldReader()
         var filter = EventFilter(allowed: Access.visibleCameras(caller, .replay))
         filter.skip = fields.integer(query, "skip", default: 0, limits: 0...1_000_000_000)
@@ -64,6 +112,11 @@ struct EventRoutes: Sendable {
                         ctx: ["error": "invalid date"]))
             }
         }
+        filter.dayTime = dayTime(of: query, now: now, &fields)
+        for (name, place) in [("label", \EventFilter.label), ("zone", \EventFilter.zone)] {
+            guard let text = sent(name) else { continue }
+            filter[keyPath: place] = fields.value(FieldCheck.text(text, length: 1...64, loc: [.key("query"), .key(name)]))
+        }
         try fields.finish()
         return filter
     }
@@ -90,12 +143,14 @@ struct EventRoutes: Sendable {
         var liveMotion = JSONObject()
         for (id, motion) in motion { liveMotion[id.description] = Self.json(motion) }
         var cameraHealth = JSONObject()
+        var recorded = JSONObject()
         for camera in cameras {
             cameraHealth[camera.id.description] = .string((health[camera.id]?.status ?? camera.statusWhenNotRunning).rawValue)
+            recorded[camera.id.description] = .integer(health[camera.id]?.recentBytes ?? 0)
         }
         return Response(json: [
             "active_ids": .array(motion.map { .integer($0.key.rawValue) }), "live_motion": .object(liveMotion),
-            "camera_health": .object(cameraHealth),
+            "camera_health": .object(cameraHealth), "recorded_bytes_last_minute": .object(recorded),
         ])
     }
 

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NVRAccounts
@@ -142,43 +143,61 @@ struct LiveRoutes: Sendable {
         let choices = StreamTransport.allCases.map(\.rawValue)
         let named = fields.value(
             FieldCheck.choice(body["rtsp_transport"] ?? "tcp", of: choices, loc: [.key("body"), .key("rtsp_transport")]))
+        let isPictureSent = body["picture"].flatMap { sent in
+            sent == .null ? nil : fields.value(FieldCheck.boolean(sent, loc: [.key("body"), .key("picture")]))
+        }
         try fields.finish()
+        let width = isPictureSent ?? false ? Self.pictureWidth : nil
         let transport = named.flatMap(StreamTransport.init(rawValue:)) ?? .tcp
         // A look may take seconds, and a server that is told to end has none to give.
-        let look = await cancelWhenGracefulShutdown { [self, url] in await self.look(at: url, transport) }
-        guard look.error == nil, let width = look.width, let height = look.height else {
+        let look = await cancelWhenGracefulShutdown { [self, url] in await self.look(at: url, transport, width) }
+        guard look.error == nil, let seenWidth = look.width, let seenHeight = look.height else {
             let reason = look.error ?? "Failed to probe stream. Check credentials and URL."
-            return Response(json: ["success": false, "width": nil, "height": nil, "error": .string(reason)])
+            var answer: JSONObject = ["success": false, "width": nil, "height": nil, "error": .string(reason)]
+            if isPictureSent ?? false { answer["picture"] = .null }
+            return Response(json: .object(answer))
         }
-        return Response(json: [
-            "success": true, "width": JSONValue(width), "height": JSONValue(height), "error": nil, "codec": JSONValue(look.codec),
+        var answer: JSONObject = [
+            "success": true, "width": JSONValue(seenWidth), "height": JSONValue(seenHeight), "error": nil, "codec": JSONValue(look.codec),
             "audio_codec": JSONValue(look.audioCodec),
-        ])
+        ]
+        if isPictureSent ?? false {
+            answer["picture"] = JSONValue(look.picture.map { "data:image/jpeg;base64," + Data($0).base64EncodedString() })
+        }
+        return Response(json: .object(answer))
     }
 
     /// What a stream shows. One that is being read already is not opened again: many cameras serve each stream once.
-    private func look(at url: String, _ transport: StreamTransport) async -> StreamProbe {
+    private func look(at url: String, _ transport: StreamTransport, _ pictureWidth: Int?) async -> StreamProbe {
         for _ in 0..<Self.mostLooks {
-            guard let health = await running(url) else { break }
+            guard let (id, health) = await running(url) else { break }
             if health.status == .connected, let width = health.width, let height = health.height {
-                return StreamProbe(
+                var look = StreamProbe(
                     width: width, height: height, codec: health.videoCodec, audioCodec: health.audioCodec, source: health.source)
+                // Without one the rest is told all the same.
+                if let pictureWidth { look.picture = try? await live.frame(id, pictureWidth).jpeg }
+                return look
             }
             guard health.status == .starting || health.status == .connected else { break }
             // Cancelled by the shutdown; the look below then ends at once.
             guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { break }
         }
-        return await live.probe(url, transport)
+        return await live.probe(url, transport, pictureWidth)
     }
 
     /// Looks at a camera that is being started, 200 ms apart.
     private static let mostLooks = 50
 
-    /// The state of a running camera whose main stream has this URL.
-    private func running(_ url: String) async -> CameraHealth? {
+    /// Pixels: what a form shows.
+    private static let pictureWidth = 640
+
+    /// A running camera whose main stream has this URL, and its state.
+    private func running(_ url: String) async -> (ID<Camera>, CameraHealth)? {
         // A database that does not answer only means that the stream is opened.
         guard let cameras = try? await store.cameras.all() else { return nil }
         let health = live.health()
-        return cameras.lazy.filter { $0.general.isActive && $0.streams.url == url }.compactMap { health[$0.id] }.first
+        return cameras.lazy.filter { $0.general.isActive && $0.streams.url == url }.compactMap { camera in
+            health[camera.id].map { (camera.id, $0) }
+        }.first
     }
 }

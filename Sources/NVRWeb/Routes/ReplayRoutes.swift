@@ -147,12 +147,14 @@ struct ReplayRoutes: Sendable {
     }
 
     /// `door 2026-11-23 22.15.00.mp4`, in the server's time zone.
-    static func fileName(_ camera: Camera, _ time: WallTime, _ kind: String) -> String {
+    static func fileName(_ camera: Camera, _ time: WallTime, _ kind: String) -> String { fileName(camera.general.name, time, kind, "mp4") }
+
+    static func fileName(_ camera: String, _ time: WallTime, _ kind: String, _ end: String) -> String {
         let date = LocalDay.date(at: time)
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let clock = LocalDay.clock(at: time)
         return
-            "\(camera.general.name) \(kind)\(date.year)-\(two(Int(date.month)))-\(two(Int(date.day))) \(two(clock.hour)).\(two(clock.minute)).\(two(clock.second)).mp4"
+            "\(camera) \(kind)\(date.year)-\(two(Int(date.month)))-\(two(Int(date.day))) \(two(clock.hour)).\(two(clock.minute)).\(two(clock.second)).\(end)"
     }
 
     // MARK: What is asked for
