@@ -45,7 +45,7 @@ def finished(nvr: Volumes, volume: int, count: int = 1, after: float = 0) -> lis
 
 
 def test_footage_goes_where_its_camera_says(camera):
-    with Volumes("fast", "big", segment_seconds=3) as nvr:
+    with Volumes("fast", "big", segment_seconds=3, WEBHOOK_SECRET="secret") as nvr:
         nvr.start().with_admin()
         fast, big = nvr.add_profile("fast"), nvr.add_profile("big")
         wait_for("both are marked", lambda: all(nvr.state(name) == "ok" for name in nvr.profiles))
@@ -55,12 +55,12 @@ def test_footage_goes_where_its_camera_says(camera):
         moved = nvr.api.add_camera(
             "moved", camera.url(), recording_mode="Motion Triggered", motion_storage_profile_id=fast, continuous_storage_profile_id=big)
         plain = nvr.api.add_camera("plain", camera.url())
-        wait_for("the camera that waits for motion is there", lambda: nvr.api.status(moved) == "connected", 30)
+        wait_for("the camera that waits for motion is there", lambda: nvr.api.status(moved) == "CONNECTED", 30)
         wanted = {everything: big, steady: fast, plain: 0, moved: fast}
-        assert nvr.api.post(f"/cameras/{moved}/motion", json={"motion": True}).status_code in (200, 404)
-        wait_for(
-            "three cameras have whole segments",
-            lambda: {row.camera for row in nvr.volume_rows("state = 2")} >= {everything, steady, plain}, 60)
+        told = nvr.api.post(
+            "/events/webhook", token="", json={"type": "motion_on", "camera_id": moved}, headers={"X-Webhook-Secret": "secret"})
+        assert told.json() == {"status": "motion_on_captured"}
+        wait_for("all have whole segments", lambda: {row.camera for row in nvr.volume_rows("state = 2")} == set(wanted), 60)
         assert nvr.api.post(f"/cameras/{everything}/snapshot").status_code == 200
         for row in nvr.volume_rows():
             assert row.volume == wanted[row.camera], row
@@ -114,7 +114,7 @@ def test_a_volume_that_is_unmounted_while_recording_costs_nothing_and_is_used_ag
         rows, files = {row.id for row in nvr.volume_rows()}, nvr.movies(disk)
         assert nvr.api.post("/settings/sync-orphans").status_code in (200, 202)
         wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] != "running", 60)
-        assert nvr.api.post("/settings/cleanup").status_code in (200, 202)
+        assert nvr.api.post(f"/cameras/{key}/cleanup").status_code == 200
         assert rows <= {row.id for row in nvr.volume_rows()} and nvr.movies(disk) == files
         [event] = [event for event in nvr.api.events(camera_id=key) if event["file_path"].endswith(before[0].path)]
         assert nvr.api.delete(f"/events/{event['id']}").status_code == 200
@@ -154,7 +154,7 @@ def test_swapped_volumes_are_neither_written_nor_cleaned(camera):
         # Everything that could delete is asked to.
         for key in keys:
             assert nvr.api.put(f"/cameras/{key}", json={"max_storage_gb": 0.0001}).status_code == 200
-        nvr.api.post("/settings/cleanup")
+            assert nvr.api.post(f"/cameras/{key}/cleanup").status_code == 200
         nvr.api.post("/settings/sync-orphans")
         wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] != "running", 60)
         assert {volume: nvr.movies(volume) for volume in (one, two)} == files
@@ -208,22 +208,37 @@ def test_segments_that_a_crash_left_on_a_volume_are_finished_when_it_is_back(cam
         every_row_has_its_file(nvr)
 
 
-def test_a_volume_that_breaks_while_it_is_written_is_left_for_the_default_one(camera):
-    """Read-only from one moment to the next, as file systems become when their disk fails."""
-    with Volumes("disk", segment_seconds=30) as nvr:
+def test_a_volume_that_cannot_be_written_is_left_for_the_default_one(camera):
+    """Read-only, as file systems become when their disk fails; the marker is still there."""
+    with Volumes("disk", segment_seconds=30, WEBHOOK_SECRET="secret") as nvr:
         nvr.start().with_admin()
         disk = nvr.add_profile("disk")
         wait_for("it is marked", lambda: nvr.state("disk") == "ok")
-        key = nvr.api.add_camera("cam", camera.url(), storage_profile_id=disk, max_movie_length=10)
-        finished(nvr, disk)
+        key = nvr.api.add_camera(
+            "cam", camera.url(), recording_mode="Motion Triggered", motion_storage_profile_id=disk, captured_before=1, captured_after=1)
+        wait_for("the camera is there", lambda: nvr.api.status(key) == "CONNECTED", 30)
+
+        def motion(kind: str) -> None:
+            told = nvr.api.post("/events/webhook", token="", json={"type": kind, "camera_id": key}, headers={"X-Webhook-Secret": "secret"})
+            assert told.status_code == 200, told.text
+
+        def recorded(volume: int, count: int) -> None:
+            motion("motion_on")
+            wait_for("it records", lambda: nvr.volume_rows(f"volume = {volume} AND state IN (1, 2)"), 20)
+            motion("motion_off")
+            finished(nvr, volume, count)
+
+        recorded(disk, 1)
+        # A file that is written keeps a file system from becoming read-only: now there is none.
         nvr.run_inside("mount", "-o", "remount,ro,bind", str(nvr.place("disk")))
-        wait_for("recording goes on in the default folder", lambda: nvr.volume_rows("volume = 0 AND state IN (1, 2)"), 40)
+        recorded(0, 1)
         wait_for("it is told", lambda: nvr.state("disk") == "lost")
         assert nvr.api.json("/health")["problems"][0]["cause"] == "failing"
-        # What it holds can be read only when it may be used: it may be gone as a whole the next moment.
+        # The marker is there, and yet it is not used before it can be written.
+        time.sleep(8)
+        assert nvr.state("disk") == "lost"
         nvr.run_inside("mount", "-o", "remount,rw,bind", str(nvr.place("disk")))
         wait_for("it is used again", lambda: nvr.state("disk") == "ok", 60)
-        finished(nvr, disk, after=time.time())
-        assert max(gaps(nvr, key)) < 2
+        recorded(disk, 2)
         nvr.terminate()
         every_row_has_its_file(nvr)
