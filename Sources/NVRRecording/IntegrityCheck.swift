@@ -104,7 +104,8 @@ package struct IntegrityCheck: Sendable {
     /// Whether an entry is as it was: while the server runs, it may have been deleted after it was read.
     private func isStill(_ entry: SegmentEntry) async throws -> Bool {
         guard thread != nil else { return true }
-        return try await store.segments.get(entry.id)?.state == entry.state
+        guard let now = try await store.segments.get(entry.id) else { return false }
+        return now.state == entry.state && now.volume == entry.volume
     }
 
     /// Whether a file that no row knew is one that a row may know by now.

@@ -109,6 +109,9 @@ package final class POSIXFile: Sendable {
         guard fdatasync(descriptor) == 0 else { throw FileError(operation: "sync", path: path, code: errno) }
     }
 
+    /// Asks the system to forget what it keeps of the file in memory, so that it is read from the disk and leaves room for others. A hint.
+    package func dropFromMemory() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
     /// Waits until a directory's entries are on the disk.
     package static func syncDirectory(_ path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

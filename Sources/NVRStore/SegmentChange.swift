@@ -81,6 +81,18 @@ package struct SegmentEntry: Sendable, Hashable {
     package var bytes: Int64
     package var state: Segment.State
     package var place: FootagePlace { FootagePlace(volume, path) }
+
+    package init(
+        id: ID<Segment>, cameraID: ID<Camera>, volume: VolumeID = .standard, path: String, start: WallTime, bytes: Int64, state: Segment.State
+    ) {
+        self.id = id
+        self.cameraID = cameraID
+        self.volume = volume
+        self.path = path
+        self.start = start
+        self.bytes = bytes
+        self.state = state
+    }
 }
 
 /// Footage of one camera's stream in numbers.

@@ -256,7 +256,7 @@ package struct SegmentStore: Sendable {
             initLength: row["init_length"], timescale: row["timescale"], index: [UInt8](row["packed"] as Data? ?? Data()))
     }
 
-    private static func entry(_ row: Row) throws -> SegmentEntry {
+    static func entry(_ row: Row) throws -> SegmentEntry {
         SegmentEntry(
             id: ID(row["id"]), cameraID: ID(row["camera_id"]), volume: VolumeID(rawValue: row["volume"]), path: row["path"],
             start: WallTime(microseconds: row["start_us"]),

@@ -78,6 +78,7 @@ func buildServer(
             logger.error("footage on a volume that is back could not be put in order; the next start does it", metadata: ["error": "\(error)"])
         }
     }
+    let mover = FootageMover(volumes: layout.volumes, store: store, removal: removal, clock: clock, logger: logger)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
     let supervisor = CameraSupervisor(
         environment: CameraEnvironment(
@@ -144,7 +145,7 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: Watching(sentry: sentry)),
+                .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)),
                 .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -172,6 +173,13 @@ private struct Watching: Service {
     let sentry: VolumeSentry
 
     func run() async throws { await cancelWhenGracefulShutdown { await sentry.run() } }
+}
+
+/// Moves footage to the volumes that keep it for longer.
+private struct Moving: Service {
+    let mover: FootageMover
+
+    func run() async throws { await cancelWhenGracefulShutdown { await mover.run() } }
 }
 
 /// Reads the certificate again upon SIGHUP, as programs that renew certificates expect.
