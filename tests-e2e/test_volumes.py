@@ -242,3 +242,146 @@ def test_a_volume_that_cannot_be_written_is_left_for_the_default_one(camera):
         recorded(disk, 2)
         nvr.terminate()
         every_row_has_its_file(nvr)
+
+
+def aged(nvr: Volumes, hours: float) -> None:
+    """Makes all footage of a server that does not run look older."""
+    import sqlite3
+
+    with sqlite3.connect(nvr.data / "vibenvr.db") as database:
+        shift = int(hours * 3600e6)
+        database.execute("UPDATE segments SET start_us = start_us - ?1, end_us = end_us - ?1", [shift])
+        database.execute("UPDATE events SET start_us = start_us - ?1, end_us = end_us - ?1", [shift])
+    database.close()
+
+
+def with_old_footage(nvr: Volumes, camera: GstCamera, segments: int, rate: int) -> tuple[int, dict[str, bytes]]:
+    """A camera that archives, with footage from hours ago, and what every file of it holds; the server is not running."""
+    nvr.start().with_admin()
+    archive = nvr.add_profile("archive")
+    wait_for("it is marked", lambda: nvr.state("archive") == "ok")
+    assert nvr.api.put("/settings/archival_max_mb_per_second", json={"value": str(rate)}).status_code == 200
+    key = nvr.api.add_camera("cam", camera.url())
+    finished(nvr, 0, segments)
+    answer = nvr.api.put(
+        f"/cameras/{key}", json={"recording_mode": "Off", "archive_storage_profile_id": archive, "archive_after_hours": 1})
+    assert answer.status_code == 200, answer.text
+    wait_for("all is finished", lambda: not nvr.volume_rows("state IN (0, 1)"), 20)
+    nvr.terminate()
+    aged(nvr, 3)
+    return archive, {row.path: (nvr.root(0) / row.path).read_bytes() for row in nvr.volume_rows("state = 2")}
+
+
+def every_file_is_as_it_was(nvr: Volumes, contents: dict[str, bytes]) -> None:
+    """Whatever volume it lies on, and by the API."""
+    rows = nvr.volume_rows("state = 2")
+    assert {row.path for row in rows} == set(contents)
+    for row in rows:
+        assert (nvr.root(row.volume) / row.path).read_bytes() == contents[row.path], row
+        assert nvr.api.get(f"/media/{row.path}").content == contents[row.path], row
+
+
+class Player(threading.Thread):
+    """Reads every file again and again, in ranges, until it is told to stop; whatever differs is a problem."""
+
+    def __init__(self, nvr: Volumes, contents: dict[str, bytes]):
+        super().__init__(daemon=True)
+        self.nvr, self.contents, self.rounds = nvr, contents, 0
+        self.problems: list[str] = []
+        self._stop = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        import requests
+
+        headers = {"Authorization": f"Bearer {self.nvr.api.token}"}
+        with requests.Session() as session:
+            while not self._stop.is_set():
+                for path, content in self.contents.items():
+                    half = len(content) // 2
+                    for first, last in ((0, half - 1), (half, len(content) - 1)):
+                        answer = session.get(
+                            f"{self.nvr.api.base}/media/{path}", headers={**headers, "Range": f"bytes={first}-{last}"}, timeout=30)
+                        if answer.status_code != 206 or answer.content != content[first : last + 1]:
+                            self.problems.append(f"{path} {first}-{last}: {answer.status_code} {answer.text[:100] if answer.status_code > 206 else ''}")
+                self.rounds += 1
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.join(60)
+
+
+@pytest.fixture(scope="module")
+def rich_camera():
+    with GstCamera({"/main": footage.full_hd()}) as camera:
+        yield camera
+
+
+def test_footage_moves_to_its_archive_while_somebody_plays_it(rich_camera):
+    with Volumes("archive", segment_seconds=4) as nvr:
+        archive, contents = with_old_footage(nvr, rich_camera, 5, rate=1)
+        nvr.again()
+        player = Player(nvr, contents)
+        wait_for("all has moved", lambda: {row.volume for row in nvr.volume_rows("state = 2")} == {archive}, 120)
+        wait_for("the originals are gone", lambda: not nvr.movies(0), 20)
+        rounds = player.rounds
+        wait_for("it was played once more", lambda: player.rounds > rounds + 1, 30)
+        player.stop()
+        assert not player.problems and player.rounds > 2
+        every_file_is_as_it_was(nvr, contents)
+        events = nvr.api.events()
+        assert len(events) == len(contents)
+        for event in events:
+            assert nvr.api.get(f"/events/{event['id']}/download").status_code == 200
+        # Kept to the rate: a second for each megabyte, however fast the disk is.
+        assert nvr.query("SELECT count(*) FROM moves") == [(0,)] and nvr.query("SELECT count(*) FROM garbage_files") == [(0,)]
+        nvr.terminate()
+        checked = nvr.check()
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_an_archive_that_vanishes_in_the_middle_of_a_copy_costs_nothing(rich_camera):
+    with Volumes("archive", segment_seconds=10) as nvr:
+        archive, contents = with_old_footage(nvr, rich_camera, 2, rate=1)
+        nvr.again()
+        wait_for("a copy is being made", lambda: list(nvr.root(archive).rglob("*.part")), 30, every=0.02)
+        nvr.unmount("archive")
+        wait_for("it is told", lambda: nvr.state("archive") == "lost", 15)
+        # Everything that is not there yet plays from where it was; what had moved waits.
+        left = {row.path: row.volume for row in nvr.volume_rows("state = 2")}
+        assert set(left) == set(contents) and 0 in left.values()
+        for path, volume in left.items():
+            answer = nvr.api.get(f"/media/{path}")
+            assert answer.status_code == (503 if volume else 200)
+            assert volume or answer.content == contents[path]
+        assert nvr.below_mount("archive") == []
+        nvr.mount("archive")
+        wait_for("it is back", lambda: nvr.state("archive") == "ok", 30)
+        wait_for("all has moved", lambda: {row.volume for row in nvr.volume_rows("state = 2")} == {archive}, 150)
+        every_file_is_as_it_was(nvr, contents)
+        wait_for("nothing is left of the copies", lambda: not list(nvr.root(archive).rglob("*.part")) and not nvr.movies(0), 20)
+        nvr.terminate()
+        assert nvr.check().returncode == 0
+
+
+def test_a_move_goes_on_after_the_plug_was_pulled_in_the_middle(rich_camera):
+    with Volumes("archive", segment_seconds=8) as nvr:
+        archive, contents = with_old_footage(nvr, rich_camera, 3, rate=1)
+        for kill in range(12 if LONG else 4):
+            nvr.again()
+            wait_for(
+                "a copy is being made, or all has moved",
+                lambda: list(nvr.root(archive).rglob("*.part")) or {row.volume for row in nvr.volume_rows("state = 2")} == {archive}, 60, every=0.02)
+            time.sleep(0.3 * (kill + 1))
+            nvr.kill()
+            # Whatever the moment was: no file is lost, and a repair finds nothing to do.
+            for row in nvr.volume_rows("state = 2"):
+                assert (nvr.root(row.volume) / row.path).read_bytes() == contents[row.path], row
+            checked = nvr.check("--repair")
+            assert checked.returncode == 0, checked.stdout
+        nvr.again()
+        wait_for("all has moved", lambda: {row.volume for row in nvr.volume_rows("state = 2")} == {archive}, 120)
+        every_file_is_as_it_was(nvr, contents)
+        wait_for("nothing is left of the copies", lambda: not list(nvr.root(archive).rglob("*.part")) and not nvr.movies(0), 20)
+        nvr.terminate()
+        assert nvr.check().returncode == 0

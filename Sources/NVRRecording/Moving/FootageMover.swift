@@ -33,7 +33,7 @@ package final class FootageMover: Sendable {
     private let logger: Logger
     private let thread = BlockingThread(name: "mover", niceness: 15)
     /// For tests: hears of every step after it; what it throws ends the move there, as a crash would.
-    private let afterStep: @Sendable (Step) throws -> Void
+    private let afterStep: @Sendable (Step) async throws -> Void
     /// Where a round of each stream may begin: everything older has moved.
     private let reached = Mutex<(begun: WallTime?, ends: [Stretch: WallTime])>((nil, [:]))
     /// Microseconds after which a round looks at all footage again: what was found again in the meantime may be old.
@@ -46,7 +46,7 @@ package final class FootageMover: Sendable {
 
     package init(
         volumes: Volumes, store: Store, removal: MediaRemoval, clock: any NVRClock, logger: Logger,
-        afterStep: @escaping @Sendable (Step) throws -> Void = { _ in }
+        afterStep: @escaping @Sendable (Step) async throws -> Void = { _ in }
     ) {
         self.volumes = volumes
         self.store = store
@@ -174,7 +174,7 @@ package final class FootageMover: Sendable {
     /// Moves one segment; nil when it has moved or is gone.
     private func move(_ entry: SegmentEntry, to target: VolumeID) async throws -> Failure? {
         guard try await store.segments.noteMove(of: entry, to: target) else { return nil }
-        try afterStep(.noted)
+        try await afterStep(.noted)
         return try await carryOn(NotedMove(segment: entry.id, target: FootagePlace(target, entry.path)), entry.place, entry.bytes)
     }
 
@@ -197,9 +197,9 @@ package final class FootageMover: Sendable {
             try await clear(move)
             return nil
         }
-        try afterStep(.switched)
+        try await afterStep(.switched)
         try await removal.sweep()
-        try afterStep(.deleted)
+        try await afterStep(.deleted)
         return nil
     }
 
@@ -229,17 +229,17 @@ package final class FootageMover: Sendable {
             if wait > 0 { try await Task.sleep(for: .microseconds(wait)) }
             try Task.checkCancellation()
         }
-        try afterStep(.copied)
+        try await afterStep(.copied)
         try await thread.run { [copy] in try copy.sync() }
-        try afterStep(.synced)
+        try await afterStep(.synced)
         guard try await thread.run({ [copy] in try copy.isTrue() }) else {
             // Begun anew by the next round.
             _ = try await thread.run { [copy] in try POSIXFile.remove(copy.partPath) }
             throw NVRError(.dataLoss, "the copy differs from the original")
         }
-        try afterStep(.compared)
+        try await afterStep(.compared)
         try await thread.run { [copy] in try copy.name() }
-        try afterStep(.named)
+        try await afterStep(.named)
     }
 
     private func hasRoom(_ target: FootagePlace, _ bytes: Int64) async throws -> Bool {
