@@ -3,6 +3,13 @@ import NVRBase
 
 /// To whom a folder belongs that is to become that of a profile.
 extension StorageVolume {
+    /// Takes the marker of a profile that is no more out of its folder; one that stays does no harm. Blocks.
+    package static func release(_ path: String, of marker: VolumeMarker) {
+        guard VolumeMarker.look(in: path) == .found(marker) else { return }
+        // Read-only or gone in this moment: `claim` takes it away later.
+        _ = try? POSIXFile.remove("\(path)/\(VolumeMarker.fileName)")
+    }
+
     /// True when the folder is that of this very profile already, reached by another path. Otherwise the folder is free; a marker of a
     /// profile that is no more is taken away. Throws `conflict` for the folder of another profile or another installation. Blocks.
     ///

@@ -78,19 +78,23 @@ package final class FootageMover: Sendable {
             }
             group.addTask {
                 // The next round comes by itself; a wish that comes sooner begins it sooner.
-                var alarm: Task<Void, any Error>?
+                var alarm: Task<Void, Never>?
                 for await _ in wishes {
                     alarm?.cancel()
-                    alarm = await self.round().map { pause in
-                        Task {
-                            try await Task.sleep(for: pause)
-                            wish.yield()
-                        }
-                    }
+                    alarm = nil
+                    if let pause = await self.round() { alarm = Self.alarm(after: pause, wish) }
                 }
                 alarm?.cancel()
             }
             await group.waitForAll()
+        }
+    }
+
+    private static func alarm(after pause: Duration, _ wish: AsyncStream<Void>.Continuation) -> Task<Void, Never> {
+        Task {
+            // Cancelled when a round comes sooner.
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            wish.yield()
         }
     }
 
@@ -207,43 +211,44 @@ package final class FootageMover: Sendable {
     private func copy(_ from: FootagePlace, to target: FootagePlace, bytes: Int64) async throws {
         guard let root = volumes.root(of: target.volume) else { throw NVRError(.unavailable, "the volume is not known any more") }
         let (source, path) = (try volumes.file(from), try volumes.file(target))
-        let isThere = try await thread.run {
+        guard try await !isThere(source, path, bytes) else { return }
+        let rate = Int64(try await store.settings.values()[Settings.archivalMaxMBPerSecond]) << 20
+        var pace = MovePace(rate: rate > 0 ? rate : nil, now: clock.monotonic())
+        let work = try await thread.run { () throws -> SegmentCopy in try SegmentCopy(from: source, to: path, below: root, length: bytes) }
+        while !work.isWhole {
+            let count = try await thread.run { () throws -> Int64 in try work.copyNext() }
+            let wait = pace.copied(count, now: clock.monotonic())
+            if wait > 0 { try await Task.sleep(for: .microseconds(wait)) }
+            try Task.checkCancellation()
+        }
+        try await afterStep(.copied)
+        try await thread.run { () throws -> Void in try work.sync() }
+        try await afterStep(.synced)
+        let isTrue = try await thread.run { () throws -> Bool in
+            if try work.isTrue() { return true }
+            // Begun anew by the next round.
+            try POSIXFile.remove(work.partPath)
+            return false
+        }
+        guard isTrue else { throw NVRError(.dataLoss, "the copy differs from the original") }
+        try await afterStep(.compared)
+        try await thread.run { () throws -> Void in try work.name() }
+        try await afterStep(.named)
+    }
+
+    /// Whether a true copy has its name already. Throws `conflict` when another file has it.
+    private func isThere(_ source: String, _ path: String, _ bytes: Int64) async throws -> Bool {
+        try await thread.run { () throws -> Bool in
             guard POSIXFile.exists(path) else { return false }
             guard try SegmentCopy.isSame(source, path, length: bytes) else {
                 throw NVRError(.conflict, "a file that nobody knows lies where footage is to move")
             }
             return true
         }
-        if isThere { return }
-        let rate = Int64(try await store.settings.values()[Settings.archivalMaxMBPerSecond]) << 20
-        var pace = MovePace(rate: rate > 0 ? rate : nil, now: clock.monotonic())
-        var copy = try await thread.run { try SegmentCopy(from: source, to: path, below: root, length: bytes) }
-        while !copy.isWhole {
-            let copied: Int64
-            (copy, copied) = try await thread.run { [copy] in
-                var next = copy
-                let count = try next.copy()
-                return (next, count)
-            }
-            let wait = pace.copied(copied, now: clock.monotonic())
-            if wait > 0 { try await Task.sleep(for: .microseconds(wait)) }
-            try Task.checkCancellation()
-        }
-        try await afterStep(.copied)
-        try await thread.run { [copy] in try copy.sync() }
-        try await afterStep(.synced)
-        guard try await thread.run({ [copy] in try copy.isTrue() }) else {
-            // Begun anew by the next round.
-            _ = try await thread.run { [copy] in try POSIXFile.remove(copy.partPath) }
-            throw NVRError(.dataLoss, "the copy differs from the original")
-        }
-        try await afterStep(.compared)
-        try await thread.run { [copy] in try copy.name() }
-        try await afterStep(.named)
     }
 
     private func hasRoom(_ target: FootagePlace, _ bytes: Int64) async throws -> Bool {
-        try await thread.run { [volumes] in
+        try await thread.run { [volumes] () throws -> Bool in
             guard let root = volumes.root(of: target.volume) else { throw NVRError(.unavailable, "the volume is not known any more") }
             let space = try POSIXFile.space(at: root)
             let part = POSIXFile.length(at: SegmentCopy.part(of: "\(root)/\(target.path)")) ?? 0
@@ -285,7 +290,7 @@ package final class FootageMover: Sendable {
     private func clear(_ move: NotedMove) async throws {
         let owner = try await store.segments.byPath(move.target.path)
         let isInUse = owner?.volume == move.target.volume
-        let isCleared = try await thread.run { [volumes] in
+        let isCleared = try await thread.run { [volumes] () throws -> Bool in
             guard volumes.confirm(move.target.volume) else { return false }
             let path = try volumes.file(move.target)
             try POSIXFile.remove(SegmentCopy.part(of: path))

@@ -65,7 +65,13 @@ struct StorageRoutes: Sendable {
 
     /// One that is not there is as good as deleted: clients of the reference expect no 404 here.
     private func delete(_ call: Call) async throws -> Response {
-        _ = try await store.storageProfiles.delete(try call.id("profile_id"))
+        let id = try call.id("profile_id", of: StorageProfile.self)
+        let profile = try await store.storageProfiles.get(id)
+        if try await store.storageProfiles.delete(id), let profile {
+            let marker = VolumeMarker(instance: try await store.settings.values()[Settings.instanceID], volume: VolumeID(id))
+            // Whoever uses the folder next finds it free.
+            try await threads.runIfActive { StorageVolume.release(profile.path, of: marker) }
+        }
         return Response(json: ["message": "Storage profile deleted successfully"])
     }
 
