@@ -19,6 +19,8 @@ package enum Settings {
     package static let archivalEnabled = Setting<Bool>(
         "archival_enabled", default: true, "Enable automatic archival of recordings to secondary storage")
     package static let archivalIntervalHours = Setting<Int>("archival_interval_hours", 1...8760, default: 24, "How often to run archival (in hours)")
+    package static let archivalMaxMBPerSecond = Setting<Int>(
+        "archival_max_mb_per_second", 0...10_000, default: 20, "Megabytes that archival copies a second at most (0 = as fast as the disks allow)")
     package static let cleanupIntervalHours = Setting<Int>("cleanup_interval_hours", 1...8760, default: 24, "How often to run cleanup (in hours)")
 
     // MARK: Notifications
@@ -134,6 +136,7 @@ package enum Settings {
         telemetryEnabled.key, instanceID.key, defaultLiveViewMode.key, backupAutoEnabled.key, backupAutoFrequencyHours.key, backupAutoRetention.key,
         mqttEnabled.key, mqttHost.key, mqttPort.key, mqttUsername.key, mqttPassword.key, mqttTopicPrefix.key, oauthGlobalEnabled.key,
         oauthAutoRedirect.key, oauthProviderName.key, oauthClientID.key, oauthClientSecret.key, oauthMetadataURL.key,
+        archivalMaxMBPerSecond.key,
     ]
 
     private static let byName: [String: SettingKey] = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -37,15 +37,8 @@ package struct StartupRecovery: Sendable {
     /// `now`: events without footage end here at the latest.
     package func run(now: WallTime) async throws -> Report {
         var report = Report()
-        for segment in try await store.segments.unfinished() {
-            do {
-                try await finish(segment, &report)
-            } catch {
-                // One bad file must not keep the server from recording.
-                report.notes.append("\(segment.path): \(error)")
-                logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
-            }
-        }
+        // What lies on a volume that is not there waits for it.
+        try await finish(on: layout.volumes.confirmed(), but: [], &report)
         do {
             try await removeGarbage(&report)
             report.endedEvents = try await store.events.closeStale(at: now)
@@ -54,6 +47,26 @@ package struct StartupRecovery: Sendable {
             logger.error("the disk is full: deletions and events of the last run are put in order by the next start", metadata: ["error": "\(error)"])
         }
         return report
+    }
+
+    /// Finishes the segments of a volume that is back. `writing`: those that are being written now. Nothing new may be begun on it
+    /// meanwhile.
+    package func run(on volume: VolumeID, writing: Set<ID<Segment>>) async throws -> Report {
+        var report = Report()
+        try await finish(on: layout.volumes.confirmed([volume]), but: writing, &report)
+        return report
+    }
+
+    private func finish(on volumes: Set<VolumeID>, but writing: Set<ID<Segment>>, _ report: inout Report) async throws {
+        for segment in try await store.segments.unfinished() where volumes.contains(segment.volume) && !writing.contains(segment.id) {
+            do {
+                try await finish(segment, &report)
+            } catch {
+                // One bad file must not keep the server from recording.
+                report.notes.append("\(segment.path): \(error)")
+                logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
+            }
+        }
     }
 
     /// Enters a row, now or when the disk allows it.
@@ -67,7 +80,7 @@ package struct StartupRecovery: Sendable {
     }
 
     private func finish(_ segment: Segment, _ report: inout Report) async throws {
-        let path = layout.absolute(segment.path)
+        let path = try layout.absolute(segment.place)
         let scanned: Scan?
         do {
             scanned = try Self.scan(path)
@@ -129,16 +142,22 @@ package struct StartupRecovery: Sendable {
 
     private func removeGarbage(_ report: inout Report) async throws {
         while true {
-            let garbage = try await store.segments.garbage(limit: 1000)
+            let garbage = try await store.segments.garbage(on: layout.volumes.confirmed(), limit: 1000)
             guard !garbage.isEmpty else { break }
-            for item in garbage where try POSIXFile.remove(layout.absolute(item.path)) { report.removedFiles += 1 }
-            try await store.segments.removeGarbage(garbage.map(\.id))
+            for item in garbage where try POSIXFile.remove(try layout.absolute(item.place)) { report.removedFiles += 1 }
+            let confirmed = layout.volumes.confirmed(Set(garbage.map(\.volume)))
+            let gone = garbage.filter { confirmed.contains($0.volume) }
+            try await store.segments.removeGarbage(gone.map(\.id))
+            guard !gone.isEmpty else { break }
         }
         while true {
-            let files = try await store.segments.garbageFiles(limit: 1000)
+            let files = try await store.segments.garbageFiles(on: layout.volumes.confirmed(), limit: 1000)
             guard !files.isEmpty else { break }
-            for path in files where try POSIXFile.remove(layout.absolute(path)) { report.removedFiles += 1 }
-            try await store.segments.removeGarbageFiles(files)
+            for place in files where try POSIXFile.remove(try layout.absolute(place)) { report.removedFiles += 1 }
+            let confirmed = layout.volumes.confirmed(Set(files.map(\.volume)))
+            let gone = files.filter { confirmed.contains($0.volume) }
+            try await store.segments.removeGarbageFiles(gone)
+            guard !gone.isEmpty else { break }
         }
     }
 

@@ -68,6 +68,8 @@ package struct WebDependencies: Sendable {
     /// What is being written now.
     package var growing: GrowingSegments
     package var sync: FootageSync
+    /// Where footage lies, and what of it cannot be used now.
+    package var volumes: Volumes
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
@@ -75,8 +77,10 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments()
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(),
+        volumes: Volumes = Volumes(root: "")
     ) {
+        self.volumes = volumes
         self.store = store
         self.accounts = accounts
         self.setupCode = setupCode

@@ -49,6 +49,8 @@ func buildServer(
         keys: SecretKeys(explicit: configuration.secretKey, previous: configuration.oldSecretKey, mayChangeKey: true), logger: logger)
     let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
+    let sentry = VolumeSentry(volumes: layout.volumes, store: store, clock: clock, logger: logger)
+    try await sentry.begin()
 
     let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger)
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
@@ -66,6 +68,17 @@ func buildServer(
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
+    sentry.onReturn { [growing = disk.growing] volume in
+        do {
+            let report = try await recovery.run(on: volume, writing: Set(growing.ends.keys))
+            try await removal.sweep()
+            logger.notice(
+                "footage on a volume that is back was put in order", metadata: ["finished": "\(report.finished)", "discarded": "\(report.discarded)"])
+        } catch {
+            logger.error("footage on a volume that is back could not be put in order; the next start does it", metadata: ["error": "\(error)"])
+        }
+    }
+    let mover = FootageMover(volumes: layout.volumes, store: store, removal: removal, clock: clock, logger: logger)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
     let supervisor = CameraSupervisor(
         environment: CameraEnvironment(
@@ -113,7 +126,7 @@ func buildServer(
             media: RecordedMedia(playback: playback, removal: removal, clock: clock),
             replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-            growing: disk.growing),
+            growing: disk.growing, volumes: layout.volumes),
         onRunning: onRunning)
 
     var restreaming = RestreamSettings()
@@ -131,7 +144,9 @@ func buildServer(
     let services = ServiceGroup(
         configuration: .init(
             services: [
-                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
+                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
+                .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)),
+                .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
@@ -151,6 +166,20 @@ private func tlsIdentity(_ configuration: ServerConfiguration, dataPath: String,
         try own.make(names: MachineNames.names(configuration.host), addresses: MachineNames.addresses())
         return try TLSIdentity(certificate: own.certificate, key: own.key, logger: logger)
     }
+}
+
+/// Looks after the volumes as long as anything is recorded.
+private struct Watching: Service {
+    let sentry: VolumeSentry
+
+    func run() async throws { await cancelWhenGracefulShutdown { await sentry.run() } }
+}
+
+/// Moves footage to the volumes that keep it for longer.
+private struct Moving: Service {
+    let mover: FootageMover
+
+    func run() async throws { await cancelWhenGracefulShutdown { await mover.run() } }
 }
 
 /// Reads the certificate again upon SIGHUP, as programs that renew certificates expect.
