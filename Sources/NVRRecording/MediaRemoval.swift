@@ -9,7 +9,7 @@ import Synchronization
 package final class MediaRemoval: Sendable {
     private let layout: RecordingLayout
     let store: Store
-    private let thread = BlockingThread(name: "removal")
+    let thread = BlockingThread(name: "removal")
     private let playback: Playback
     private let listener = Mutex<Listener?>(nil)
 
@@ -21,6 +21,9 @@ package final class MediaRemoval: Sendable {
         self.store = store
         self.playback = playback
     }
+
+    /// The folder of a volume; nil for one that cannot be reached.
+    func root(of volume: Int64) -> String? { volume == 0 ? layout.root : nil }
 
     /// Who keeps things made of footage, and has to forget them with it.
     package func onRemoval(_ listener: @escaping Listener) { self.listener.withLock { $0 = listener } }

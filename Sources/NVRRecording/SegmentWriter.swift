@@ -28,8 +28,8 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
-    /// Chunks waiting for the disk at most, bytes.
-    package static let queueBytes = 32 << 20
+    /// Tries after which a file that cannot be written is given up, unless the disk is full.
+    private static let mostTries = 4
 
     private struct Queue {
         var chunks: [Chunk] = []
@@ -52,6 +52,9 @@ package final class SegmentWriter: @unchecked Sendable {
     private var open: OpenSegment?
     private var sound: SegmentSound
     private var needsKeyframe = false
+    /// The file may not be sound: the next keyframe begins another.
+    private var endsAtKeyframe = false
+    private var failedTries = 0
 
     package init(configuration: Configuration, disk: DiskWriter, logger: Logger) {
         self.configuration = configuration
@@ -77,19 +80,19 @@ package final class SegmentWriter: @unchecked Sendable {
     /// Queues a chunk; never blocks.
     package func append(_ chunk: Chunk) {
         let bytes = chunk.bytes
-        let (schedule, isBehind) = queue.withLock { queue in
-            var isBehind = false
-            while queue.bytes + bytes > Self.queueBytes, !queue.chunks.isEmpty {
+        let (schedule, lost) = queue.withLock { queue in
+            var lost: WallTime?
+            while queue.bytes + bytes > disk.bufferBytes, let oldest = queue.chunks.first {
+                lost = lost ?? oldest.video.first?.wall ?? chunk.video.first?.wall
                 Self.dropOldestGOP(&queue)
-                isBehind = true
             }
             queue.chunks.append(chunk)
             queue.bytes += bytes
-            if queue.isScheduled { return (false, isBehind) }
+            if queue.isScheduled { return (false, lost) }
             queue.isScheduled = true
-            return (true, isBehind)
+            return (true, lost)
         }
-        if isBehind { disk.setBehind(true, camera: configuration.cameraID) }
+        if let lost { disk.fellBehind(configuration.cameraID, shown: lost) }
         if schedule { disk.schedule(self) }
     }
 
@@ -135,8 +138,9 @@ package final class SegmentWriter: @unchecked Sendable {
             }
             do {
                 try write(chunk)
+                failedTries = 0
                 disk.worked()
-                if lost { disk.setBehind(false, camera: configuration.cameraID) }
+                if lost { disk.caughtUp(configuration.cameraID) }
                 queue.withLock { queue in
                     // The queue may have dropped it meanwhile; then the count was made there.
                     guard let first = queue.chunks.first, first.video.first?.sequence == chunk.video.first?.sequence else { return }
@@ -144,8 +148,9 @@ package final class SegmentWriter: @unchecked Sendable {
                     queue.bytes -= chunk.bytes
                 }
             } catch {
-                disk.failed(error, camera: "\(configuration.cameraID)")
+                disk.failed(error, camera: "\(configuration.cameraID)", shown: chunk.video.first?.wall)
                 rollBack()
+                giveUpFile(after: error)
                 if disk.isStopping {
                     queue.withLock { queue in
                         queue.chunks.removeAll()
@@ -175,9 +180,18 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
+    /// A file that refuses again and again ends, since another one may not; what was lost is at most up to the next keyframe.
+    private func giveUpFile(after error: any Error) {
+        failedTries += 1
+        guard failedTries >= Self.mostTries, let error = error as? FileError, !error.isFull, open != nil else { return }
+        failedTries = 0
+        close()
+        needsKeyframe = true
+    }
+
     private func write(_ chunk: Chunk) throws {
         try disk.demandSpace(for: chunk.bytes)
-        if chunk.startsSegment || open == nil || needsKeyframe {
+        if chunk.startsSegment || open == nil || needsKeyframe || endsAtKeyframe && chunk.startsWithKeyframe {
             guard chunk.startsWithKeyframe else {
                 // What follows a loss can only be shown from the next keyframe on.
                 queue.withLock { $0.droppedFrames += chunk.video.count }
@@ -187,6 +201,7 @@ package final class SegmentWriter: @unchecked Sendable {
             close()
             try begin(chunk)
             needsKeyframe = false
+            endsAtKeyframe = false
         }
         guard let before = open else { return }
         let soundBefore = sound
@@ -307,6 +322,8 @@ package final class SegmentWriter: @unchecked Sendable {
         do {
             try segment.file.sync()
         } catch {
+            // What was not synced may be gone, and the system says so only once.
+            endsAtKeyframe = true
             disk.failed(error, camera: "\(configuration.cameraID)")
         }
     }

@@ -68,6 +68,7 @@ package struct WebDependencies: Sendable {
     /// What is being written now.
     package var growing: GrowingSegments
     package var sync: FootageSync
+    package var retention: RetentionService
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
@@ -75,7 +76,7 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments()
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(), retention: RetentionService
     ) {
         self.store = store
         self.accounts = accounts
@@ -86,6 +87,7 @@ package struct WebDependencies: Sendable {
         self.replay = replay
         self.growing = growing
         self.sync = sync
+        self.retention = retention
         self.settings = settings
         self.clock = clock
         self.logger = logger

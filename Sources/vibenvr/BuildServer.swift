@@ -50,7 +50,7 @@ func buildServer(
     let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
 
-    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger)
+    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger, bufferBytes: configuration.bufferBytes)
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
     let report = try await recovery.run(now: WallTime(microseconds: clock.wall()))
     if report != StartupRecovery.Report() {
@@ -66,6 +66,10 @@ func buildServer(
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
+    let retention = RetentionService(
+        store: store, removal: removal, measures: MediaRemoval.Measures { $0 == 0 ? disk.counters.bytes : 0 },
+        volumes: { [(id: 0, root: recordingRoot)] }, clock: clock, logger: logger)
+    disk.onPressure { retention.spaceMayBeShort() }
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
     let supervisor = CameraSupervisor(
         environment: CameraEnvironment(
@@ -113,7 +117,7 @@ func buildServer(
             media: RecordedMedia(playback: playback, removal: removal, clock: clock),
             replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-            growing: disk.growing),
+            growing: disk.growing, retention: retention),
         onRunning: onRunning)
 
     var restreaming = RestreamSettings()
@@ -131,7 +135,8 @@ func buildServer(
     let services = ServiceGroup(
         configuration: .init(
             services: [
-                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: supervisor),
+                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: retention),
+                .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
