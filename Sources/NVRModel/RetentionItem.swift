@@ -13,8 +13,7 @@ package struct RetentionItem: Sendable, Hashable {
     /// Of the segment; of the event when it is a snapshot.
     package var id: Int64
     package var camera: ID<Camera>
-    /// 0 is the default folder, else the id of a storage profile.
-    package var volume: Int64
+    package var volume: VolumeID
     package var start: WallTime
     package var end: WallTime
     package var bytes: Int64
@@ -23,7 +22,7 @@ package struct RetentionItem: Sendable, Hashable {
     package var isFinished: Bool
 
     package init(
-        id: Int64, camera: ID<Camera>, volume: Int64 = 0, start: WallTime, end: WallTime, bytes: Int64, footage: Footage, isFinished: Bool = true
+        id: Int64, camera: ID<Camera>, volume: VolumeID = .standard, start: WallTime, end: WallTime, bytes: Int64, footage: Footage, isFinished: Bool = true
     ) {
         self.id = id
         self.camera = camera
@@ -41,10 +40,10 @@ package struct RetentionItem: Sendable, Hashable {
 /// Whose bytes a limit counts: one camera's recordings or pictures on one volume.
 package struct RetentionShelf: Sendable, Hashable {
     package var camera: ID<Camera>
-    package var volume: Int64
+    package var volume: VolumeID
     package var isPictures: Bool
 
-    package init(camera: ID<Camera>, volume: Int64 = 0, isPictures: Bool) {
+    package init(camera: ID<Camera>, volume: VolumeID = .standard, isPictures: Bool) {
         self.camera = camera
         self.volume = volume
         self.isPictures = isPictures

@@ -19,6 +19,7 @@ package final class DiskWriter: Sendable {
         /// Hears when so many bytes were written since, or when the disk is full.
         var onPressure: (@Sendable () -> Void)?
         var unheard: Int64 = 0
+        var pressureInterval = DiskWriter.longestPressureInterval
         var isStopping = false
         /// Recordings whose last write the disk refused, in the order of their turns.
         var refused: [SegmentWriter] = []
@@ -45,8 +46,8 @@ package final class DiskWriter: Sendable {
     static let keptFree: Int64 = 64 << 20
     /// Microseconds between tries when the disk refuses.
     static let retryInterval: Int64 = 500_000
-    /// Bytes written between two looks at the free space.
-    static let pressureInterval: Int64 = 16 << 20
+    /// Bytes written between two looks at the free space, at most.
+    static let longestPressureInterval: Int64 = 16 << 20
     /// Bytes that wait for the disk at most, of each recorded stream, unless somebody sets it.
     package static let defaultBuffer = 32 << 20
 
@@ -98,7 +99,7 @@ package final class DiskWriter: Sendable {
         }
         let listener = state.withLock { state -> (@Sendable () -> Void)? in
             state.unheard += fragmentBytes
-            guard state.unheard >= Self.pressureInterval else { return nil }
+            guard state.unheard >= state.pressureInterval else { return nil }
             state.unheard = 0
             return state.onPressure
         }
@@ -235,6 +236,11 @@ extension DiskWriter {
 
     /// `listener` hears on the writing thread that the free space should be looked at; it must not block.
     package func onPressure(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onPressure = listener } }
+
+    /// Says how much may be written between two looks, given how much is to stay free.
+    package func setFloor(_ bytes: Int64) {
+        state.withLock { $0.pressureInterval = max(1 << 18, min(Self.longestPressureInterval, bytes / 4)) }
+    }
 
     /// Footage of a camera was lost because too much of it waited. `shown`: when the first of it was.
     func fellBehind(_ camera: ID<Camera>, shown: WallTime) {

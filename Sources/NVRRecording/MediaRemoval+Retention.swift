@@ -30,13 +30,13 @@ extension MediaRemoval {
     /// How space is measured.
     package struct Measures: Sendable {
         /// Bytes that this program has written to a volume.
-        package var written: @Sendable (Int64) -> Int64
+        package var written: @Sendable (VolumeID) -> Int64
         /// Bytes that have to go before their space is asked for.
         package var judged = SpaceProof.judged
         /// Microseconds to wait for space that does not come at once.
         package var patience: Int64 = 10_000_000
 
-        package init(written: @escaping @Sendable (Int64) -> Int64 = { _ in 0 }) { self.written = written }
+        package init(written: @escaping @Sendable (VolumeID) -> Int64 = { _ in 0 }) { self.written = written }
     }
 
     /// Deletes what a camera keeps for longer than it is set to, and the oldest of what is more than it may hold. What is being
@@ -44,7 +44,7 @@ extension MediaRemoval {
     /// `unavailable` when deleting does not do what it should.
     package func enforceLimits(of camera: Camera, medium: Event.Medium?, now: WallTime) async throws -> Removed {
         let planning = RetentionPlanning(store: store)
-        var ground = try await planning.ground(at: now)
+        var ground = try await planning.ground(at: now, on: try await confirmed())
         // As the caller knows the camera.
         ground.rules.cameras[camera.id] = RetentionRules(cameras: [camera], profiles: [], settings: SettingValues()).cameras[camera.id]
         let clock = RetentionClock(try await store.retention.memory())
@@ -61,7 +61,7 @@ extension MediaRemoval {
         _ plan: RetentionPlan, rules: RetentionRules, clock: RetentionClock, now: WallTime, also: [ID<Camera>] = [], measures: Measures = Measures()
     ) async throws -> RetentionOutcome {
         var outcome = RetentionOutcome()
-        var proofs: [Int64: SpaceProof] = [:]
+        var proofs: [VolumeID: SpaceProof] = [:]
         var newest = Dictionary(also.map { ($0, WallTime?.none) }) { $1 }
         var rest = plan.deletions[...]
         while let step = Self.nextStep(&rest), outcome.doubt == nil {
@@ -87,7 +87,7 @@ extension MediaRemoval {
     }
 
     private struct Step {
-        var volume: Int64
+        var volume: VolumeID
         var deletions: ArraySlice<RetentionPlan.Deletion>
     }
 
@@ -109,7 +109,7 @@ extension MediaRemoval {
     ) async throws -> [RetentionItem] {
         let segments = step.deletions.filter { !$0.item.isPicture }.map { ID<Segment>($0.item.id) }
         let pictures = step.deletions.filter { $0.item.isPicture }.map { ID<Event>($0.item.id) }
-        guard let root = root(of: step.volume) else {
+        guard let root = try await root(of: step.volume) else {
             outcome.doubt = .wrongVolume
             return []
         }
@@ -153,7 +153,7 @@ extension MediaRemoval {
     }
 
     /// Whether some of the newest files that stay are there; nil when none stays.
-    private func keptFilesExist(_ volume: Int64, root: String, without plan: RetentionPlan) async throws -> Bool? {
+    private func keptFilesExist(_ volume: VolumeID, root: String, without plan: RetentionPlan) async throws -> Bool? {
         let going = Set(plan.deletions.lazy.filter { !$0.item.isPicture }.map { ID<Segment>($0.item.id) })
         let paths = try await store.retention.newestPaths(of: volume, without: going, limit: Self.samples)
         guard !paths.isEmpty else { return nil }

@@ -8,12 +8,9 @@ package struct RetentionStore: Sendable {
 
     // MARK: Items
 
-    /// The volume of a segment in `itemsSQL` and `totalsSQL`.
-    private static let volume = "0"
-
     /// Listed segments of a stream, oldest first. With `?3`, what they show is looked for in the events.
     static let itemsSQL = """
-        SELECT s.id, \(volume), s.start_us, s.end_us, s.bytes, s.state, CASE
+        SELECT s.id, s.volume, s.start_us, s.end_us, s.bytes, s.state, CASE
             WHEN NOT ?3 THEN NOT s.is_continuous
             WHEN \(overlapped(by: "e.metadata LIKE '%\"label%'")) THEN 2
             WHEN NOT s.is_continuous OR \(overlapped(by: "e.kind IN (0, 2)")) THEN 1
@@ -37,7 +34,7 @@ package struct RetentionStore: Sendable {
     }
 
     static let picturesSQL = """
-        SELECT id, 0, start_us, start_us, coalesce(bytes, 0), 2, 3 FROM events INDEXED BY events_by_camera
+        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 2, 3 FROM events INDEXED BY events_by_camera
         WHERE camera_id = ?1 AND medium = 1 AND kind = ?2 AND ?3 IS NOT NULL ORDER BY start_us
         """
 
@@ -55,7 +52,7 @@ package struct RetentionStore: Sendable {
                 while let row = try cursor.next() {
                     let state: Int64 = row[5]
                     let item = RetentionItem(
-                        id: row[0], camera: camera, volume: row[1], start: WallTime(microseconds: row[2]), end: WallTime(microseconds: row[3]),
+                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]), end: WallTime(microseconds: row[3]),
                         bytes: row[4], footage: RetentionItem.Footage(rawValue: UInt8(clamping: row[6] as Int64)) ?? .labelled,
                         isFinished: state == 2)
                     guard wants(&need, item) else { break }
@@ -66,27 +63,33 @@ package struct RetentionStore: Sendable {
         }
     }
 
-    /// Bytes of everything that is listed: all, and without what holds protect now.
-    package func totals() async throws -> (all: Int64, deletable: [RetentionShelf: Int64]) {
+    /// Bytes of everything that is listed on some volumes: all, and without what holds protect now. Kept as running totals.
+    package func totals(on volumes: Set<VolumeID>) async throws -> (all: Int64, deletable: [RetentionShelf: Int64]) {
         try await rows.read("measuring what is stored") { db in
+            func shelf(_ row: Row) -> (RetentionShelf, Int64) {
+                (RetentionShelf(camera: ID(row[0]), volume: VolumeID(rawValue: row[1]), isPictures: row[2] as Int64 == 1), row[3])
+            }
             var totals: [RetentionShelf: Int64] = [:]
-            for (camera, bytes) in try db.rows(
-                "SELECT camera_id, bytes FROM segment_totals WHERE count > 0", [], { (ID<Camera>($0[0]), $0[1] as Int64) })
-            {
-                totals[RetentionShelf(camera: camera, isPictures: false), default: 0] += bytes
-            }
-            for total in try EventStore.totals(db) where total.medium == .snapshot {
-                totals[RetentionShelf(camera: total.cameraID, isPictures: true), default: 0] += total.bytes
-            }
+            for (shelf, bytes) in try db.rows("SELECT camera_id, volume, medium, bytes FROM shelf_totals WHERE count > 0", [], shelf)
+            where volumes.contains(shelf.volume) { totals[shelf] = bytes }
             let all = totals.values.reduce(0, +)
-            for camera in try db.rows("SELECT DISTINCT camera_id FROM active_holds", [], { ID<Camera>($0[0]) }) {
-                let shelves = (RetentionShelf(camera: camera, isPictures: false), RetentionShelf(camera: camera, isPictures: true))
-                totals[shelves.0, default: 0] -= try HoldStore.heldBytes(db, of: camera)
-                totals[shelves.1, default: 0] -= try EventStore.heldSnapshotBytes(db, camera)
-            }
+            for (shelf, bytes) in try db.rows(Self.heldSQL, [], shelf) where totals[shelf] != nil { totals[shelf, default: 0] -= bytes }
             return (all, totals.filter { $0.value > 0 })
         }
     }
+
+    /// Bytes that are held, by camera, volume and medium.
+    static let heldSQL = """
+        SELECT camera_id, volume, 0, sum(bytes) FROM segments WHERE id IN (
+            SELECT s.id FROM active_holds AS h JOIN (SELECT 0 AS role UNION ALL SELECT 1) AS r
+                CROSS JOIN segments AS s INDEXED BY segments_by_time ON s.camera_id = h.camera_id AND s.role = r.role
+                AND s.start_us > h.start_us - 3600000000 AND s.start_us < h.end_us
+            WHERE s.state IN (1, 2) AND \(HoldStore.segment("s"))) GROUP BY camera_id, volume
+        UNION ALL SELECT camera_id, volume, 1, coalesce(sum(bytes), 0) FROM events WHERE id IN (
+            SELECT e.id FROM active_holds AS h JOIN (SELECT 0 AS kind UNION ALL SELECT 1 UNION ALL SELECT 2) AS k
+                CROSS JOIN events AS e INDEXED BY events_by_camera ON e.camera_id = h.camera_id AND e.medium = 1 AND e.kind = k.kind
+                AND e.start_us >= h.start_us AND e.start_us < h.end_us) GROUP BY camera_id, volume
+        """
 
     /// Every hold that is active now.
     package func holds() async throws -> [Hold] {
@@ -96,13 +99,13 @@ package struct RetentionStore: Sendable {
     }
 
     /// Paths of some of the newest finished segments of a volume, below its folder, without those that are named.
-    package func newestPaths(of volume: Int64, without ids: Set<ID<Segment>>, limit: Int) async throws -> [String] {
+    package func newestPaths(of volume: VolumeID, without ids: Set<ID<Segment>>, limit: Int) async throws -> [String] {
         try await rows.read("reading segments") { db in
             let found = try db.rows(
                 """
                 SELECT id, path FROM segments AS s INDEXED BY segments_by_start
-                WHERE state IN (1, 2) AND state = 2 AND \(Self.volume) = ? ORDER BY start_us DESC LIMIT ?
-                """, [volume, limit + ids.count]
+                WHERE state IN (1, 2) AND state = 2 AND volume = ? ORDER BY start_us DESC LIMIT ?
+                """, [volume.rawValue, limit + ids.count]
             ) { (ID<Segment>($0[0]), $0[1] as String) }
             return Array(found.filter { !ids.contains($0.0) }.map(\.1).prefix(limit))
         }

@@ -67,8 +67,9 @@ func buildServer(
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let retention = RetentionService(
-        store: store, removal: removal, measures: MediaRemoval.Measures { $0 == 0 ? disk.counters.bytes : 0 },
-        volumes: { [(id: 0, root: recordingRoot)] }, clock: clock, logger: logger)
+        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
+        volumes: { try await removal.roots() },
+        onFloor: { if $0 == .standard { disk.setFloor($1) } }, clock: clock, logger: logger)
     disk.onPressure { retention.spaceMayBeShort() }
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
     let supervisor = CameraSupervisor(

@@ -133,7 +133,7 @@ struct RetentionForecastTests {
     ) -> [RetentionForecast.Stay] {
         let flows = paces.enumerated().map { RetentionForecast.Flow(camera: ID(Int64($0.offset) + 1), bytesADay: $0.element, bytes: 1) }
         let forecast = RetentionForecast(
-            flows, rules: rules, rooms: [0: .init(free: free, total: free, floor: floor, deletable: deletable)], isDeleting: isDeleting)
+            flows, rules: rules, rooms: [.standard: .init(free: free, total: free, floor: floor, deletable: deletable)], isDeleting: isDeleting)
         return flows.compactMap { forecast.stays[$0.camera] }
     }
 
@@ -158,8 +158,9 @@ struct RetentionForecastTests {
         var rules = RetentionRules()
         rules.cameras = [ID(1): .init()]
         rules.minimumDays = 10
-        #expect(forecast([100], rules, free: 300, deletable: 300, floor: 100).first == .init(days: 5, limit: .freeSpace, bytesADay: 100, bytes: 1))
-        let stopping = forecast([100], rules, free: 300, deletable: 300, floor: 100, isDeleting: false).first
-        #expect(stopping == .init(days: 6, limit: .recordingStops, bytesADay: 100, bytes: 1))
+        let deleting = forecast([100], rules, free: 300, deletable: 300, floor: 100)
+        #expect(deleting.map(\.days) == [5] && deleting.map(\.limit) == [.freeSpace])
+        let stopping = forecast([100], rules, free: 300, deletable: 300, floor: 100, isDeleting: false)
+        #expect(stopping.map(\.days) == [6] && stopping.map(\.limit) == [.recordingStops])
     }
 }

@@ -13,7 +13,7 @@ private func item(
     finished: Bool = true
 ) -> RetentionItem {
     RetentionItem(
-        id: id, camera: ID(camera), volume: volume, start: ago(age), end: ago(age).advanced(byMicroseconds: 60_000_000), bytes: bytes,
+        id: id, camera: ID(camera), volume: VolumeID(rawValue: volume), start: ago(age), end: ago(age).advanced(byMicroseconds: 60_000_000), bytes: bytes,
         footage: footage, isFinished: finished)
 }
 
@@ -74,7 +74,7 @@ struct RetentionPlanTests {
         var rules = rules(days: 7, bytes: 30)
         rules.cameras[ID(2)] = .init()
         rules.totalBytes = 50
-        rules.volumeBytes[5] = 10
+        rules.volumeBytes[VolumeID(rawValue: 5)] = 10
         let items =
             (1...5).map { item($0, age: Double(10 - $0)) } + (11...13).map { item($0, camera: 2, age: Double(20 - $0)) }
             + [item(21, camera: 2, age: 3, volume: 5), item(22, camera: 2, age: 2, volume: 5)]
@@ -113,9 +113,9 @@ struct RetentionPlanTests {
 
     @Test func `Space is made on its volume by the oldest there`() {
         let items = [item(1, age: 9, volume: 5), item(2, age: 8), item(3, camera: 2, age: 7), item(4, age: 6, .snapshot), item(5, age: 5)]
-        let made = plan(items, rules(), aim: .space(volume: 0, bytes: 25))
+        let made = plan(items, rules(), aim: .space(volume: .standard, bytes: 25))
         #expect(ids(made) == [2, 3, 4])
-        #expect(plan(items, rules(), aim: .space(volume: 5, bytes: 25)).unmet[.freeSpace] == 15)
+        #expect(plan(items, rules(), aim: .space(volume: VolumeID(rawValue: 5), bytes: 25)).unmet[.freeSpace] == 15)
     }
 
     @Test func `Footage of a clock that was not set is never too old, and goes last`() {
@@ -170,7 +170,7 @@ struct RetentionPropertyTests {
             rules.labelledDays = [0, 0, 30, 90].randomElement(using: &random) ?? 0
             rules.minimumDays = [0, 0, 0, 2, 10].randomElement(using: &random) ?? 0
             rules.totalBytes = [nil, 0, 500, 3000].randomElement(using: &random) ?? nil
-            for volume in Int64(0)...2 { rules.volumeBytes[volume] = [nil, nil, 100, 900].randomElement(using: &random) ?? nil }
+            for volume in Int64(0)...2 { rules.volumeBytes[VolumeID(rawValue: volume)] = [nil, nil, 100, 900].randomElement(using: &random) ?? nil }
             for number in 0..<Int64.random(in: 0...150, using: &random) {
                 let start: WallTime
                 switch Int.random(in: 0..<20, using: &random) {
@@ -182,7 +182,7 @@ struct RetentionPropertyTests {
                 let length = footage == .snapshot ? 0 : Int64.random(in: 0...300_000_000, using: &random)
                 items.append(
                     RetentionItem(
-                        id: number, camera: ID(Int64.random(in: 1...cameras, using: &random)), volume: Int64.random(in: 0...2, using: &random),
+                        id: number, camera: ID(Int64.random(in: 1...cameras, using: &random)), volume: VolumeID(rawValue: Int64.random(in: 0...2, using: &random)),
                         start: start, end: start.advanced(byMicroseconds: length), bytes: Int64.random(in: 0...60, using: &random), footage: footage,
                         isFinished: Int.random(in: 0..<12, using: &random) > 0))
             }

@@ -151,7 +151,7 @@ final class WebFixture: Sendable {
         let root = settings.recordingRoot
         let retention = RetentionService(
             store: store, removal: MediaRemoval(layout: layout, store: store, playback: playback), measures: MediaRemoval.Measures(),
-            volumes: { [(id: 0, root: root)] }, clock: clock, logger: logger)
+            volumes: { [(id: .standard, root: root)] }, clock: clock, logger: logger)
         server = WebServer(
             WebDependencies(
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,

@@ -27,11 +27,11 @@ package struct RetentionForecast: Sendable, Hashable {
     /// A camera that records.
     package struct Flow: Sendable, Hashable {
         package var camera: ID<Camera>
-        package var volume: Int64
+        package var volume: VolumeID
         package var bytesADay: Int64
         package var bytes: Int64
 
-        package init(camera: ID<Camera>, volume: Int64 = 0, bytesADay: Int64, bytes: Int64) {
+        package init(camera: ID<Camera>, volume: VolumeID = .standard, bytesADay: Int64, bytes: Int64) {
             self.camera = camera
             self.volume = volume
             self.bytesADay = bytesADay
@@ -57,9 +57,9 @@ package struct RetentionForecast: Sendable, Hashable {
 
     package private(set) var stays: [ID<Camera>: Stay] = [:]
     package let isDeleting: Bool
-    package let rooms: [Int64: Room]
+    package let rooms: [VolumeID: Room]
 
-    package init(_ flows: [Flow], rules: RetentionRules, rooms: [Int64: Room], isDeleting: Bool) {
+    package init(_ flows: [Flow], rules: RetentionRules, rooms: [VolumeID: Room], isDeleting: Bool) {
         self.isDeleting = isDeleting
         self.rooms = rooms
         let running = flows.filter { $0.bytesADay > 0 }

@@ -43,16 +43,18 @@ package struct RetentionNeed: Sendable, Hashable {
         if case .space(let volume, _) = aim { self.volume = volume } else { volume = nil }
     }
 
-    private var volume: Int64?
+    private var volume: VolumeID?
 
     /// Whether anything has to be looked at.
     package var isNothing: Bool { ageLimit == .min && bytes <= 0 }
 
     /// Whether the next item, in order of their begin, has to be seen.
-    package mutating func wants(_ item: RetentionItem) -> Bool {
+    /// `volumes`: what may be deleted from; nil: all.
+    package mutating func wants(_ item: RetentionItem, on volumes: Set<VolumeID>? = nil) -> Bool {
         guard item.start.microseconds < ageLimit || bytes > 0 else { return false }
         let isDated = item.start >= RetentionClock.earliest && item.start.microseconds <= latest
         let counts = isDated && item.isFinished && item.start.microseconds <= youngest && (volume ?? item.volume) == item.volume
+            && volumes?.contains(item.volume) ?? true
         if counts, held.isEmpty || !held.holds(item) { bytes -= item.bytes }
         return true
     }

@@ -26,7 +26,7 @@ package struct RetentionPlan: Sendable, Hashable {
         /// One camera's own limits; nil: recordings and pictures.
         case camera(ID<Camera>, pictures: Bool?)
         /// So many bytes more on a volume.
-        case space(volume: Int64, bytes: Int64)
+        case space(volume: VolumeID, bytes: Int64)
     }
 
     package struct Sum: Sendable, Hashable {
@@ -196,7 +196,7 @@ private struct RetentionWork {
     }
 
     /// The oldest of a volume until so many bytes are free.
-    mutating func free(_ bytes: Int64, of volume: Int64) {
+    mutating func free(_ bytes: Int64, of volume: VolumeID) {
         var wanted = bytes
         for index in order where wanted > 0 {
             let item = items[Int(index)]

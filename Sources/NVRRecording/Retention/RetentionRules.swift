@@ -21,7 +21,7 @@ package struct RetentionRules: Sendable, Hashable {
     /// A camera that is not here, since it is deleted, has no limits of its own.
     package var cameras: [ID<Camera>: CameraLimits] = [:]
     /// Most bytes on a volume.
-    package var volumeBytes: [Int64: Int64] = [:]
+    package var volumeBytes: [VolumeID: Int64] = [:]
     /// Most bytes of everything.
     package var totalBytes: Int64?
     /// Recordings with events are kept for at least so many days, those with labels again; 0 as other recordings.
@@ -40,7 +40,7 @@ package struct RetentionRules: Sendable, Hashable {
                 recordingDays: KeepingTime.days(of: camera.recording.preserve), pictureDays: KeepingTime.days(of: camera.pictures.preserve),
                 recordingBytes: Self.bytes(camera.recording.maxStorage), pictureBytes: Self.bytes(camera.pictures.maxStorage))
         }
-        for profile in profiles { volumeBytes[profile.id.rawValue] = Self.bytes(profile.maxSize) }
+        for profile in profiles { volumeBytes[VolumeID(profile.id)] = Self.bytes(profile.maxSize) }
         totalBytes = Self.bytes(settings[Settings.maxGlobalStorageGB])
         eventDays = settings[Settings.retentionEventDays]
         labelledDays = settings[Settings.retentionLabelledDays]

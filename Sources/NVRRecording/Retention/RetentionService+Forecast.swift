@@ -7,14 +7,15 @@ extension RetentionService {
     package func forecast() async throws -> RetentionForecast {
         let time = WallTime(microseconds: clock.wall())
         let settings = try await store.settings.values()
-        let ground = try await planning.ground(at: time)
+        let ground = try await planning.ground(at: time, on: try await removal.confirmed())
         let paces = try await store.segments.bytesADay(at: time)
         var recordings: [ID<Camera>: Int64] = [:]
         for total in try await store.segments.totals() { recordings[total.cameraID, default: 0] += total.bytes }
         let flows = try await store.cameras.all().map { camera in
-            RetentionForecast.Flow(camera: camera.id, bytesADay: paces[camera.id] ?? 0, bytes: recordings[camera.id] ?? 0)
+            RetentionForecast.Flow(
+                camera: camera.id, volume: camera.recordingVolume, bytesADay: paces[camera.id] ?? 0, bytes: recordings[camera.id] ?? 0)
         }
-        var rooms: [Int64: RetentionForecast.Room] = [:]
+        var rooms: [VolumeID: RetentionForecast.Room] = [:]
         for volume in try await volumes() {
             let space = try await thread.run { try POSIXFile.space(at: volume.root) }
             let deletable = ground.totals.reduce(Int64(0)) { $1.key.volume == volume.id ? $0 + $1.value : $0 }
@@ -23,5 +24,13 @@ extension RetentionService {
                 deletable: deletable)
         }
         return RetentionForecast(flows, rules: ground.rules, rooms: rooms, isDeleting: settings[Settings.cleanupEnabled])
+    }
+}
+
+extension Camera {
+    /// Where its recordings go as long as that volume is there.
+    fileprivate var recordingVolume: VolumeID {
+        let kind = recording.mode == .motionTriggered ? storage.motionProfileID : storage.continuousProfileID
+        return VolumeID(((kind ?? storage.profileID).map { ID(Int64($0)) }))
     }
 }

@@ -62,16 +62,18 @@ package final class RetentionService: Service {
         var clock: RetentionClock?
         var budget = RetentionBudget()
         var runAt: WallTime?
-        /// What was written when something was deleted last; nil before the first time in this process.
-        var writtenAtLast: Int64?
+        /// What was written when the rules were applied last, and when space was made last; nil before the first time in this process.
+        var writtenAtRules: Int64?
+        var writtenAtSpace: Int64?
         var spaceTriedAt: Int64?
     }
 
     let store: Store
-    private let removal: MediaRemoval
+    let removal: MediaRemoval
     let planning: RetentionPlanning
     private let measures: MediaRemoval.Measures
-    let volumes: @Sendable () async throws -> [(id: Int64, root: String)]
+    private let onFloor: @Sendable (VolumeID, Int64) -> Void
+    let volumes: @Sendable () async throws -> [(id: VolumeID, root: String)]
     let clock: any NVRClock
     private let logger: Logger
     let thread = BlockingThread(name: "floor")
@@ -83,16 +85,17 @@ package final class RetentionService: Service {
     private static let spacePause: Int64 = 10_000_000
     private static let hour: Int64 = 3_600_000_000
 
-    /// `volumes`: those whose floor is kept, with their folders.
+    /// `volumes`: those whose floor is kept, with their folders; `onFloor` hears how many bytes each is to keep free.
     package init(
-        store: Store, removal: MediaRemoval, measures: MediaRemoval.Measures, volumes: @escaping @Sendable () async throws -> [(id: Int64, root: String)],
-        clock: any NVRClock, logger: Logger
+        store: Store, removal: MediaRemoval, measures: MediaRemoval.Measures, volumes: @escaping @Sendable () async throws -> [(id: VolumeID, root: String)],
+        onFloor: @escaping @Sendable (VolumeID, Int64) -> Void = { _, _ in }, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
         self.removal = removal
         planning = RetentionPlanning(store: store)
         self.measures = measures
         self.volumes = volumes
+        self.onFloor = onFloor
         self.clock = clock
         self.logger = logger
         (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -172,6 +175,7 @@ package final class RetentionService: Service {
             for volume in try await volumes() {
                 let space = try await thread.run { try POSIXFile.space(at: volume.root) }
                 let floor = StorageFloor(gigabytes: settings[Settings.storageFloorGB], total: space.total)
+                onFloor(volume.id, floor.bytes)
                 let missing = floor.shortfall(free: space.free)
                 guard missing > 0 else {
                     state.withLock { state in
@@ -224,8 +228,8 @@ package final class RetentionService: Service {
                 "the clock went on by more than a day at once; what is stored does not age by it until somebody confirms a cleanup",
                 metadata: ["from": "\(jump.from.iso8601)", "to": "\(jump.to.iso8601)"])
         }
-        let ground = try await planning.ground(at: now)
-        let recorded = try await recorded(at: now)
+        let ground = try await planning.ground(at: now, on: try await removal.confirmed())
+        let recorded = try await recorded(for: aim, at: now)
         let allowance = isConfirmed ? nil : budget.allowance(archive: ground.archive, share: ground.rules.share, recorded: recorded, now: now)
         let plan = try await planning.plan(ground, clock: retentionClock, aim: aim, allowance: allowance)
         var report = Report(aim: aim, at: now, isDryRun: isDryRun)
@@ -250,10 +254,12 @@ package final class RetentionService: Service {
         return report
     }
 
-    /// Bytes recorded since something was deleted last.
-    private func recorded(at now: WallTime) async throws -> Int64 {
-        let written = measures.written(0)
-        let (last, since) = state.withLock { ($0.writtenAtLast, [$0.budget.at, $0.runAt].compactMap { $0 }.max()) }
+    /// Bytes recorded since the rules were applied last, or since space was made last. A disk that is full for the first time may be
+    /// full of something else: then nothing counts.
+    private func recorded(for aim: RetentionPlan.Aim, at now: WallTime) async throws -> Int64 {
+        let written = measures.written(.standard)
+        if case .space = aim { return state.withLock { $0.writtenAtSpace }.map { max(0, written - $0) } ?? 0 }
+        let (last, since) = state.withLock { ($0.writtenAtRules, $0.runAt) }
         if let last { return max(0, written - last) }
         guard let since, since < now else { return written }
         let begin = max(since, now.advanced(byMicroseconds: -2 * RetentionClock.day))
@@ -262,7 +268,7 @@ package final class RetentionService: Service {
 
     /// Keeps what the next run, perhaps of another process, has to know.
     private func settle(_ report: Report, ground: RetentionPlanning.Ground, recorded: Int64, isConfirmed: Bool) async throws {
-        let written = measures.written(0)
+        let written = measures.written(.standard)
         let memory = state.withLock { state in
             if report.outcome.deleted.count > 0 {
                 if isConfirmed {
@@ -271,9 +277,12 @@ package final class RetentionService: Service {
                     state.budget.note(
                         deleted: report.outcome.deleted.bytes, archive: ground.archive, share: ground.rules.share, recorded: recorded, now: report.at)
                 }
-                state.writtenAtLast = written
+                if case .space = report.aim { state.writtenAtSpace = written }
             }
-            if report.aim == .rules, report.stop != .interrupted { state.runAt = report.at }
+            if report.aim == .rules, report.stop != .interrupted {
+                state.runAt = report.at
+                state.writtenAtRules = written
+            }
             var memory = RetentionStore.Memory()
             memory.seen = state.clock?.seen
             memory.jumps = state.clock?.jumps.map { ($0.from, $0.to) } ?? []
@@ -315,7 +324,7 @@ package final class RetentionService: Service {
 }
 
 extension RetentionPlan.Aim {
-    func isSpace(of volume: Int64) -> Bool {
+    func isSpace(of volume: VolumeID) -> Bool {
         if case .space(volume, _) = self { true } else { false }
     }
 }
