@@ -166,12 +166,15 @@ extension MediaRemoval {
             var status = stat()
             guard stat(root, &status) == 0 else { throw FileError(operation: "look at", path: root, code: errno) }
             let device = UInt64(status.st_dev)
+            // Of the folder: overlay file systems may tell the device below of a file.
+            var devices: [String: UInt64] = [:]
             let files = paths.compactMap { path -> SpaceProof.File? in
                 var status = stat()
                 guard lstat("\(root)/\(path)", &status) == 0 else { return nil }
-                return SpaceProof.File(
-                    path: path, bytes: Int64(status.st_size), allocated: status.st_nlink > 1 ? 0 : Int64(status.st_blocks) * 512,
-                    device: UInt64(status.st_dev))
+                let (bytes, allocated) = (Int64(status.st_size), status.st_nlink > 1 ? 0 : Int64(status.st_blocks) * 512)
+                let folder = POSIXFile.parent(of: "\(root)/\(path)") ?? root
+                if devices[folder] == nil { devices[folder] = stat(folder, &status) == 0 ? UInt64(status.st_dev) : 0 }
+                return SpaceProof.File(path: path, bytes: bytes, allocated: allocated, device: devices[folder] ?? 0)
             }
             return (device, files)
         }
