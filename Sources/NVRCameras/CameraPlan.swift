@@ -16,6 +16,9 @@ package struct CameraPlan: Sendable, Equatable {
         /// Seconds recorded after an event.
         package var after: Int
 
+        /// Where files are to lie.
+        package var volume = VolumeID.standard
+
         /// Seconds for which footage reaches back behind now when motion is reported; a minute of what is always recorded is enough.
         var reach: Int { mode == .continuous ? 60 : before }
     }
@@ -23,6 +26,7 @@ package struct CameraPlan: Sendable, Equatable {
     package struct Pictures: Sendable, Equatable {
         package var fileName: String
         package var quality: Int
+        package var volume = VolumeID.standard
         /// A full picture is stored when motion begins.
         package var onMotion: Bool
     }
@@ -54,8 +58,9 @@ package struct CameraPlan: Sendable, Equatable {
             mode: camera.recording.mode, fileName: camera.recording.fileName,
             segmentSeconds: min(camera.recording.maxLength, maxSegmentSeconds ?? .max), audio: camera.recording.audio,
             before: isTriggered ? camera.recording.capturedBefore : 0, after: isTriggered ? camera.recording.capturedAfter : 0)
+        recording.volume = isTriggered ? camera.storage.motionVolume : camera.storage.continuousVolume
         pictures = Pictures(
-            fileName: camera.pictures.fileName, quality: camera.pictures.quality,
+            fileName: camera.pictures.fileName, quality: camera.pictures.quality, volume: camera.storage.snapshotVolume,
             onMotion: camera.pictures.mode.lowercased().contains("motion"))
         let mode = camera.detection.mode.lowercased()
         if camera.detection.engine == "OpenCV", !["off", "never", "disabled", "none"].contains(mode) {

@@ -362,7 +362,7 @@ final class CameraRuntime: Sendable {
         do {
             let settings = plan.pictures
             let picture = try await mainPicture.take(width: nil, quality: settings.quality)
-            journal.note { $0.took(picture, fileName: settings.fileName) }
+            journal.note { $0.took(picture, fileName: settings.fileName, volume: settings.volume) }
         } catch {
             logger.warning("there is no picture for a snapshot of motion", metadata: ["error": "\(error)"])
         }
@@ -384,12 +384,12 @@ final class CameraRuntime: Sendable {
     func takeSnapshot() async throws -> Event {
         let settings = plan.pictures
         let picture = try await mainPicture.take(width: nil, quality: settings.quality)
-        let path = try await ledger.store(snapshot: picture, fileName: settings.fileName)
+        let place = try await ledger.store(snapshot: picture, fileName: settings.fileName, volume: settings.volume)
         do {
-            return try await ledger.insert(snapshot: picture, kind: .manual, at: path)
+            return try await ledger.insert(snapshot: picture, kind: .manual, at: place)
         } catch {
             // Whoever asked is told; nothing of it stays.
-            try await environment.disk.remove(picture: path)
+            try await environment.disk.remove(picture: place.path, volume: place.volume)
             throw error
         }
     }

@@ -14,9 +14,9 @@ package protocol EventLedger: Sendable {
     func enter(thumbnail: Picture, of event: Event, fileName: String) async throws
     /// Enters the end with the bytes of the footage.
     func enterEnd(of event: Event) async throws
-    /// Stores a picture; gives its path below the recording root.
-    func store(snapshot: Picture, fileName: String) async throws -> String
-    func insert(snapshot: Picture, at path: String) async throws
+    /// Stores a picture on a volume, or on the default one when that is not there; gives where it lies.
+    func store(snapshot: Picture, fileName: String, volume: VolumeID) async throws -> FootagePlace
+    func insert(snapshot: Picture, at place: FootagePlace) async throws
 }
 
 /// Brings a camera's events into the database in the order in which they happened. What the database or the disk refuses is kept
@@ -96,15 +96,15 @@ package final class EventJournal: Sendable {
         case .end(let event):
             try await ledger.enterEnd(of: event)
             state.withLock { $0.pending.storedEnd(number) }
-        case .snapshot(let picture, let fileName, let known):
-            let path: String
+        case .snapshot(let picture, let fileName, let volume, let known):
+            let place: FootagePlace
             if let known {
-                path = known
+                place = known
             } else {
-                path = try await ledger.store(snapshot: picture, fileName: fileName)
-                state.withLock { $0.pending.stored(number, at: path) }
+                place = try await ledger.store(snapshot: picture, fileName: fileName, volume: volume)
+                state.withLock { $0.pending.stored(number, at: place) }
             }
-            try await ledger.insert(snapshot: picture, at: path)
+            try await ledger.insert(snapshot: picture, at: place)
             state.withLock { $0.pending.storedSnapshot(number) }
         }
     }
@@ -166,18 +166,21 @@ struct StoredEvents: EventLedger {
         try await environment.store.events.end(event.id, at: end, bytes: bytes)
     }
 
-    func store(snapshot: Picture, fileName: String) async throws -> String {
-        try await environment.disk.store(snapshot: snapshot.jpeg, camera: cameraID, pattern: fileName, time: snapshot.time)
+    func store(snapshot: Picture, fileName: String, volume: VolumeID) async throws -> FootagePlace {
+        try await environment.disk.store(
+            snapshot: snapshot.jpeg, camera: cameraID, pattern: fileName, time: snapshot.time, volume: volume
+        ) { [events = environment.store.events] path in try await events.owningPicture(path) != nil }
     }
 
-    func insert(snapshot: Picture, at path: String) async throws {
-        _ = try await insert(snapshot: snapshot, kind: .motion, at: path)
+    func insert(snapshot: Picture, at place: FootagePlace) async throws {
+        _ = try await insert(snapshot: snapshot, kind: .motion, at: place)
     }
 
-    func insert(snapshot: Picture, kind: Event.Kind, at path: String) async throws -> Event {
+    func insert(snapshot: Picture, kind: Event.Kind, at place: FootagePlace) async throws -> Event {
         try await environment.store.events.insert(
             Event(
-                id: ID(0), cameraID: cameraID, medium: .snapshot, kind: kind, start: snapshot.time, picturePath: path, thumbnailPath: path,
-                bytes: Int64(snapshot.jpeg.count), width: snapshot.width, height: snapshot.height))
+                id: ID(0), cameraID: cameraID, medium: .snapshot, kind: kind, start: snapshot.time, picturePath: place.path,
+                thumbnailPath: place.path, bytes: Int64(snapshot.jpeg.count), width: snapshot.width, height: snapshot.height,
+                volume: place.volume))
     }
 }

@@ -10,8 +10,8 @@ package struct PendingEvents: Sendable {
         case insert(Event)
         case thumbnail(Event, Picture, fileName: String)
         case end(Event)
-        /// `path`: where the picture lies already, nil when it has to be stored first.
-        case snapshot(Picture, fileName: String, path: String?)
+        /// `place`: where the picture lies already, nil when it has to be stored first.
+        case snapshot(Picture, fileName: String, volume: VolumeID, place: FootagePlace?)
     }
 
     package enum Kind: Sendable, CaseIterable {
@@ -35,7 +35,8 @@ package struct PendingEvents: Sendable {
         var picture: Picture
         /// `picture_file_name` when it was taken.
         var fileName: String
-        var path: String?
+        var volume: VolumeID
+        var place: FootagePlace?
     }
 
     /// Events and snapshots kept at most; then the oldest are given up.
@@ -93,8 +94,8 @@ package struct PendingEvents: Sendable {
         motions[last].motion.event.end = max(motions[last].motion.event.start, time)
     }
 
-    package mutating func took(_ picture: Picture, fileName: String) {
-        snapshots.append((take(), Snapshot(picture: picture, fileName: fileName)))
+    package mutating func took(_ picture: Picture, fileName: String, volume: VolumeID = .standard) {
+        snapshots.append((take(), Snapshot(picture: picture, fileName: fileName, volume: volume)))
         if snapshots.count > Self.mostPictures {
             snapshots.removeFirst()
             lost += 1
@@ -112,7 +113,8 @@ package struct PendingEvents: Sendable {
     package func step(_ kind: Kind, of number: Int) -> Step? {
         if kind == .snapshot {
             return snapshots.first { $0.number == number }.map {
-                .snapshot($0.snapshot.picture, fileName: $0.snapshot.fileName, path: $0.snapshot.path)
+                .snapshot(
+                    $0.snapshot.picture, fileName: $0.snapshot.fileName, volume: $0.snapshot.volume, place: $0.snapshot.place)
             }
         }
         guard let motion = motions.first(where: { $0.number == number })?.motion else { return nil }
@@ -149,9 +151,9 @@ package struct PendingEvents: Sendable {
     }
 
     /// The picture of a snapshot is on the disk, its row is not.
-    package mutating func stored(_ number: Int, at path: String) {
+    package mutating func stored(_ number: Int, at place: FootagePlace) {
         guard let index = snapshots.firstIndex(where: { $0.number == number }) else { return }
-        snapshots[index].snapshot.path = path
+        snapshots[index].snapshot.place = place
     }
 
     package mutating func storedSnapshot(_ number: Int) {

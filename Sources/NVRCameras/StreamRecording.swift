@@ -29,7 +29,8 @@ final class StreamRecording: Sendable {
         self.clock = clock
         writer = SegmentWriter(
             configuration: .init(
-                cameraID: cameraID, role: hub.role, fileName: plan.fileName, listsSegments: plan.mode == .continuous),
+                cameraID: cameraID, role: hub.role, fileName: plan.fileName, listsSegments: plan.mode == .continuous,
+                volume: plan.volume),
             disk: disk, logger: logger)
         state = Mutex(State(plan: plan, policy: MotionRecordingPolicy(before: plan.before, after: plan.after)))
         setPreRoll(plan)
@@ -53,6 +54,7 @@ final class StreamRecording: Sendable {
         }
         guard let recorder else { return false }
         writer.setFileName(plan.fileName)
+        writer.setVolume(plan.volume)
         recorder?.setSegmentSeconds(plan.segmentSeconds)
         setPreRoll(plan)
         return true

@@ -9,10 +9,14 @@ package struct StorageProfile: Sendable, Hashable {
     /// Gigabytes; 0 = no limit.
     package var maxSize: Double
     package var createdAt: WallTime
+    /// When its folder was given the marker that tells it from others; nil before that.
+    package var markedAt: WallTime?
 
     package init(
-        id: ID<StorageProfile>, name: String, path: String, description: String? = nil, maxSize: Double = 0, createdAt: WallTime
+        id: ID<StorageProfile>, name: String, path: String, description: String? = nil, maxSize: Double = 0, createdAt: WallTime,
+        markedAt: WallTime? = nil
     ) {
+        self.markedAt = markedAt
         self.id = id
         self.name = name
         self.path = path
@@ -72,6 +76,16 @@ extension Camera.Storage {
     package var profiles: Set<ID<StorageProfile>> {
         Set([profileID, motionProfileID, continuousProfileID, snapshotProfileID, archiveProfileID].compactMap { $0.map { ID(Int64($0)) } })
     }
+
+    private static func volume(_ ids: Int?...) -> VolumeID { VolumeID(ids.compactMap { $0 }.first.map { ID(Int64($0)) }) }
+
+    /// Where what is always recorded goes.
+    package var continuousVolume: VolumeID { Self.volume(continuousProfileID, profileID) }
+    /// Where recordings around motion go.
+    package var motionVolume: VolumeID { Self.volume(motionProfileID, profileID) }
+    package var snapshotVolume: VolumeID { Self.volume(snapshotProfileID, profileID) }
+    /// Where recordings move when they are old enough; nil when they stay.
+    package var archiveVolume: VolumeID? { archiveAfterHours == nil ? nil : archiveProfileID.map { VolumeID(ID(Int64($0))) } }
 
     /// Goes back to the default folder wherever a profile is named.
     package mutating func forget(_ profile: ID<StorageProfile>) {

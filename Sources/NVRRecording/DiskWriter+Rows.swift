@@ -57,6 +57,9 @@ extension DiskWriter {
                 let change = entry.change
                 _ = try blockingWait { [ledger] in try await ledger.commit([change]) }
                 growing.remove(change.id)
+            } catch let error as FileError where error.isOfVolume && !layout.volumes.isUsable(entry.volume) {
+                // The row stays as it is until the volume is back: then its file tells the rest.
+                growing.remove(entry.change.id)
             } catch {
                 rest.append(entry)
                 note(error)

@@ -128,10 +128,11 @@ package final class DiskWriter: Sendable {
     }
 
     /// Refuses footage that would take the last space of its volume, which the database may need: it has to note what is deleted.
-    func demandSpace(for bytes: Int) throws {
+    func demandSpace(for bytes: Int, on volume: VolumeID = .standard) throws {
+        let root = layout.volumes.root(of: volume) ?? layout.root
         // A volume that cannot be asked says so when it is written to.
-        guard let space = try? POSIXFile.space(at: layout.root), space.free - Int64(bytes) < min(Self.keptFree, space.total / 50) else { return }
-        throw FileError.full(layout.root)
+        guard let space = try? POSIXFile.space(at: root), space.free - Int64(bytes) < min(Self.keptFree, space.total / 50) else { return }
+        throw FileError.full(root)
     }
 
     /// Notes that the disk refuses; logged once until it works again. `shown`: when what was to be written was.
@@ -270,30 +271,53 @@ extension DiskWriter {
 extension DiskWriter {
     /// Writes a picture whole or not at all, over an older one of the same path.
     package func store(picture: [UInt8], path: String) async throws {
-        try await thread.run { [layout] in try Self.write(picture, to: layout.absolute(path), replacing: true) }
+        try await thread.run { [layout] in
+            let absolute = layout.absolute(path)
+            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
+            try Self.write(picture, to: absolute, replacing: true)
+        }
     }
 
     /// Deletes a picture that nothing refers to; a missing one is no error.
-    package func remove(picture path: String) async throws {
-        _ = try await thread.run { [layout] in try POSIXFile.remove(layout.absolute(path)) }
+    package func remove(picture path: String, volume: VolumeID = .standard) async throws {
+        _ = try await thread.run { [layout] in try POSIXFile.remove(try layout.absolute(FootagePlace(volume, path))) }
     }
 
-    /// Writes a snapshot under the first free name of its pattern; gives its path below the recording root.
-    package func store(snapshot: [UInt8], camera: ID<Camera>, pattern: String, time: WallTime) async throws -> String {
-        try await thread.run { [layout] in
-            for attempt in 0..<100 {
-                let path = layout.path(camera: camera, pattern: pattern, time: time, fileExtension: "jpg", attempt: attempt)
-                if POSIXFile.exists(layout.absolute(path)) { continue }
-                try Self.write(snapshot, to: layout.absolute(path), replacing: false)
-                return path
+    /// Writes a snapshot under the first free name of its pattern to a volume, or to the default one when that is not there. `isTaken`:
+    /// whether a path is known already, on whatever volume.
+    package func store(
+        snapshot: [UInt8], camera: ID<Camera>, pattern: String, time: WallTime, volume: VolumeID = .standard,
+        isTaken: @escaping @Sendable (String) async throws -> Bool = { _ in false }
+    ) async throws -> FootagePlace {
+        try await thread.run { [self] in
+            let wished = confirmedVolume(volume)
+            do {
+                return try store(snapshot, camera, pattern, time, on: wished, isTaken)
+            } catch let error as FileError where wished != .standard && error.isOfVolume {
+                layout.volumes.distrust(wished, reason: error.systemText, at: WallTime(microseconds: clock.wall()))
+                return try store(snapshot, camera, pattern, time, on: .standard, isTaken)
             }
-            throw NVRError(.conflict, "100 snapshots named like \(pattern) are there already for one second")
         }
+    }
+
+    private func store(
+        _ snapshot: [UInt8], _ camera: ID<Camera>, _ pattern: String, _ time: WallTime, on volume: VolumeID,
+        _ isTaken: @escaping @Sendable (String) async throws -> Bool
+    ) throws -> FootagePlace {
+        for attempt in 0..<100 {
+            let path = layout.path(camera: camera, pattern: pattern, time: time, fileExtension: "jpg", attempt: attempt)
+            let place = FootagePlace(volume, path)
+            let absolute = try layout.absolute(place)
+            if try POSIXFile.exists(absolute) || blockingWait({ try await isTaken(path) }) { continue }
+            try makeFolder(of: absolute, on: volume)
+            try Self.write(snapshot, to: absolute, replacing: false)
+            return place
+        }
+        throw NVRError(.conflict, "100 snapshots named like \(pattern) are there already for one second")
     }
 
     private static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws {
         let folder = POSIXFile.parent(of: path)
-        if let folder { try POSIXFile.makeDirectories(folder) }
         let temporary = path + ".part"
         try POSIXFile.remove(temporary)
         do {

@@ -19,6 +19,8 @@ struct OpenSegment {
     private(set) var entries: [FragmentIndexEntry] = []
     /// The segment is listed.
     var hasRow = false
+    /// Where the file lies.
+    var volume = VolumeID.standard
 
     init(id: ID<Segment>, file: POSIXFile, start: WallTime, baseTime: Int64, initLength: Int64, audioTimescale: Int?) {
         self.id = id

@@ -14,6 +14,8 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     /// What the system says, without the path.
     var systemText: String { String(cString: strerror(code)) }
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
+    /// The volume itself does not do what it should: not full, and nothing that this program ran out of.
+    package var isOfVolume: Bool { !isFull && ![EMFILE, ENFILE, ENOMEM, EINTR, EAGAIN, EEXIST, ENAMETOOLONG, EFBIG].contains(code) }
     package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     package var exists: Bool { code == EEXIST }
     package var description: String { "cannot \(operation) \(path): \(String(cString: strerror(code)))" }
@@ -126,6 +128,31 @@ package final class POSIXFile: Sendable {
         case ENOENT:
             guard let parent = parent(of: path) else { throw FileError(operation: "make the folder", path: path, code: ENOENT) }
             try makeDirectories(parent)
+            guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
+                throw FileError(operation: "make the folder", path: path, code: errno)
+            }
+            try syncDirectory(parent)
+        default: throw FileError(operation: "make the folder", path: path, code: errno)
+        }
+    }
+
+    /// Makes a folder and those above it, but never `root` or what lies above that: where a volume is not mounted, nothing is made.
+    package static func makeDirectories(_ path: String, below root: String) throws(FileError) {
+        guard path != root else {
+            guard exists(root) else { throw FileError(operation: "make a folder in", path: root, code: ENOENT) }
+            return
+        }
+        if mkdir(path, 0o750) == 0 {
+            if let parent = parent(of: path) { try syncDirectory(parent) }
+            return
+        }
+        switch errno {
+        case EEXIST: return
+        case ENOENT:
+            guard let parent = parent(of: path), parent.utf8.count >= root.utf8.count else {
+                throw FileError(operation: "make the folder", path: path, code: ENOENT)
+            }
+            try makeDirectories(parent, below: root)
             guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
                 throw FileError(operation: "make the folder", path: path, code: errno)
             }

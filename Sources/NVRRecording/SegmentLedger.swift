@@ -23,8 +23,11 @@ package struct WaitingRows: Sendable {
     package struct Entry: Sendable {
         package var change: SegmentChange
         package var before: Before
+        /// Where the file lies.
+        package var volume: VolumeID
 
-        package init(_ change: SegmentChange, before: Before = .nothing) {
+        package init(_ change: SegmentChange, before: Before = .nothing, volume: VolumeID = .standard) {
+            self.volume = volume
             self.change = change
             self.before = before
         }

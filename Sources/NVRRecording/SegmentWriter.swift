@@ -1,3 +1,6 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
 import ISOBMFF
 package import Logging
 import NVRBase
@@ -19,8 +22,11 @@ package final class SegmentWriter: @unchecked Sendable {
         package var fileName: String
         /// Segments of a continuous recording are listed as events; those around motion are not, the motion is.
         package var listsSegments: Bool
+        /// Where files are to lie; the default folder takes them while that volume cannot.
+        package var volume: VolumeID
 
-        package init(cameraID: ID<Camera>, role: StreamRole, fileName: String, listsSegments: Bool) {
+        package init(cameraID: ID<Camera>, role: StreamRole, fileName: String, listsSegments: Bool, volume: VolumeID = .standard) {
+            self.volume = volume
             self.cameraID = cameraID
             self.role = role
             self.fileName = fileName
@@ -43,6 +49,7 @@ package final class SegmentWriter: @unchecked Sendable {
 
     private let configuration: Configuration
     private let fileName: Mutex<String>
+    private let volume: Mutex<VolumeID>
     private let disk: DiskWriter
     private let logger: Logger
     private let queue = Mutex(Queue())
@@ -59,6 +66,7 @@ package final class SegmentWriter: @unchecked Sendable {
     package init(configuration: Configuration, disk: DiskWriter, logger: Logger) {
         self.configuration = configuration
         fileName = Mutex(configuration.fileName)
+        volume = Mutex(configuration.volume)
         self.disk = disk
         self.logger = logger
         sound = SegmentSound(logger: logger)
@@ -66,6 +74,9 @@ package final class SegmentWriter: @unchecked Sendable {
 
     /// The pattern of the names of files that are made from now on.
     package func setFileName(_ pattern: String) { fileName.withLock { $0 = pattern } }
+
+    /// Where files are to lie that are made from now on.
+    package func setVolume(_ volume: VolumeID) { self.volume.withLock { $0 = volume } }
 
     /// Frames lost because the disk did not keep up.
     package var droppedFrames: Int { queue.withLock { $0.droppedFrames } }
@@ -148,6 +159,7 @@ package final class SegmentWriter: @unchecked Sendable {
                     queue.bytes -= chunk.bytes
                 }
             } catch {
+                if leavesVolume(after: error) { continue }
                 disk.failed(error, camera: "\(configuration.cameraID)", shown: chunk.video.first?.wall)
                 rollBack()
                 giveUpFile(after: error)
@@ -190,8 +202,10 @@ package final class SegmentWriter: @unchecked Sendable {
     }
 
     private func write(_ chunk: Chunk) throws {
-        try disk.demandSpace(for: chunk.bytes)
-        if chunk.startsSegment || open == nil || needsKeyframe || endsAtKeyframe && chunk.startsWithKeyframe {
+        try disk.demandSpace(for: chunk.bytes, on: open?.volume ?? disk.writableVolume(volume.withLock { $0 }))
+        // What cannot be written there any more goes on elsewhere.
+        let isLost = open.map { !disk.layout.volumes.isWritable($0.volume) } ?? false
+        if chunk.startsSegment || open == nil || needsKeyframe || (isLost || endsAtKeyframe) && chunk.startsWithKeyframe {
             guard chunk.startsWithKeyframe else {
                 // What follows a loss can only be shown from the next keyframe on.
                 queue.withLock { $0.droppedFrames += chunk.video.count }
@@ -263,8 +277,32 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
-    /// Makes the file with its row in state `intended`.
+    /// Begins a segment where it belongs, or in the default folder when that volume is not there.
     private func begin(_ chunk: Chunk) throws {
+        let volume = disk.confirmedVolume(volume.withLock { $0 })
+        do {
+            try begin(chunk, on: volume)
+        } catch let error as FileError where volume != .standard && error.isOfVolume {
+            disk.layout.volumes.distrust(volume, reason: error.systemText, at: chunk.video.first?.wall ?? WallTime(microseconds: disk.clock.wall()))
+            try begin(chunk, on: .standard)
+        } catch let error as NVRError where volume != .standard && error.kind == .unavailable && !disk.layout.volumes.isWritable(volume) {
+            try begin(chunk, on: .standard)
+        }
+    }
+
+    /// A write was refused. True when that is the fault of a volume that footage can do without: what is on it ends, and goes on in the
+    /// default folder.
+    private func leavesVolume(after error: any Error) -> Bool {
+        guard let volume = open?.volume, volume != .standard, let error = error as? FileError, error.isOfVolume else { return false }
+        disk.layout.volumes.distrust(volume, reason: error.systemText, at: WallTime(microseconds: disk.clock.wall()))
+        rollBack()
+        close()
+        needsKeyframe = true
+        return true
+    }
+
+    /// Makes the file with its row in state `intended`.
+    private func begin(_ chunk: Chunk, on volume: VolumeID) throws {
         guard let first = chunk.video.first else { return }
         var tracks = [TrackDescription(id: 1, timescale: UInt32(StreamDescription.videoTimescale), kind: .video(chunk.description.video))]
         let soundTrack = sound.track(chunk.description)
@@ -275,12 +313,11 @@ package final class SegmentWriter: @unchecked Sendable {
             tracks: tracks, creationTime: start.microseconds / 1_000_000,
             identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
         let pattern = fileName.withLock { $0 }
-        let volume = VolumeID.standard
         for attempt in 0..<100 {
             let path = disk.layout.path(
                 camera: configuration.cameraID, pattern: pattern, time: start, fileExtension: "mp4", attempt: attempt)
             let absolute = try disk.layout.absolute(FootagePlace(volume, path))
-            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
+            try disk.makeFolder(of: absolute, on: volume)
             if POSIXFile.exists(absolute) { continue }
             let id: ID<Segment>
             do {
@@ -299,20 +336,25 @@ package final class SegmentWriter: @unchecked Sendable {
             do {
                 file = try POSIXFile.create(absolute)
             } catch {
-                disk.settle(WaitingRows.Entry(.discard(id)))
+                disk.settle(WaitingRows.Entry(.discard(id), volume: volume))
                 // Somebody else's file, made since we looked.
                 if error.exists { continue }
                 throw error
             }
             do {
+                // The volume may have gone since it was looked at; then this file lies where it would have been.
+                guard disk.layout.volumes.confirm(volume) else {
+                    throw FileError(operation: "write", path: absolute, code: ENODEV)
+                }
                 try header.withUnsafeBytes { try file.write([$0], at: 0) }
             } catch {
-                disk.settle(WaitingRows.Entry(.discard(id), before: .unlink(absolute)))
+                disk.settle(WaitingRows.Entry(.discard(id), before: .unlink(absolute), volume: volume))
                 throw error
             }
             open = OpenSegment(
                 id: id, file: file, start: start, baseTime: first.dts, initLength: Int64(header.count),
                 audioTimescale: soundTrack.map { Int($0.timescale) })
+            open?.volume = volume
             return
         }
         throw NVRError(.conflict, "100 files named like \(pattern) are there already for one second")
@@ -323,6 +365,7 @@ package final class SegmentWriter: @unchecked Sendable {
         do {
             try segment.file.sync()
         } catch {
+            if leavesVolume(after: error) { return }
             // What was not synced may be gone, and the system says so only once.
             endsAtKeyframe = true
             disk.failed(error, camera: "\(configuration.cameraID)")
@@ -335,11 +378,11 @@ package final class SegmentWriter: @unchecked Sendable {
         open = nil
         disk.clean(self)
         guard !segment.entries.isEmpty else { return discard(segment) }
-        disk.settle(WaitingRows.Entry(.finish(segment.id, segment.closing), before: .sync(segment.file)))
+        disk.settle(WaitingRows.Entry(.finish(segment.id, segment.closing), before: .sync(segment.file), volume: segment.volume))
     }
 
     private func discard(_ segment: OpenSegment) {
         disk.clean(self)
-        disk.settle(WaitingRows.Entry(.discard(segment.id), before: .unlink(segment.file.path)))
+        disk.settle(WaitingRows.Entry(.discard(segment.id), before: .unlink(segment.file.path), volume: segment.volume))
     }
 }

@@ -37,18 +37,8 @@ package struct StartupRecovery: Sendable {
     /// `now`: events without footage end here at the latest.
     package func run(now: WallTime) async throws -> Report {
         var report = Report()
-        let volumes = layout.volumes.confirmed()
-        for segment in try await store.segments.unfinished() {
-            // What lies on a volume that is not there waits for it.
-            guard volumes.contains(segment.volume) else { continue }
-            do {
-                try await finish(segment, &report)
-            } catch {
-                // One bad file must not keep the server from recording.
-                report.notes.append("\(segment.path): \(error)")
-                logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
-            }
-        }
+        // What lies on a volume that is not there waits for it.
+        try await finish(on: layout.volumes.confirmed(), but: [], &report)
         do {
             try await removeGarbage(&report)
             report.endedEvents = try await store.events.closeStale(at: now)
@@ -57,6 +47,26 @@ package struct StartupRecovery: Sendable {
             logger.error("the disk is full: deletions and events of the last run are put in order by the next start", metadata: ["error": "\(error)"])
         }
         return report
+    }
+
+    /// Finishes the segments of a volume that is back. `writing`: those that are being written now. Nothing new may be begun on it
+    /// meanwhile.
+    package func run(on volume: VolumeID, writing: Set<ID<Segment>>) async throws -> Report {
+        var report = Report()
+        try await finish(on: layout.volumes.confirmed([volume]), but: writing, &report)
+        return report
+    }
+
+    private func finish(on volumes: Set<VolumeID>, but writing: Set<ID<Segment>>, _ report: inout Report) async throws {
+        for segment in try await store.segments.unfinished() where volumes.contains(segment.volume) && !writing.contains(segment.id) {
+            do {
+                try await finish(segment, &report)
+            } catch {
+                // One bad file must not keep the server from recording.
+                report.notes.append("\(segment.path): \(error)")
+                logger.error("an interrupted segment could not be finished", metadata: ["path": "\(segment.path)", "error": "\(error)"])
+            }
+        }
     }
 
     /// Enters a row, now or when the disk allows it.

@@ -82,7 +82,8 @@ package struct StorageVolume: Sendable {
         parts.reduce(folder) { $0 == "/" ? "/" + $1 : $0 + "/" + $1 }
     }
 
-    private static func tryWriting(in folder: String) throws {
+    /// Writes a file that nobody sees. `syncing`: waits until the disk has it.
+    static func tryWriting(in folder: String, syncing: Bool = false) throws {
         var template = Array((folder + "/.vibenvr-XXXXXX").utf8CString)
         let descriptor = template.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return Int32(-1) }
@@ -92,7 +93,7 @@ package struct StorageVolume: Sendable {
         }
         guard descriptor >= 0 else { throw refusal("cannot be written", errno) }
         defer { close(descriptor) }
-        guard write(descriptor, "x", 1) == 1 else { throw refusal("cannot be written", errno) }
+        guard write(descriptor, "x", 1) == 1, !syncing || fsync(descriptor) == 0 else { throw refusal("cannot be written", errno) }
     }
 
     private static func refusal(_ what: String, _ code: Int32) -> NVRError {

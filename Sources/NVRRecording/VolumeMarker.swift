@@ -41,15 +41,19 @@ package struct VolumeMarker: Sendable, Hashable {
         case bare
         /// There is a marker that makes no sense.
         case unreadable
-        /// The folder is not there, or the system says why it cannot be looked at.
+        /// There is no folder.
+        case missing
+        /// The system says why it cannot be looked at.
         case failed(String)
     }
 
     /// Looks for the marker of a folder. Blocks.
     package static func look(in folder: String) -> Look {
         var status = stat()
-        guard stat(folder, &status) == 0 else { return .failed(errno == ENOENT ? "its folder is not there" : String(cString: strerror(errno))) }
-        guard status.st_mode & S_IFMT == S_IFDIR else { return .failed("it is not a folder") }
+        guard stat(folder, &status) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR ? .missing : .failed(String(cString: strerror(errno)))
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return .missing }
         do {
             let file = try POSIXFile.openExisting("\(folder)/\(fileName)")
             let bytes = try file.read(at: 0, count: most)

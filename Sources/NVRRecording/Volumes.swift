@@ -17,28 +17,83 @@ package final class Volumes: Sendable {
         /// For messages: the name of the profile.
         var name: String
         /// Why it is not used now; nil while it is.
-        var absence: String?
+        var loss: VolumeLoss?
+        /// It is back, and what was interrupted on it is put in order: nothing new is written yet.
+        var isSettling = false
     }
+
+    /// A storage profile, as those see it who tell people of it.
+    package struct State: Sendable, Hashable {
+        package var volume: VolumeID
+        package var name: String
+        /// Why it is not used now; nil while it is.
+        package var loss: VolumeLoss?
+    }
+
+    /// Hears of a volume that somebody could not use, on his thread: it must not block. `reason`: what the disk said to a write; nil when
+    /// only the marker is not as it should be.
+    package typealias Doubt = @Sendable (VolumeID, _ reason: String?) -> Void
 
     /// Absolute path of the default folder for recordings, without a slash at its end.
     package let root: String
     private let entries = Mutex<[VolumeID: Entry]>([:])
+    private let doubt = Mutex<Doubt?>(nil)
 
     package init(root: String) { self.root = root }
 
     // MARK: What there is
 
-    /// Makes a volume known, or changes it. `absence`: why it is not used now.
-    package func set(_ volume: VolumeID, _ content: Content, name: String, absence: String?) {
+    /// Makes a volume known, or changes it. `loss`: why it is not used now.
+    package func set(_ volume: VolumeID, _ content: Content, name: String, loss: VolumeLoss?) {
         guard volume != .standard else { return }
-        entries.withLock { $0[volume] = Entry(content: content, name: name, absence: absence) }
+        entries.withLock { $0[volume] = Entry(content: content, name: name, loss: loss) }
     }
+
+    /// Makes the folders of profiles known by one look at each; nothing is written. For the shell; a server has a `VolumeSentry`. Blocks.
+    package func survey(_ profiles: [StorageProfile], instance: String, at time: WallTime) {
+        for profile in profiles {
+            let marker = VolumeMarker(instance: instance, volume: VolumeID(profile.id))
+            var watch = VolumeWatch(expected: marker, isMarked: profile.markedAt != nil)
+            _ = watch.saw(VolumeMarker.look(in: profile.path), now: 0, at: time)
+            // One that was never marked holds nothing yet.
+            let loss = watch.loss ?? (watch.isAvailable ? nil : VolumeLoss(.unknown, "it was never used", since: time))
+            set(marker.volume, .folder(profile.path, marker: marker), name: profile.name, loss: loss)
+        }
+    }
+
+    package func rename(_ volume: VolumeID, _ name: String) { entries.withLock { $0[volume]?.name = name } }
 
     /// A profile was deleted.
     package func forget(_ volume: VolumeID) { entries.withLock { _ = $0.removeValue(forKey: volume) } }
 
-    /// Says why a volume is not used any more; nil: it is used again.
-    package func setAbsence(_ volume: VolumeID, _ absence: String?) { entries.withLock { $0[volume]?.absence = absence } }
+    /// Says why a volume is not used any more; nil: it is used again, and written to unless it `isSettling`.
+    package func setLoss(_ volume: VolumeID, _ loss: VolumeLoss?, isSettling: Bool = false) {
+        entries.withLock { entries in
+            entries[volume]?.loss = loss
+            entries[volume]?.isSettling = isSettling
+        }
+    }
+
+    /// All volumes but the default one, by id.
+    package var states: [State] {
+        entries.withLock { entries in entries.map { State(volume: $0.key, name: $0.value.name, loss: $0.value.loss) } }.sorted {
+            $0.volume < $1.volume
+        }
+    }
+
+    /// Who looks after the volumes.
+    package func onDoubt(_ listener: @escaping Doubt) { doubt.withLock { $0 = listener } }
+
+    /// A volume could not be used as it should: it is not used from now on when the disk said why, and looked at in any case.
+    package func distrust(_ volume: VolumeID, reason: String?, at time: WallTime) {
+        guard volume != .standard else { return }
+        if let reason {
+            entries.withLock { entries in
+                if entries[volume]?.loss == nil { entries[volume]?.loss = VolumeLoss(.failing, reason, since: time) }
+            }
+        }
+        doubt.withLock { $0 }?(volume, reason)
+    }
 
     /// Volumes with folders that may be used now, the default one always. To be confirmed before anything is deleted.
     package var usable: Set<VolumeID> {
@@ -46,12 +101,22 @@ package final class Volumes: Sendable {
             Set(
                 entries.filter { entry in
                     guard case .folder = entry.value.content else { return false }
-                    return entry.value.absence == nil
+                    return entry.value.loss == nil
                 }.keys)
         }.union([.standard])
     }
 
-    package func isUsable(_ volume: VolumeID) -> Bool { volume == .standard || entries.withLock { $0[volume].map { $0.absence == nil } ?? false } }
+    /// For reading and deleting.
+    package func isUsable(_ volume: VolumeID) -> Bool { volume == .standard || entries.withLock { $0[volume].map { $0.loss == nil } ?? false } }
+
+    /// For new files.
+    package func isWritable(_ volume: VolumeID) -> Bool {
+        volume == .standard
+            || entries.withLock { entries in
+                guard let entry = entries[volume], case .folder = entry.content else { return false }
+                return entry.loss == nil && !entry.isSettling
+            }
+    }
 
     /// The folder of a volume, whether it is mounted or not; nil for one that is not known or has none.
     package func root(of volume: VolumeID) -> String? {
@@ -63,11 +128,12 @@ package final class Volumes: Sendable {
     /// Looks at the marker now: true when the volume is the right one and may be used. What was known before is not changed. Blocks.
     package func confirm(_ volume: VolumeID) -> Bool {
         guard volume != .standard else { return true }
-        guard let entry = entries.withLock({ $0[volume] }), entry.absence == nil, case .folder(let root, let marker) = entry.content else {
+        guard let entry = entries.withLock({ $0[volume] }), entry.loss == nil, case .folder(let root, let marker) = entry.content else {
             return false
         }
-        guard let marker else { return true }
-        return VolumeMarker.look(in: root) == .found(marker)
+        guard let marker, VolumeMarker.look(in: root) != .found(marker) else { return true }
+        doubt.withLock { $0 }?(volume, nil)
+        return false
     }
 
     /// Those of `volumes`, or of all that are usable, that are the right ones now. Blocks.
@@ -106,7 +172,7 @@ package final class Volumes: Sendable {
         guard let entry = entries.withLock({ $0[volume] }) else {
             throw NVRError(.unavailable, "the footage lies on a volume that is not known any more")
         }
-        if let absence = entry.absence { throw NVRError(.unavailable, "the volume \(entry.name) cannot be used now: \(absence)") }
+        if let loss = entry.loss { throw NVRError(.unavailable, "the volume \(entry.name) cannot be used now: \(loss.detail)") }
         return entry
     }
 

@@ -27,9 +27,10 @@ package struct StorageProfileStore: Sendable {
         return stored
     }
 
-    /// Changes a profile in one transaction. Throws `notFound`, and `conflict` as `insert` does.
+    /// Changes a profile in one transaction. Throws `notFound`, and `conflict` as `insert` does and for another folder while recordings lie
+    /// in the one it has. `isSameVolume`: the new folder is known to be the old one, which is reached by another path now.
     package func update(
-        _ id: ID<StorageProfile>, _ body: @escaping @Sendable (inout StorageProfile) throws -> Void
+        _ id: ID<StorageProfile>, isSameVolume: Bool = false, _ body: @escaping @Sendable (inout StorageProfile) throws -> Void
     ) async throws -> StorageProfile {
         let profile = try await rows.write("changing a storage profile") { db in
             guard let old = try Self.fetch(db, id) else { throw NVRError(.notFound, "Storage profile not found") }
@@ -37,19 +38,33 @@ package struct StorageProfileStore: Sendable {
             try body(&profile)
             profile.id = id
             profile.createdAt = old.createdAt
+            profile.markedAt = old.markedAt
             try Self.demandRoom(db, for: profile)
+            if profile.path != old.path, !isSameVolume {
+                try Self.demandEmpty(db, id, "Its folder can change only to where the same volume is mounted now")
+                profile.markedAt = nil
+            }
             try db.run(
-                "UPDATE storage_profiles SET name = ?, path = ?, description = ?, max_size_gb = ? WHERE id = ?",
-                [profile.name, profile.path, profile.description, profile.maxSize, id.rawValue])
+                "UPDATE storage_profiles SET name = ?, path = ?, description = ?, max_size_gb = ?, marked_us = ? WHERE id = ?",
+                [profile.name, profile.path, profile.description, profile.maxSize, profile.markedAt?.microseconds, id.rawValue])
             return profile
         }
         rows.changes.send(.storageProfile(id))
         return profile
     }
 
-    /// Deletes a profile; false when there was none. Cameras that named it go back to the default in the same transaction.
+    /// Notes that the folder of a profile has its marker now. One that is gone is passed over.
+    package func setMarked(_ id: ID<StorageProfile>, at time: WallTime) async throws {
+        try await rows.write("changing a storage profile") { db in
+            try db.run("UPDATE storage_profiles SET marked_us = ? WHERE id = ?", [time.microseconds, id.rawValue])
+        }
+    }
+
+    /// Deletes a profile; false when there was none. Cameras that named it go back to the default in the same transaction. Throws `conflict`
+    /// while recordings or snapshots lie in its folder.
     package func delete(_ id: ID<StorageProfile>) async throws -> Bool {
         let (isDeleted, moved) = try await rows.write("deleting a storage profile") { db in
+            try Self.demandEmpty(db, id, "Delete them or let them expire first")
             let cameras = CameraStore(rows: rows)
             var moved: [ID<Camera>] = []
             for var camera in try cameras.fetchAll(db) where camera.storage.profiles.contains(id) {
@@ -57,6 +72,11 @@ package struct StorageProfileStore: Sendable {
                 try cameras.write(db, camera)
                 moved.append(camera.id)
             }
+            // What was to be deleted there stays where it is: nobody knows the folder any more.
+            try db.run(
+                "DELETE FROM segments WHERE id IN (SELECT id FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3 AND volume = ?)",
+                [id.rawValue])
+            try db.run("DELETE FROM garbage_files WHERE volume = ?", [id.rawValue])
             try db.run("DELETE FROM storage_profiles WHERE id = ?", [id.rawValue])
             return (db.changesCount > 0, moved)
         }
@@ -85,6 +105,18 @@ package struct StorageProfileStore: Sendable {
         profile.id = ID(db.lastInsertedRowID)
     }
 
+    private static func demandEmpty(_ db: Database, _ id: ID<StorageProfile>, _ advice: String) throws {
+        let count =
+            try db.row("SELECT coalesce(sum(count), 0) AS count FROM volume_totals WHERE volume = ?", [id.rawValue]) { $0["count"] as Int } ?? 0
+        // Announced and not listed yet.
+        let isComing =
+            try db.row(
+                "SELECT 1 FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 0 AND volume = ?", [id.rawValue], { _ in true })
+            ?? false
+        guard count > 0 || isComing else { return }
+        throw NVRError(.conflict, "The storage profile holds \(max(1, count)) recordings and snapshots. \(advice)")
+    }
+
     private static func demandRoom(_ db: Database, for profile: StorageProfile) throws {
         for other in try fetchAll(db) where other.id != profile.id {
             let isTaken =
@@ -107,6 +139,6 @@ package struct StorageProfileStore: Sendable {
     private static func profile(_ row: Row) -> StorageProfile {
         StorageProfile(
             id: ID(row["id"]), name: row["name"], path: row["path"], description: row["description"], maxSize: row["max_size_gb"],
-            createdAt: WallTime(microseconds: row["created_us"]))
+            createdAt: WallTime(microseconds: row["created_us"]), markedAt: (row["marked_us"] as Int64?).map(WallTime.init(microseconds:)))
     }
 }

@@ -31,7 +31,8 @@ enum APIRouter {
                 + CameraTransferRoutes(store: web.store, live: web.live, rules: rules, clock: web.clock).routes
                 + GroupRoutes(store: web.store, live: web.live, clock: web.clock).routes
                 + StorageRoutes(
-                    store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), threads: threads, clock: web.clock
+                    store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), volumes: web.volumes, threads: threads,
+                    clock: web.clock
                 ).routes
                 + LiveRoutes(
                     store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
@@ -54,7 +55,7 @@ enum APIRouter {
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
                     retention: web.retention, clock: web.clock
                 ).routes
-                + SystemRoutes(store: web.store, ui: ui, version: web.settings.version).routes)
+                + SystemRoutes(store: web.store, ui: ui, version: web.settings.version, volumes: web.volumes).routes)
     }
 
     /// The table of these routes and of those that tell what they are.

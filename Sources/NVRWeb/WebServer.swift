@@ -69,6 +69,8 @@ package struct WebDependencies: Sendable {
     package var growing: GrowingSegments
     package var sync: FootageSync
     package var retention: RetentionService
+    /// Where footage lies, and what of it cannot be used now.
+    package var volumes: Volumes
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
@@ -76,8 +78,10 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(), retention: RetentionService
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(),
+        volumes: Volumes = Volumes(root: ""), retention: RetentionService
     ) {
+        self.volumes = volumes
         self.store = store
         self.accounts = accounts
         self.setupCode = setupCode

@@ -49,6 +49,8 @@ func buildServer(
         keys: SecretKeys(explicit: configuration.secretKey, previous: configuration.oldSecretKey, mayChangeKey: true), logger: logger)
     let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
+    let sentry = VolumeSentry(volumes: layout.volumes, store: store, clock: clock, logger: logger)
+    try await sentry.begin()
 
     let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger, bufferBytes: configuration.bufferBytes)
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
@@ -69,8 +71,18 @@ func buildServer(
     let retention = RetentionService(
         store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
         volumes: { try await removal.roots() },
-        onFloor: { if $0 == .standard { disk.setFloor($1) } }, clock: clock, logger: logger)
+        onFloor: { disk.setFloor($0) }, clock: clock, logger: logger)
     disk.onPressure { retention.spaceMayBeShort() }
+    sentry.onReturn { [growing = disk.growing] volume in
+        do {
+            let report = try await recovery.run(on: volume, writing: Set(growing.ends.keys))
+            try await removal.sweep()
+            logger.notice(
+                "footage on a volume that is back was put in order", metadata: ["finished": "\(report.finished)", "discarded": "\(report.discarded)"])
+        } catch {
+            logger.error("footage on a volume that is back could not be put in order; the next start does it", metadata: ["error": "\(error)"])
+        }
+    }
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
     let supervisor = CameraSupervisor(
         environment: CameraEnvironment(
@@ -118,7 +130,7 @@ func buildServer(
             media: RecordedMedia(playback: playback, removal: removal, clock: clock),
             replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-            growing: disk.growing, retention: retention),
+            growing: disk.growing, volumes: layout.volumes, retention: retention),
         onRunning: onRunning)
 
     var restreaming = RestreamSettings()
@@ -136,7 +148,8 @@ func buildServer(
     let services = ServiceGroup(
         configuration: .init(
             services: [
-                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)), .init(service: retention),
+                .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
+                .init(service: Watching(sentry: sentry)), .init(service: retention),
                 .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -157,6 +170,13 @@ private func tlsIdentity(_ configuration: ServerConfiguration, dataPath: String,
         try own.make(names: MachineNames.names(configuration.host), addresses: MachineNames.addresses())
         return try TLSIdentity(certificate: own.certificate, key: own.key, logger: logger)
     }
+}
+
+/// Looks after the volumes as long as anything is recorded.
+private struct Watching: Service {
+    let sentry: VolumeSentry
+
+    func run() async throws { await cancelWhenGracefulShutdown { await sentry.run() } }
 }
 
 /// Reads the certificate again upon SIGHUP, as programs that renew certificates expect.

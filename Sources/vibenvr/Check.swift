@@ -22,7 +22,14 @@ struct Check: AsyncParsableCommand {
         let lock = repair ? try DataLock(folder: data.path) : nil
         let store = try Store.open(
             at: data.databasePath, keys: SecretKeys(explicit: environment("SECRET_KEY"), previous: environment("SECRET_KEY_OLD")))
-        let check = IntegrityCheck(layout: RecordingLayout(root: try absolutePath(data.recordingRoot)), store: store)
+        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot))
+        layout.volumes.survey(
+            try await store.storageProfiles.all(), instance: try await store.settings.values()[Settings.instanceID],
+            at: WallTime(microseconds: SystemClock().wall()))
+        for state in layout.volumes.states {
+            if let loss = state.loss { say("storage profile \(state.name) is left alone: \(loss.detail)") }
+        }
+        let check = IntegrityCheck(layout: layout, store: store)
         let report = try await check.run(repairs: repair) { if $0 % 10_000 == 0, $0 > 0 { say("\($0) segments …") } }
         for problem in report.problems { say("\(problem)") }
         say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (repair ? ", \(report.repaired) mended" : ""))

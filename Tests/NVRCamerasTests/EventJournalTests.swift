@@ -83,15 +83,17 @@ private final class MemoryLedger: EventLedger {
         }
     }
 
-    func store(snapshot: Picture, fileName: String) async throws -> String {
+    func store(snapshot: Picture, fileName: String, volume: VolumeID) async throws -> FootagePlace {
         try check(.pictures) { $0.files += 1 }
-        return fileName
+        return FootagePlace(volume, fileName)
     }
 
-    func insert(snapshot: Picture, at path: String) async throws {
+    func insert(snapshot: Picture, at place: FootagePlace) async throws {
         try check(.inserts) { state in
             _ = add(
-                Event(id: ID(0), cameraID: ID(1), medium: .snapshot, kind: .motion, start: snapshot.time, picturePath: path), &state)
+                Event(
+                    id: ID(0), cameraID: ID(1), medium: .snapshot, kind: .motion, start: snapshot.time, picturePath: place.path,
+                    volume: place.volume), &state)
         }
     }
 }

@@ -253,7 +253,7 @@ struct PlaybackTests {
     func pictures() async throws {
         let rig = try Rig()
         let playback = rig.playback()
-        let path = try await rig.disk.store(snapshot: [0xFF, 0xD8, 1, 2, 3], camera: ID(1), pattern: "snap", time: wallZero)
+        let path = try await rig.disk.store(snapshot: [0xFF, 0xD8, 1, 2, 3], camera: ID(1), pattern: "snap", time: wallZero).path
         var event = Event(id: ID(0), cameraID: ID(1), medium: .snapshot, kind: .manual, start: wallZero)
         event.picturePath = path
         event = try await rig.store.events.insert(event)

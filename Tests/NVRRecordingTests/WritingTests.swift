@@ -324,7 +324,7 @@ struct WritingTests {
         let rig = try Rig()
         var paths: Set<String> = []
         for number in 0..<30 {
-            let path = try await rig.disk.store(snapshot: [UInt8(number)], camera: ID(4), pattern: "%Y-%m-%d/%H-%M-%S-%q", time: wallZero)
+            let path = try await rig.disk.store(snapshot: [UInt8(number)], camera: ID(4), pattern: "%Y-%m-%d/%H-%M-%S-%q", time: wallZero).path
             #expect(try Data(contentsOf: URL(fileURLWithPath: rig.absolute(path))) == Data([UInt8(number)]))
             paths.insert(path)
         }

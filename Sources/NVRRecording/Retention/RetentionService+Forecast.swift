@@ -30,7 +30,6 @@ extension RetentionService {
 extension Camera {
     /// Where its recordings go as long as that volume is there.
     fileprivate var recordingVolume: VolumeID {
-        let kind = recording.mode == .motionTriggered ? storage.motionProfileID : storage.continuousProfileID
-        return VolumeID(((kind ?? storage.profileID).map { ID(Int64($0)) }))
+        recording.mode == .motionTriggered ? storage.motionVolume : storage.continuousVolume
     }
 }

@@ -72,7 +72,7 @@ package final class RetentionService: Service {
     let removal: MediaRemoval
     let planning: RetentionPlanning
     private let measures: MediaRemoval.Measures
-    private let onFloor: @Sendable (VolumeID, Int64) -> Void
+    private let onFloor: @Sendable (Int64) -> Void
     let volumes: @Sendable () async throws -> [(id: VolumeID, root: String)]
     let clock: any NVRClock
     private let logger: Logger
@@ -85,10 +85,10 @@ package final class RetentionService: Service {
     private static let spacePause: Int64 = 10_000_000
     private static let hour: Int64 = 3_600_000_000
 
-    /// `volumes`: those whose floor is kept, with their folders; `onFloor` hears how many bytes each is to keep free.
+    /// `volumes`: those whose floor is kept, with their folders; `onFloor` hears how many bytes the smallest is to keep free.
     package init(
         store: Store, removal: MediaRemoval, measures: MediaRemoval.Measures, volumes: @escaping @Sendable () async throws -> [(id: VolumeID, root: String)],
-        onFloor: @escaping @Sendable (VolumeID, Int64) -> Void = { _, _ in }, clock: any NVRClock, logger: Logger
+        onFloor: @escaping @Sendable (Int64) -> Void = { _ in }, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
         self.removal = removal
@@ -172,10 +172,12 @@ package final class RetentionService: Service {
         do {
             let settings = try await store.settings.values()
             guard settings[Settings.cleanupEnabled] else { return }
+            var smallest = Int64.max
             for volume in try await volumes() {
                 let space = try await thread.run { try POSIXFile.space(at: volume.root) }
                 let floor = StorageFloor(gigabytes: settings[Settings.storageFloorGB], total: space.total)
-                onFloor(volume.id, floor.bytes)
+                smallest = min(smallest, floor.bytes)
+                onFloor(smallest)
                 let missing = floor.shortfall(free: space.free)
                 guard missing > 0 else {
                     state.withLock { state in

@@ -128,9 +128,17 @@ extension OpenAPIDocument {
                 "disk": Schema.any(of: [
                     .object(["total_gb": .number, "free_gb": .number, "percent": Schema.integer.orNull]), .null,
                 ]).described("The volume of the folder, by its own file system; null when it cannot be reached."),
+                "used_gb": Schema.number.described("Recordings and snapshots in the folder."), "state": storageState,
             ])
         ),
     ]
+
+    private static let storageState = Schema.object([
+        "status": Schema.choice(["ok", "lost", "new"]).described(
+            "`lost`: recording goes to the default folder, and nothing in this one is deleted. `new`: it was not looked at yet."),
+        "cause": Schema.choice(["unknown", "not_mounted", "wrong_volume", "unreachable", "failing"]).orNull, "reason": Schema.text.orNull,
+        "since": Schema.dateTime.orNull,
+    ])
 
     /// A profile as cameras show it.
     static let storageProfile = Schema.object([
@@ -139,7 +147,8 @@ extension OpenAPIDocument {
 
     private static let noProfile = "There is no such profile."
     private static let badFolder = "The folder cannot be written, or lies where the system or this server keeps its own files."
-    private static let taken = "The name is taken, or the folder overlaps with another profile's."
+    private static let taken =
+        "The name is taken, the folder belongs to another profile or another installation, or recordings lie in the folder it has now."
 
     private static func profileFields(required: Bool) -> Schema {
         let path = Schema.text(1...StorageProfile.maxPathLength, format: "folder")
@@ -154,7 +163,13 @@ extension OpenAPIDocument {
         Operation("GET /storage/profiles", "listStorageProfiles", .storage, "Storage profiles")
             .paged().answers(.array(of: .named("StorageProfile")), "By id.", headers: [.totalCount]),
         Operation("POST /storage/profiles", "createStorageProfile", .storage, "Make a storage profile")
-            .explained("Cameras may name it. Recordings go to the default folder whatever profile a camera names.")
+            .explained(
+                """
+                Cameras may name it for what they always record, for motion and for snapshots. Its folder is given a file \
+                `.vibenvr-volume`, by which the right volume is told from another one or from an empty mount point; while it is not \
+                there, recordings go to the default folder.
+                """
+            )
             .body(profileFields(required: true))
             .answers(.named("StorageProfile"), "The profile.").refuses(400, badFolder).refuses(409, taken),
         Operation("GET /storage/profiles/{profile_id}", "getStorageProfile", .storage, "One storage profile")
@@ -164,7 +179,8 @@ extension OpenAPIDocument {
             .answers(.named("StorageProfile"), "The profile.").refuses(400, badFolder).refuses(404, noProfile).refuses(409, taken),
         Operation("DELETE /storage/profiles/{profile_id}", "deleteStorageProfile", .storage, "Delete a storage profile")
             .explained("Its cameras go back to the default. One that does not exist is as good as deleted.")
-            .answers(message, "Deleted.").refuses(404, "The path names nothing."),
+            .answers(message, "Deleted.").refuses(404, "The path names nothing.")
+            .refuses(409, "Recordings or snapshots lie in its folder."),
     ]
 
     static let eventIntakeOperations: [Operation] = [

@@ -76,7 +76,10 @@ extension OpenAPIDocument {
         (
             "Health",
             .object([
-                "status": .choice(["ok", "error"]), "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok"])]),
+                "status": .choice(["ok", "degraded", "error"]),
+                "problems": .array(
+                    of: .object(["kind": .text, "cause": Schema.text.orNull, "count": .integer, "since": Schema.text.described("UTC.")])),
+                "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok"])]),
                 "is_weak_key": .boolean,
             ])
         ),

@@ -10,6 +10,7 @@ import NVRStore
 struct StorageRoutes: Sendable {
     let store: Store
     let volume: StorageVolume
+    let volumes: Volumes
     let threads: NIOThreadPool
     let clock: any NVRClock
 
@@ -44,6 +45,7 @@ struct StorageRoutes: Sendable {
         var profile = StorageProfile(id: ID(0), name: "", path: "", createdAt: WallTime(microseconds: clock.wall()))
         sent.apply(to: &profile)
         profile.path = try await prepared(profile.path)
+        _ = try await isSame(profile.path, own: nil)
         return Response(json: try await json([try await store.storageProfiles.insert(profile)])[0])
     }
 
@@ -51,8 +53,13 @@ struct StorageRoutes: Sendable {
         let id = try call.id("profile_id", of: StorageProfile.self)
         var sent = try Sent(try call.object(), creating: false)
         guard try await store.storageProfiles.get(id) != nil else { throw Self.notFound }
-        if let path = sent.path { sent.path = try await prepared(path) }
-        let profile = try await store.storageProfiles.update(id) { [sent] in sent.apply(to: &$0) }
+        var isSameVolume = false
+        if let path = sent.path {
+            let prepared = try await prepared(path)
+            sent.path = prepared
+            isSameVolume = try await isSame(prepared, own: id)
+        }
+        let profile = try await store.storageProfiles.update(id, isSameVolume: isSameVolume) { [sent] in sent.apply(to: &$0) }
         return Response(json: try await json([profile])[0])
     }
 
@@ -66,10 +73,24 @@ struct StorageRoutes: Sendable {
         try await threads.runIfActive { [volume] in try volume.prepare(path) }
     }
 
+    /// Whether a folder is that of the profile already; throws when it is somebody else's.
+    private func isSame(_ path: String, own: ID<StorageProfile>?) async throws -> Bool {
+        let instance = try await store.settings.values()[Settings.instanceID]
+        let profiles = Set(try await store.storageProfiles.all().map { VolumeID($0.id) })
+        return try await threads.runIfActive { [volume] in
+            try volume.claim(path, instance: instance, own: own.map { VolumeID($0) }, profiles: profiles)
+        }
+    }
+
     private func json(_ profiles: [StorageProfile]) async throws -> [JSONValue] {
-        try await threads.runIfActive {
-            profiles.map { profile in
+        let totals = try await store.segments.volumeTotals()
+        return try await threads.runIfActive { [volumes] in
+            let states = Dictionary(volumes.states.map { ($0.volume, $0) }) { $1 }
+            return profiles.map { profile in
                 guard case .object(var object) = profile.json else { return .null }
+                let id = VolumeID(profile.id)
+                object["used_gb"] = Self.gigabytes(totals.reduce(0) { $0 + ($1.volume == id ? $1.bytes : 0) })
+                object["state"] = Self.state(states[id])
                 guard let space = StorageVolume.space(at: profile.path) else {
                     object["disk"] = .null
                     return .object(object)
@@ -81,6 +102,14 @@ struct StorageRoutes: Sendable {
                 return .object(object)
             }
         }
+    }
+
+    private static func state(_ state: Volumes.State?) -> JSONValue {
+        guard let state else { return ["status": "new", "cause": .null, "reason": .null, "since": .null] }
+        guard let loss = state.loss else { return ["status": "ok", "cause": .null, "reason": .null, "since": .null] }
+        return [
+            "status": "lost", "cause": .string(loss.cause.rawValue), "reason": .string(loss.detail), "since": .string(loss.since.iso8601),
+        ]
     }
 
     private static func gigabytes(_ bytes: Int64) -> JSONValue { Statistics.rounded(Double(bytes) / 1_073_741_824, 2) }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NVRModel
+import NVRRecording
 import NVRStore
 
 /// The server itself: its pages, and whether it is well.
@@ -9,8 +10,10 @@ struct SystemRoutes: Sendable {
     let store: Store
     let ui: StaticUI
     private let facts: StaticUI.Asset
+    private let volumes: Volumes
 
-    init(store: Store, ui: StaticUI, version: String) {
+    init(store: Store, ui: StaticUI, version: String, volumes: Volumes) {
+        self.volumes = volumes
         self.store = store
         self.ui = ui
         let facts: JSONValue = ["version": .string(version), "time_zone": JSONValue(TimeZoneName.server)]
@@ -43,12 +46,24 @@ struct SystemRoutes: Sendable {
             isSound = false
             call.context.logger.error("the database does not answer", metadata: ["error": "\(error)"])
         }
+        let problems = Self.problems(volumes)
         return Response(
             status: isSound ? .ok : .serviceUnavailable,
             json: [
-                "status": .string(isSound ? "ok" : "error"), "components": ["database": .string(isSound ? "ok" : "error"), "engine": "ok"],
+                "status": .string(!isSound ? "error" : problems.isEmpty ? "ok" : "degraded"), "problems": .array(problems),
+                "components": ["database": .string(isSound ? "ok" : "error"), "engine": "ok"],
                 // A weak key is refused at start.
                 "is_weak_key": false,
             ])
+    }
+
+    /// Volumes that are not used, one line for each cause. Anybody may ask, so no names.
+    private static func problems(_ volumes: Volumes) -> [JSONValue] {
+        Dictionary(grouping: volumes.states.compactMap(\.loss), by: \.cause).sorted { $0.key.rawValue < $1.key.rawValue }.map { cause, losses in
+            [
+                "kind": "volume_lost", "cause": .string(cause.rawValue), "count": JSONValue(losses.count),
+                "since": .string(losses.map(\.since).min()?.iso8601 ?? ""),
+            ]
+        }
     }
 }

@@ -1,0 +1,244 @@
+"""Storage profiles: footage goes where its camera says, and a volume that is gone, swapped or back costs no file."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from conftest import LONG
+from harness.media import probe
+from harness.server import wait_for
+from harness.volumes import MARKER, Volumes, can_mount
+from peers import footage
+from peers.gst_camera import GstCamera
+
+pytestmark = pytest.mark.skipif(not can_mount(), reason="mounting a file system needs root")
+
+
+@pytest.fixture(scope="module")
+def camera():
+    with GstCamera({"/main": footage.counter()}) as camera:
+        yield camera
+
+
+def every_row_has_its_file(nvr: Volumes, but: set[int] = frozenset()) -> None:
+    for row in nvr.volume_rows("state = 2"):
+        if row.volume not in but:
+            file = nvr.root(row.volume) / row.path
+            assert file.stat().st_size == row.bytes, row
+
+
+def gaps(nvr: Volumes, camera: int) -> list[float]:
+    """Seconds without footage between neighbouring segments."""
+    rows = nvr.volume_rows(f"state IN (1, 2) AND camera_id = {camera}")
+    return [b.start - a.end for a, b in zip(rows, rows[1:])]
+
+
+def finished(nvr: Volumes, volume: int, count: int = 1, after: float = 0) -> list:
+    return wait_for(
+        f"{count} segments on volume {volume}",
+        lambda: (rows := [row for row in nvr.volume_rows("state = 2") if row.volume == volume and row.start > after]) and len(rows) >= count and rows,
+        60,
+    )
+
+
+def test_footage_goes_where_its_camera_says(camera):
+    with Volumes("fast", "big", segment_seconds=3, WEBHOOK_SECRET="secret") as nvr:
+        nvr.start().with_admin()
+        fast, big = nvr.add_profile("fast"), nvr.add_profile("big")
+        wait_for("both are marked", lambda: all(nvr.state(name) == "ok" for name in nvr.profiles))
+        assert MARKER in nvr.below_mount("fast")
+        everything = nvr.api.add_camera("everything", camera.url(), storage_profile_id=big, snapshot_storage_profile_id=fast)
+        steady = nvr.api.add_camera("steady", camera.url(), continuous_storage_profile_id=fast, motion_storage_profile_id=big)
+        moved = nvr.api.add_camera(
+            "moved", camera.url(), recording_mode="Motion Triggered", motion_storage_profile_id=fast, continuous_storage_profile_id=big)
+        plain = nvr.api.add_camera("plain", camera.url())
+        wait_for("the camera that waits for motion is there", lambda: nvr.api.status(moved) == "CONNECTED", 30)
+        wanted = {everything: big, steady: fast, plain: 0, moved: fast}
+        told = nvr.api.post(
+            "/events/webhook", token="", json={"type": "motion_on", "camera_id": moved}, headers={"X-Webhook-Secret": "secret"})
+        assert told.json() == {"status": "motion_on_captured"}
+        wait_for("all have whole segments", lambda: {row.camera for row in nvr.volume_rows("state = 2")} == set(wanted), 60)
+        assert nvr.api.post(f"/cameras/{everything}/snapshot").status_code == 200
+        for row in nvr.volume_rows():
+            assert row.volume == wanted[row.camera], row
+            assert (nvr.root(row.volume) / row.path).exists()
+        [(volume, path, event)] = nvr.query("SELECT volume, picture_path, id FROM events WHERE medium = 1")
+        assert volume == fast and (nvr.root(fast) / path).exists()
+        # Everything plays, whatever volume it lies on, and nothing else is reachable.
+        for row in nvr.volume_rows("state = 2"):
+            answer = nvr.api.get(f"/media/{row.path}")
+            assert answer.status_code == 200 and len(answer.content) == row.bytes
+        assert nvr.api.get(f"/media/{path}").content[:2] == b"\xff\xd8"
+        assert nvr.api.get(f"/events/{event}/thumbnail").status_code == 200
+        for trick in (MARKER, f"../{MARKER}", f"{steady}/../{MARKER}", f"..%2f{MARKER}", "/etc/passwd", f"{nvr.place('fast')}/{MARKER}"):
+            assert nvr.api.get(f"/media/{trick}").status_code in (400, 403, 404)
+        # The API tells how much lies where.
+        profile = nvr.api.json(f"/storage/profiles/{fast}")
+        assert profile["state"] == {"status": "ok", "cause": None, "reason": None, "since": None} and profile["used_gb"] >= 0
+        # A profile with footage stays, and so does its folder.
+        assert nvr.api.delete(f"/storage/profiles/{fast}").status_code == 409
+        assert nvr.api.put(f"/storage/profiles/{fast}", json={"path": str(nvr.folder / "elsewhere")}).status_code == 409
+        # From one profile to the other: the next segment lies there.
+        assert nvr.api.put(f"/cameras/{steady}", json={"continuous_storage_profile_id": big}).status_code == 200
+        wait_for("the next segment lies on the other", lambda: [row for row in nvr.volume_rows() if row.camera == steady][-1].volume == big, 30)
+        assert max(gaps(nvr, steady)) < 0.2
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+        checked = nvr.check()
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_a_volume_that_is_unmounted_while_recording_costs_nothing_and_is_used_again_when_it_is_back(camera):
+    with Volumes("disk", segment_seconds=5) as nvr:
+        nvr.start().with_admin()
+        disk = nvr.add_profile("disk")
+        wait_for("it is marked", lambda: nvr.state("disk") == "ok")
+        key = nvr.api.add_camera("cam", camera.url(), storage_profile_id=disk)
+        before = finished(nvr, disk)
+        assert nvr.api.json("/health")["status"] == "ok"
+        nvr.unmount("disk")
+        gone = time.time()
+        wait_for("it is told", lambda: nvr.state("disk") == "lost", 15)
+        health = nvr.api.json("/health")
+        assert health["status"] == "degraded" and health["problems"][0]["kind"] == "volume_lost" and health["problems"][0]["cause"] == "not_mounted"
+        wait_for("recording goes on in the default folder", lambda: [row for row in nvr.volume_rows() if row.volume == 0], 15)
+        assert time.time() - gone < 12
+        # What lies on it cannot be reached, is not gone, and nothing is made where it was.
+        answer = nvr.api.get(f"/media/{before[0].path}")
+        assert answer.status_code == 503, answer.text
+        assert nvr.below_mount("disk") == []
+        # A repair, a clean-up and the deletion of an event do not touch it.
+        rows, files = {row.id for row in nvr.volume_rows()}, nvr.movies(disk)
+        assert nvr.api.post("/settings/sync-orphans").status_code in (200, 202)
+        wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] != "running", 60)
+        assert nvr.api.post(f"/cameras/{key}/cleanup").status_code == 200
+        assert rows <= {row.id for row in nvr.volume_rows()} and nvr.movies(disk) == files
+        [event] = [event for event in nvr.api.events(camera_id=key) if event["file_path"].endswith(before[0].path)]
+        assert nvr.api.delete(f"/events/{event['id']}").status_code == 200
+        assert nvr.movies(disk) == files and nvr.query("SELECT count(*) FROM segments WHERE state = 3") == [(1,)]
+        finished(nvr, 0)
+        nvr.mount("disk")
+        wait_for("it is back", lambda: nvr.state("disk") == "ok", 30)
+        assert nvr.api.json("/health")["status"] == "ok"
+        back = time.time()
+        finished(nvr, disk, after=back)
+        wait_for("what was deleted meanwhile goes now", lambda: before[0].path not in nvr.movies(disk), 20)
+        assert nvr.query("SELECT count(*) FROM segments WHERE state = 3") == [(0,)]
+        assert max(gaps(nvr, key)) < 2
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+        assert nvr.below_mount("disk").count(MARKER) == 1
+        checked = nvr.check()
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_swapped_volumes_are_neither_written_nor_cleaned(camera):
+    with Volumes("one", "two", segment_seconds=3) as nvr:
+        nvr.start().with_admin()
+        one, two = nvr.add_profile("one"), nvr.add_profile("two")
+        wait_for("both are marked", lambda: all(nvr.state(name) == "ok" for name in nvr.profiles))
+        keys = [nvr.api.add_camera(name, camera.url(), storage_profile_id=profile) for name, profile in (("a", one), ("b", two))]
+        finished(nvr, one, 2)
+        finished(nvr, two, 2)
+        nvr.unmount("one")
+        nvr.unmount("two")
+        nvr.mount("one", at="two")
+        nvr.mount("two", at="one")
+        wait_for("both are told", lambda: nvr.state("one") == nvr.state("two") == "lost", 20)
+        assert {problem["cause"] for problem in nvr.api.json("/health")["problems"]} == {"wrong_volume"}
+        finished(nvr, 0, 2)
+        files = {volume: nvr.movies(volume) for volume in (one, two)}
+        # Everything that could delete is asked to.
+        for key in keys:
+            assert nvr.api.put(f"/cameras/{key}", json={"max_storage_gb": 0.0001}).status_code == 200
+            assert nvr.api.post(f"/cameras/{key}/cleanup").status_code == 200
+        nvr.api.post("/settings/sync-orphans")
+        wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] != "running", 60)
+        assert {volume: nvr.movies(volume) for volume in (one, two)} == files
+        for row in nvr.volume_rows("state = 2"):
+            if row.volume:
+                assert nvr.api.get(f"/media/{row.path}").status_code == 503
+        for key in keys:
+            nvr.api.put(f"/cameras/{key}", json={"max_storage_gb": 0})
+        nvr.terminate()
+        # A start does not touch them either, nor does a repair by hand.
+        nvr.again()
+        assert nvr.state("one") == nvr.state("two") == "lost"
+        nvr.terminate()
+        nvr.check("--repair")
+        assert {volume: nvr.movies(volume) for volume in (one, two)} == files
+        nvr.run_inside("umount", "-l", str(nvr.place("one")))
+        nvr.run_inside("umount", "-l", str(nvr.place("two")))
+        nvr.mount("one")
+        nvr.mount("two")
+        nvr.again()
+        assert nvr.state("one") == nvr.state("two") == "ok"
+        finished(nvr, one, 1, after=time.time() - 1)
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+        checked = nvr.check()
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_segments_that_a_crash_left_on_a_volume_are_finished_when_it_is_back(camera):
+    with Volumes("disk", segment_seconds=60) as nvr:
+        nvr.start().with_admin()
+        disk = nvr.add_profile("disk")
+        wait_for("it is marked", lambda: nvr.state("disk") == "ok")
+        nvr.api.add_camera("cam", camera.url(), storage_profile_id=disk)
+        [row] = wait_for("a segment grows", lambda: nvr.volume_rows("state = 1"), 30)
+        file = nvr.root(disk) / row.path
+        wait_for("it has some seconds", lambda: file.stat().st_size > 60_000, 30)
+        nvr.kill()
+        size = file.stat().st_size
+        nvr.run_inside("umount", "-l", str(nvr.place("disk")))
+        nvr.again()
+        assert nvr.state("disk") == "lost" and file.stat().st_size == size
+        assert [old.state for old in nvr.volume_rows(f"id = {row.id}")] == [1]
+        finished_elsewhere = wait_for("recording goes on", lambda: nvr.volume_rows("state = 1 AND volume = 0"), 30)
+        assert finished_elsewhere and nvr.below_mount("disk") == []
+        nvr.mount("disk")
+        wait_for("it is finished", lambda: nvr.volume_rows(f"id = {row.id} AND state = 2"), 30)
+        assert file.stat().st_size == nvr.volume_rows(f"id = {row.id}")[0].bytes
+        probe(file)
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+
+
+def test_a_volume_that_cannot_be_written_is_left_for_the_default_one(camera):
+    """Read-only, as file systems become when their disk fails; the marker is still there."""
+    with Volumes("disk", segment_seconds=30, WEBHOOK_SECRET="secret") as nvr:
+        nvr.start().with_admin()
+        disk = nvr.add_profile("disk")
+        wait_for("it is marked", lambda: nvr.state("disk") == "ok")
+        key = nvr.api.add_camera(
+            "cam", camera.url(), recording_mode="Motion Triggered", motion_storage_profile_id=disk, captured_before=1, captured_after=1)
+        wait_for("the camera is there", lambda: nvr.api.status(key) == "CONNECTED", 30)
+
+        def motion(kind: str) -> None:
+            told = nvr.api.post("/events/webhook", token="", json={"type": kind, "camera_id": key}, headers={"X-Webhook-Secret": "secret"})
+            assert told.status_code == 200, told.text
+
+        def recorded(volume: int, count: int) -> None:
+            motion("motion_on")
+            wait_for("it records", lambda: nvr.volume_rows(f"volume = {volume} AND state IN (1, 2)"), 20)
+            motion("motion_off")
+            finished(nvr, volume, count)
+
+        recorded(disk, 1)
+        # A file that is written keeps a file system from becoming read-only: now there is none.
+        nvr.run_inside("mount", "-o", "remount,ro,bind", str(nvr.place("disk")))
+        recorded(0, 1)
+        wait_for("it is told", lambda: nvr.state("disk") == "lost")
+        assert nvr.api.json("/health")["problems"][0]["cause"] == "failing"
+        # The marker is there, and yet it is not used before it can be written.
+        time.sleep(8)
+        assert nvr.state("disk") == "lost"
+        nvr.run_inside("mount", "-o", "remount,rw,bind", str(nvr.place("disk")))
+        wait_for("it is used again", lambda: nvr.state("disk") == "ok", 60)
+        recorded(disk, 2)
+        nvr.terminate()
+        every_row_has_its_file(nvr)
