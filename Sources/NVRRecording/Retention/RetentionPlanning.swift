@@ -30,13 +30,14 @@ package struct RetentionPlanning: Sendable {
     }
 
     /// Every item that could be in a plan.
-    package func items(_ ground: Ground, aim: RetentionPlan.Aim) async throws -> [RetentionItem] {
+    package func items(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim) async throws -> [RetentionItem] {
         var items: [RetentionItem] = []
         let volumes = ground.volumes
         let shelves = Set(ground.totals.keys.map { RetentionShelf(camera: $0.camera, isPictures: $0.isPictures) })
         for shelf in shelves.sorted(by: { ($0.camera, $0.isPictures ? 1 : 0) < ($1.camera, $1.isPictures ? 1 : 0) }) {
             let need = RetentionNeed(
-                of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, now: ground.now, aim: aim)
+                of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
+                now: ground.now, aim: aim)
             if need.isNothing { continue }
             items += try await store.retention.items(
                 of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
@@ -47,7 +48,7 @@ package struct RetentionPlanning: Sendable {
 
     package func plan(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, allowance: Int64?) async throws -> RetentionPlan {
         RetentionPlan(
-            try await items(ground, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock, now: ground.now, aim: aim,
+            try await items(ground, clock: clock, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock, now: ground.now, aim: aim,
             allowance: allowance)
     }
 }
