@@ -99,20 +99,23 @@ package struct RetentionPlan: Sendable, Hashable {
     }
 }
 
-/// The state of making a plan.
+/// The state of making a plan. Items are sorted into shelves once; every rule then asks a shelf, not an item.
 private struct RetentionWork {
     private let items: [RetentionItem]
     private let rules: RetentionRules
-    /// Of those that may be deleted at all, oldest first.
-    private var order: [Int32] = []
-    /// The same by camera, once somebody asks for it.
-    private var byCamera: [ID<Camera>: [Int32]]?
-    /// Effective begin of each item, microseconds; `Int64.max` for what has none.
-    private var begins: [Int64]
-    private var isTaken: [Bool]
-    /// Bytes left.
-    private var left: [RetentionShelf: Int64]
     private let now: WallTime
+    private let shelves: [RetentionShelf]
+    /// Bytes left on each.
+    private var left: [Int64]
+    /// The shelf of each item.
+    private var places: [Int32] = []
+    /// Effective begin of each item, microseconds; `Int64.max` for what has none.
+    private var begins: [Int64] = []
+    /// What may be deleted at all, oldest first.
+    private var order: [Int32] = []
+    /// The same by shelf, once somebody asks for it.
+    private var orderOfShelf: [[Int32]]?
+    private var isTaken: [Bool]
     var deletions: [RetentionPlan.Deletion] = []
     var unmet: [RetentionPlan.Reason: Int64] = [:]
     var undated = 0
@@ -123,48 +126,70 @@ private struct RetentionWork {
         self.items = items
         self.rules = rules
         self.now = now
-        left = totals
+        var shelves = Array(totals.keys)
+        var known = Dictionary(shelves.enumerated().map { ($1, Int32($0)) }) { first, _ in first }
         isTaken = [Bool](repeating: false, count: items.count)
-        begins = [Int64](repeating: .max, count: items.count)
+        places.reserveCapacity(items.count)
+        begins.reserveCapacity(items.count)
         order.reserveCapacity(items.count)
         let youngest = now.advanced(byMicroseconds: -Int64(rules.minimumDays) * RetentionClock.day).microseconds
+        var last: (shelf: RetentionShelf, place: Int32)?
         for (index, item) in items.enumerated() {
+            let shelf = item.shelf
+            if last?.shelf != shelf {
+                let place = known[shelf] ?? Int32(shelves.count)
+                if Int(place) == shelves.count {
+                    shelves.append(shelf)
+                    known[shelf] = place
+                }
+                last = (shelf, place)
+            }
+            places.append(last?.place ?? 0)
             let begin = clock.effective(item.start, now: now)?.microseconds
-            if let begin { begins[index] = begin } else { undated += 1 }
+            if begin == nil { undated += 1 }
+            begins.append(begin ?? .max)
             guard item.isFinished, rules.minimumDays == 0 || (begin ?? .max) <= youngest else { continue }
             guard held.isEmpty || !held.holds(item) else { continue }
             order.append(Int32(index))
         }
-        let begins = begins
-        func isBefore(_ left: Int32, _ right: Int32) -> Bool {
+        self.shelves = shelves
+        left = shelves.map { totals[$0] ?? 0 }
+        sort()
+    }
+
+    /// Rows come in order for each camera, which Swift's sort makes use of.
+    private mutating func sort() {
+        let (begins, items) = (begins, items)
+        order.sort { left, right in
             let (a, b) = (Int(left), Int(right))
             if begins[a] != begins[b] { return begins[a] < begins[b] }
             return (items[a].start.microseconds, items[a].id, items[a].footage.rawValue)
                 < (items[b].start.microseconds, items[b].id, items[b].footage.rawValue)
         }
-        // Rows come in order from the database: looking is cheaper than sorting.
-        if !zip(order, order.dropFirst()).allSatisfy({ !isBefore($1, $0) }) { order.sort(by: isBefore) }
     }
 
     private mutating func take(_ index: Int32, _ reason: RetentionPlan.Reason) {
         let item = items[Int(index)]
         isTaken[Int(index)] = true
-        left[item.shelf, default: 0] -= item.bytes
+        left[Int(places[Int(index)])] -= item.bytes
         deletions.append(RetentionPlan.Deletion(item: item, reason: reason))
     }
 
     /// What is too old of the shelves that are asked for.
     mutating func takeAged(_ isMeant: (RetentionShelf) -> Bool) {
-        // By camera and kind of footage: what began before this has been kept long enough.
-        var limits: [ID<Camera>: [Int64]] = [:]
-        for camera in rules.cameras.keys {
-            limits[camera] = RetentionItem.Footage.allCases.map { footage in
-                rules.days(footage, of: camera).map { now.advanced(byMicroseconds: -Int64($0) * RetentionClock.day).microseconds } ?? .min
+        // What began before this has been kept long enough: by shelf and kind of footage, one after another.
+        let kinds = RetentionItem.Footage.allCases
+        let limits = shelves.flatMap { shelf in
+            kinds.map { kind -> Int64 in
+                guard isMeant(shelf), let days = rules.days(kind, of: shelf.camera) else { return .min }
+                return now.advanced(byMicroseconds: -Int64(days) * RetentionClock.day).microseconds
             }
         }
+        guard let latest = limits.max(), latest > .min else { return }
         for index in order {
-            let item = items[Int(index)]
-            guard let limit = limits[item.camera]?[Int(item.footage.rawValue)], begins[Int(index)] < limit, isMeant(item.shelf) else { continue }
+            let begin = begins[Int(index)]
+            if begin >= latest { break }
+            guard begin < limits[Int(places[Int(index)]) * kinds.count + Int(items[Int(index)].footage.rawValue)] else { continue }
             take(index, .age)
         }
     }
@@ -172,27 +197,32 @@ private struct RetentionWork {
     /// A camera's own limits of size.
     mutating func trim(_ camera: ID<Camera>, pictures: Bool?) {
         guard let limits = rules.cameras[camera] else { return }
-        if pictures != true, let most = limits.recordingBytes {
-            take(.cameraLimit, most: most, of: camera) { $0.camera == camera && !$0.isPictures }
-        }
-        if pictures != false, let most = limits.pictureBytes {
-            take(.pictureLimit, most: most, of: camera) { $0.camera == camera && $0.isPictures }
-        }
+        if pictures != true, let most = limits.recordingBytes { take(.cameraLimit, most: most) { $0.camera == camera && !$0.isPictures } }
+        if pictures != false, let most = limits.pictureBytes { take(.pictureLimit, most: most) { $0.camera == camera && $0.isPictures } }
     }
 
-    /// The oldest of some shelves, all of one camera if one is named, until they have `most` bytes.
-    mutating func take(_ reason: RetentionPlan.Reason, most: Int64, of camera: ID<Camera>? = nil, _ isMeant: (RetentionShelf) -> Bool) {
-        var excess = left.reduce(-most) { isMeant($1.key) ? $0 + $1.value : $0 }
+    /// The oldest of some shelves until they have `most` bytes.
+    mutating func take(_ reason: RetentionPlan.Reason, most: Int64, _ isMeant: (RetentionShelf) -> Bool) {
+        let meant = shelves.map(isMeant)
+        var excess = zip(left, meant).reduce(-most) { $1.1 ? $0 + $1.0 : $0 }
         guard excess > 0 else { return }
-        if camera != nil, byCamera == nil { byCamera = Dictionary(grouping: order) { items[Int($0)].camera } }
-        for index in camera.map({ byCamera?[$0] ?? [] }) ?? order where !isTaken[Int(index)] {
-            let item = items[Int(index)]
-            guard isMeant(item.shelf) else { continue }
+        let places = places
+        // One shelf of many is not looked for among all.
+        let candidates = meant.count { $0 } == 1 ? meant.firstIndex(of: true).map { ordered(on: $0) } ?? order : order
+        for index in candidates where !isTaken[Int(index)] && meant[Int(places[Int(index)])] {
+            excess -= items[Int(index)].bytes
             take(index, reason)
-            excess -= item.bytes
             if excess <= 0 { return }
         }
         unmet[reason, default: 0] += excess
+    }
+
+    private mutating func ordered(on shelf: Int) -> [Int32] {
+        if let orderOfShelf { return orderOfShelf[shelf] }
+        var lists = [[Int32]](repeating: [], count: shelves.count)
+        for index in order { lists[Int(places[Int(index)])].append(index) }
+        orderOfShelf = lists
+        return lists[shelf]
     }
 
     /// The oldest of a volume until so many bytes are free.
