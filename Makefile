@@ -6,7 +6,7 @@ PORT ?= 8080
 # Most tests wait for cameras: two files at a time fill two cores.
 PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 2 --dist loadfile
 
-.PHONY: build demo run test unit e2e test-long bench bench-api bench-live bench-timeline bench-replay lint format clean screenshots
+.PHONY: build demo run test unit e2e test-long bench bench-storage bench-api bench-live bench-timeline bench-replay lint format clean screenshots
 build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr
 demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir $(DATA)/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
 run:       build ; exec .build/release/vibenvr serve --data-dir $(DATA) --host $(HOST) --port $(PORT)
@@ -15,6 +15,7 @@ e2e:       ; scripts/install-test.sh && $(PYTEST)
 test:      unit e2e
 test-long: unit ; VIBENVR_LONG=1 $(PYTEST) --timeout 3000
 bench:     build ; scripts/install-bench.sh && .venv-test/bin/python bench/bench.py
+bench-storage: build ; scripts/install-bench.sh && .venv-test/bin/python bench/storage_bench.py
 bench-api: build ; scripts/install-bench.sh && .venv-test/bin/python bench/api_bench.py
 bench-live: build ; scripts/install-bench.sh && .venv-test/bin/python bench/live_bench.py
 bench-timeline: build ; scripts/install-bench.sh && .venv-test/bin/python bench/timeline_bench.py

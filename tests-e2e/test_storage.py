@@ -61,6 +61,11 @@ class SmallDisk(NVR):
         return sorted((self.disk / "recordings").rglob("*.mp4"))
 
 
+def keep_all(nvr: NVR) -> None:
+    """Nothing is deleted to make space: these tests are about a disk that stays full."""
+    assert nvr.api.put("/settings/cleanup_enabled", json={"value": "false"}).status_code == 200
+
+
 def open_events(nvr: NVR) -> list[dict]:
     return [event for event in nvr.api.events() if not event["timestamp_end"]]
 
@@ -70,6 +75,7 @@ def test_a_full_disk_is_outlived(tmp_path):
     film = footage.full_hd()
     with FaultCamera(film) as camera, SmallDisk(96, segment_seconds=30) as nvr:
         nvr.start().with_admin()
+        keep_all(nvr)
         key = nvr.api.add_camera("cam", camera.url())
 
         def written() -> int:
@@ -124,6 +130,7 @@ def test_a_full_disk_is_outlived(tmp_path):
 def test_on_a_full_disk_footage_can_be_deleted_and_recording_goes_on():
     with FaultCamera(footage.full_hd()) as camera, SmallDisk(64, segment_seconds=5) as nvr:
         nvr.start().with_admin()
+        keep_all(nvr)
         key = nvr.api.add_camera("cam", camera.url())
         wait_for("finished segments", lambda: len(nvr.api.events()) - len(open_events(nvr)) >= 3, 60)
         nvr.fill()
@@ -142,6 +149,7 @@ def test_on_a_full_disk_footage_can_be_deleted_and_recording_goes_on():
 def test_footage_leaves_room_for_the_database():
     with FaultCamera(footage.full_hd()) as camera, SmallDisk(24, segment_seconds=5) as nvr:
         nvr.start().with_admin()
+        keep_all(nvr)
         nvr.api.add_camera("cam", camera.url())
         wait_for("the disk is as full as footage makes it", lambda: "No space left" in nvr.log(), 120)
         time.sleep(2)
@@ -164,6 +172,7 @@ def small_volume(tmp_path):
 def test_a_server_starts_on_a_full_disk_and_puts_its_rows_in_order_when_there_is_space(small_volume, tmp_path):
     with GstCamera({"/cam": footage.counter(gop_seconds=1)}) as camera, NVR(tmp_path, segment_seconds=5) as nvr:
         nvr.start().with_admin()
+        keep_all(nvr)
         key = nvr.api.add_camera("cam", camera.url("/cam"))
         wait_for("a finished segment and one that grows", lambda: {row.finished for row in nvr.rows(key)} == {True, False}, 30)
         nvr.kill()

@@ -10,7 +10,7 @@ from harness.api import API
 from harness.server import NVR, PASSWORD, wait_for
 from peers import footage
 from peers.fault_camera import FaultCamera
-from test_storage import SmallDisk, can_mount
+from test_storage import SmallDisk, can_mount, keep_all
 
 
 def timeline(nvr: NVR, start: float, **query) -> dict:
@@ -143,6 +143,7 @@ def test_a_server_that_was_stopped_says_so_and_motion_cameras_wait_for_motion():
 def test_a_full_disk_is_a_gap_with_its_cause():
     with FaultCamera(footage.full_hd()) as camera, SmallDisk(96, segment_seconds=10) as nvr:
         nvr.start().with_admin()
+        keep_all(nvr)
         begin = time.time()
         key = nvr.api.add_camera("cam", camera.url())
         records(nvr, key, begin)

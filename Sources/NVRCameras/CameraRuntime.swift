@@ -198,11 +198,13 @@ final class CameraRuntime: Sendable {
 
     private func judge() {
         let report = mainReader.report
+        let trouble = environment.disk.trouble(of: cameraID)
         let verdict = RecordingVerdict(
-            status: report.status, reason: report.reason, mode: plan.recording.mode, trouble: environment.disk.trouble(of: cameraID))
+            status: report.status, reason: report.reason, mode: plan.recording.mode, trouble: trouble.map { ($0.isFull, $0.reason) })
         // The last frame came before anybody noticed that none comes.
         let isGone = report.status != .connected && report.status != .starting
-        environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : nil)
+        // Likewise what waited for the disk and was lost is older than the loss.
+        environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : trouble?.since)
     }
 
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.

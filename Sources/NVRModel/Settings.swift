@@ -22,6 +22,19 @@ package enum Settings {
     package static let archivalMaxMBPerSecond = Setting<Int>(
         "archival_max_mb_per_second", 0...10_000, default: 20, "Megabytes that archival copies a second at most (0 = as fast as the disks allow)")
     package static let cleanupIntervalHours = Setting<Int>("cleanup_interval_hours", 1...8760, default: 24, "How often to run cleanup (in hours)")
+    package static let retentionEventDays = Setting<Int>(
+        "retention_event_days", 0...36_500, default: 0, "Days for which recordings with events are kept at least, beyond the camera's own (0 = no longer)")
+    package static let retentionLabelledDays = Setting<Int>(
+        "retention_labelled_days", 0...36_500, default: 0,
+        "Days for which recordings of events with labels are kept at least, beyond the camera's own (0 = no longer)")
+    package static let retentionMinimumDays = Setting<Int>(
+        "retention_minimum_days", 0...36_500, default: 0, "Days before which nothing is deleted, whatever limit is passed (0 = none)")
+    package static let retentionMaxSharePercent = Setting<Int>(
+        "retention_max_share_percent", 1...100, default: 20,
+        "Percent of everything that is stored that cleanup may delete in a day beyond what was recorded, unless somebody confirms it")
+    package static let storageFloorGB = Setting<Double>(
+        "storage_floor_gb", 0...1_000_000, default: 0,
+        "Free space that is kept by deleting the oldest recordings of the volume (GB; 0 = a twentieth of it, at most 4 GB)")
 
     // MARK: Notifications
 
@@ -127,6 +140,7 @@ package enum Settings {
     /// All of them, in the order of answers.
     package static let all: [SettingKey] = [
         aiEnabled.key, maxGlobalStorageGB.key, cleanupEnabled.key, archivalEnabled.key, archivalIntervalHours.key, cleanupIntervalHours.key,
+        retentionEventDays.key, retentionLabelledDays.key, retentionMinimumDays.key, retentionMaxSharePercent.key, storageFloorGB.key,
         smtpServer.key, smtpPort.key, smtpUsername.key, smtpPassword.key, smtpFromEmail.key, smtpVerifyCert.key, telegramBotToken.key,
         telegramChatID.key, telegramProxyEnabled.key, telegramProxyURL.key, telegramProxyRetries.key, telegramProxyRetryDelay.key,
         notifyEmailRecipient.key, notifyWebhookURL.key, defaultLandingPage.key, aiModel.key, aiHardware.key, go2rtcEnabled.key, logMaxSizeMB.key,

@@ -12,13 +12,24 @@ package final class DiskWriter: Sendable {
         var lastSync: Int64 = 0
         var failure: String?
         /// The failure as people who only watch may hear it.
-        var trouble: (isFull: Bool, reason: String)?
-        /// Cameras that lost footage because the disk was too slow, and have not caught up.
-        var behind: Set<ID<Camera>> = []
+        var trouble: Trouble?
+        /// Cameras that lost footage because the disk was too slow, and have not caught up; when what they lost first was shown.
+        var behind: [ID<Camera>: WallTime] = [:]
         var onTrouble: (@Sendable () -> Void)?
+        /// Hears when so many bytes were written since, or when the disk is full.
+        var onPressure: (@Sendable () -> Void)?
+        var unheard: Int64 = 0
+        var pressureInterval = DiskWriter.longestPressureInterval
         var isStopping = false
         /// Recordings whose last write the disk refused, in the order of their turns.
         var refused: [SegmentWriter] = []
+    }
+
+    /// What keeps footage from being written, in words without paths, and when the first of what waits was shown.
+    package struct Trouble: Sendable, Hashable {
+        package var isFull: Bool
+        package var reason: String
+        package var since: WallTime?
     }
 
     /// Totals since the start.
@@ -35,6 +46,10 @@ package final class DiskWriter: Sendable {
     static let keptFree: Int64 = 64 << 20
     /// Microseconds between tries when the disk refuses.
     static let retryInterval: Int64 = 500_000
+    /// Bytes written between two looks at the free space, at most.
+    static let longestPressureInterval: Int64 = 16 << 20
+    /// Bytes that wait for the disk at most, of each recorded stream, unless somebody sets it.
+    package static let defaultBuffer = 32 << 20
 
     package let layout: RecordingLayout
     package let growing = GrowingSegments()
@@ -42,13 +57,18 @@ package final class DiskWriter: Sendable {
     let ledger: any SegmentLedger
     let clock: any NVRClock
     let logger: Logger
+    /// Bytes that wait for the disk at most, of each recorded stream.
+    let bufferBytes: Int
     /// Changed on the thread only.
     let waitingRows = Mutex(WaitingRows())
     let rowFailure = Mutex<String?>(nil)
     private let state = Mutex(State())
     private let totals = Mutex(Counters())
 
-    package init(layout: RecordingLayout, ledger: any SegmentLedger, clock: any NVRClock, logger: Logger) {
+    package init(
+        layout: RecordingLayout, ledger: any SegmentLedger, clock: any NVRClock, logger: Logger, bufferBytes: Int = DiskWriter.defaultBuffer
+    ) {
+        self.bufferBytes = bufferBytes
         self.layout = layout
         self.ledger = ledger
         self.clock = clock
@@ -77,6 +97,13 @@ package final class DiskWriter: Sendable {
             totals.fragments += 1
             totals.bytes += fragmentBytes
         }
+        let listener = state.withLock { state -> (@Sendable () -> Void)? in
+            state.unheard += fragmentBytes
+            guard state.unheard >= state.pressureInterval else { return nil }
+            state.unheard = 0
+            return state.onPressure
+        }
+        listener?()
     }
 
     func markDirty(_ writer: SegmentWriter) {
@@ -108,19 +135,21 @@ package final class DiskWriter: Sendable {
         throw FileError.full(root)
     }
 
-    /// Notes that the disk refuses; logged once until it works again.
-    func failed(_ error: any Error, camera: String) {
+    /// Notes that the disk refuses; logged once until it works again. `shown`: when what was to be written was.
+    func failed(_ error: any Error, camera: String, shown: WallTime? = nil) {
         totals.withLock { $0.failures += 1 }
-        let trouble = Self.trouble(error)
-        let (isNew, listener) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+        var trouble = Self.trouble(error)
+        let (isNew, listener, pressure) = state.withLock { state -> (Bool, (@Sendable () -> Void)?, (@Sendable () -> Void)?) in
+            trouble.since = [state.trouble?.since, shown].compactMap { $0 }.min()
+            let isOfAnotherKind = state.trouble?.isFull != trouble.isFull
             defer {
                 state.failure = "\(error)"
                 state.trouble = trouble
             }
-            let isOfAnotherKind = state.trouble?.isFull != trouble.isFull
-            return (state.failure == nil, isOfAnotherKind ? state.onTrouble : nil)
+            return (state.failure == nil, isOfAnotherKind ? state.onTrouble : nil, trouble.isFull ? state.onPressure : nil)
         }
         listener?()
+        pressure?()
         if isNew {
             logger.error(
                 "recording cannot be written; cameras stay connected and recording goes on by itself when the disk works again",
@@ -191,29 +220,49 @@ package final class DiskWriter: Sendable {
 // MARK: Trouble
 
 extension DiskWriter {
-    /// What keeps footage of a camera from being written now, in words without paths; nil while writing works.
-    package func trouble(of camera: ID<Camera>) -> (isFull: Bool, reason: String)? {
+    /// What keeps footage of a camera from being written now; nil while writing works.
+    package func trouble(of camera: ID<Camera>) -> Trouble? {
         state.withLock { state in
-            if let trouble = state.trouble { return trouble }
-            return state.behind.contains(camera) ? (isFull: false, reason: "the disk is too slow") : nil
+            let lost = state.behind[camera]
+            if var trouble = state.trouble {
+                trouble.since = [trouble.since, lost].compactMap { $0 }.min()
+                return trouble
+            }
+            return lost.map { Trouble(isFull: false, reason: "the disk is too slow", since: $0) }
         }
     }
 
     /// `listener` hears on any thread that `trouble` may have changed; it must not block.
     package func onTrouble(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onTrouble = listener } }
 
-    /// Footage of a camera was lost because too much of it waited, or what was left of it is written.
-    func setBehind(_ isBehind: Bool, camera: ID<Camera>) {
+    /// `listener` hears on the writing thread that the free space should be looked at; it must not block.
+    package func onPressure(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onPressure = listener } }
+
+    /// Says how much may be written between two looks, given how much is to stay free.
+    package func setFloor(_ bytes: Int64) {
+        state.withLock { $0.pressureInterval = max(1 << 18, min(Self.longestPressureInterval, bytes / 4)) }
+    }
+
+    /// Footage of a camera was lost because too much of it waited. `shown`: when the first of it was.
+    func fellBehind(_ camera: ID<Camera>, shown: WallTime) {
         let listener = state.withLock { state -> (@Sendable () -> Void)? in
-            let isNew = isBehind ? state.behind.insert(camera).inserted : state.behind.remove(camera) != nil
-            return isNew ? state.onTrouble : nil
+            guard state.behind[camera] == nil else { return nil }
+            state.behind[camera] = shown
+            return state.onTrouble
         }
         listener?()
     }
 
-    private static func trouble(_ error: any Error) -> (isFull: Bool, reason: String) {
-        if let error = error as? FileError { return (error.isFull, error.isFull ? "the disk is full" : error.systemText) }
-        return (error as? NVRError)?.kind == .exhausted ? (true, "the disk is full") : (false, "the database cannot be written")
+    /// What was left of it is written.
+    func caughtUp(_ camera: ID<Camera>) {
+        let listener = state.withLock { state in state.behind.removeValue(forKey: camera) == nil ? nil : state.onTrouble }
+        listener?()
+    }
+
+    private static func trouble(_ error: any Error) -> Trouble {
+        if let error = error as? FileError { return Trouble(isFull: error.isFull, reason: error.isFull ? "the disk is full" : error.systemText) }
+        let isFull = (error as? NVRError)?.kind == .exhausted
+        return Trouble(isFull: isFull, reason: isFull ? "the disk is full" : "the database cannot be written")
     }
 }
 

@@ -9,7 +9,7 @@ import Synchronization
 package final class MediaRemoval: Sendable {
     private let layout: RecordingLayout
     let store: Store
-    private let thread = BlockingThread(name: "removal")
+    let thread = BlockingThread(name: "removal")
     private let playback: Playback
     private let listener = Mutex<Listener?>(nil)
 
@@ -20,6 +20,18 @@ package final class MediaRemoval: Sendable {
         self.layout = layout
         self.store = store
         self.playback = playback
+    }
+
+    /// The folder of a volume; nil when it is not the right one now.
+    func root(of volume: VolumeID) async throws -> String? {
+        try await thread.run { [layout] in layout.volumes.confirm(volume) ? layout.volumes.root(of: volume) : nil }
+    }
+
+    /// The folders of the volumes that may be deleted from now.
+    package func roots() async throws -> [(id: VolumeID, root: String)] {
+        try await thread.run { [layout] in
+            layout.volumes.confirmed().sorted().compactMap { volume in layout.volumes.root(of: volume).map { (volume, $0) } }
+        }
     }
 
     /// Who keeps things made of footage, and has to forget them with it.
@@ -82,7 +94,7 @@ package final class MediaRemoval: Sendable {
     }
 
     /// Volumes that are there and the right ones: only there may anything be deleted.
-    private func confirmed() async throws -> Set<VolumeID> { try await thread.run { [layout] in layout.volumes.confirmed() } }
+    func confirmed() async throws -> Set<VolumeID> { try await thread.run { [layout] in layout.volumes.confirmed() } }
 
     /// Unlinks files; gives those that are gone for certain, and the bytes that they had. Of a volume that turns out not to be the right one
     /// nothing is gone: what was not found there may come back with it.

@@ -34,8 +34,8 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
-    /// Chunks waiting for the disk at most, bytes.
-    package static let queueBytes = 32 << 20
+    /// Tries after which a file that cannot be written is given up, unless the disk is full.
+    private static let mostTries = 4
 
     private struct Queue {
         var chunks: [Chunk] = []
@@ -59,6 +59,9 @@ package final class SegmentWriter: @unchecked Sendable {
     private var open: OpenSegment?
     private var sound: SegmentSound
     private var needsKeyframe = false
+    /// The file may not be sound: the next keyframe begins another.
+    private var endsAtKeyframe = false
+    private var failedTries = 0
 
     package init(configuration: Configuration, disk: DiskWriter, logger: Logger) {
         self.configuration = configuration
@@ -88,19 +91,19 @@ package final class SegmentWriter: @unchecked Sendable {
     /// Queues a chunk; never blocks.
     package func append(_ chunk: Chunk) {
         let bytes = chunk.bytes
-        let (schedule, isBehind) = queue.withLock { queue in
-            var isBehind = false
-            while queue.bytes + bytes > Self.queueBytes, !queue.chunks.isEmpty {
+        let (schedule, lost) = queue.withLock { queue in
+            var lost: WallTime?
+            while queue.bytes + bytes > disk.bufferBytes, let oldest = queue.chunks.first {
+                lost = lost ?? oldest.video.first?.wall ?? chunk.video.first?.wall
                 Self.dropOldestGOP(&queue)
-                isBehind = true
             }
             queue.chunks.append(chunk)
             queue.bytes += bytes
-            if queue.isScheduled { return (false, isBehind) }
+            if queue.isScheduled { return (false, lost) }
             queue.isScheduled = true
-            return (true, isBehind)
+            return (true, lost)
         }
-        if isBehind { disk.setBehind(true, camera: configuration.cameraID) }
+        if let lost { disk.fellBehind(configuration.cameraID, shown: lost) }
         if schedule { disk.schedule(self) }
     }
 
@@ -146,8 +149,9 @@ package final class SegmentWriter: @unchecked Sendable {
             }
             do {
                 try write(chunk)
+                failedTries = 0
                 disk.worked()
-                if lost { disk.setBehind(false, camera: configuration.cameraID) }
+                if lost { disk.caughtUp(configuration.cameraID) }
                 queue.withLock { queue in
                     // The queue may have dropped it meanwhile; then the count was made there.
                     guard let first = queue.chunks.first, first.video.first?.sequence == chunk.video.first?.sequence else { return }
@@ -156,8 +160,9 @@ package final class SegmentWriter: @unchecked Sendable {
                 }
             } catch {
                 if leavesVolume(after: error) { continue }
-                disk.failed(error, camera: "\(configuration.cameraID)")
+                disk.failed(error, camera: "\(configuration.cameraID)", shown: chunk.video.first?.wall)
                 rollBack()
+                giveUpFile(after: error)
                 if disk.isStopping {
                     queue.withLock { queue in
                         queue.chunks.removeAll()
@@ -187,11 +192,20 @@ package final class SegmentWriter: @unchecked Sendable {
         }
     }
 
+    /// A file that refuses again and again ends, since another one may not; what was lost is at most up to the next keyframe.
+    private func giveUpFile(after error: any Error) {
+        failedTries += 1
+        guard failedTries >= Self.mostTries, let error = error as? FileError, !error.isFull, open != nil else { return }
+        failedTries = 0
+        close()
+        needsKeyframe = true
+    }
+
     private func write(_ chunk: Chunk) throws {
         try disk.demandSpace(for: chunk.bytes, on: open?.volume ?? disk.writableVolume(volume.withLock { $0 }))
         // What cannot be written there any more goes on elsewhere.
         let isLost = open.map { !disk.layout.volumes.isWritable($0.volume) } ?? false
-        if chunk.startsSegment || open == nil || needsKeyframe || isLost && chunk.startsWithKeyframe {
+        if chunk.startsSegment || open == nil || needsKeyframe || (isLost || endsAtKeyframe) && chunk.startsWithKeyframe {
             guard chunk.startsWithKeyframe else {
                 // What follows a loss can only be shown from the next keyframe on.
                 queue.withLock { $0.droppedFrames += chunk.video.count }
@@ -201,6 +215,7 @@ package final class SegmentWriter: @unchecked Sendable {
             close()
             try begin(chunk)
             needsKeyframe = false
+            endsAtKeyframe = false
         }
         guard let before = open else { return }
         let soundBefore = sound
@@ -351,6 +366,8 @@ package final class SegmentWriter: @unchecked Sendable {
             try segment.file.sync()
         } catch {
             if leavesVolume(after: error) { return }
+            // What was not synced may be gone, and the system says so only once.
+            endsAtKeyframe = true
             disk.failed(error, camera: "\(configuration.cameraID)")
         }
     }

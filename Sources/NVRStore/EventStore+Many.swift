@@ -117,41 +117,8 @@ extension EventStore {
         return count
     }
 
-    /// Deletes a camera's oldest snapshots until those that stay have at most so many bytes, those that are held not counted. Gives
-    /// their number.
-    package func shrinkSnapshots(_ camera: ID<Camera>, to bytes: Int64) async throws -> Int {
-        var count = 0
-        var isMore = true
-        while isMore {
-            let deleted = try await rows.write("deleting old snapshots") { db in
-                var excess = try Self.totals(db).reduce(-bytes) { $0 + ($1.cameraID == camera && $1.medium == .snapshot ? $1.bytes : 0) }
-                guard excess > 0 else { return 0 }
-                excess -= try Self.heldSnapshotBytes(db, camera)
-                guard excess > 0 else { return 0 }
-                // The index is in order for each kind; sorting the whole of a camera would take long.
-                let oldest = try Event.Kind.allCases.flatMap { kind in
-                    try db.rows(
-                        """
-                        SELECT id, bytes, start_us FROM events AS e INDEXED BY events_by_camera
-                        WHERE camera_id = ? AND medium = 1 AND kind = ? AND NOT \(HoldStore.event("e")) ORDER BY start_us LIMIT ?
-                        """, [camera.rawValue, Self.code(kind), CameraStore.step]
-                    ) { (id: $0["id"] as Int64, bytes: $0["bytes"] as Int64? ?? 0, start: $0["start_us"] as Int64) }
-                }.sorted { $0.start < $1.start }
-                var ids: [Int64] = []
-                for snapshot in oldest where excess > 0 {
-                    ids.append(snapshot.id)
-                    excess -= snapshot.bytes
-                }
-                return try Self.delete(db, ids)
-            }
-            count += deleted
-            isMore = deleted > 0
-        }
-        return count
-    }
-
     /// Bytes of the snapshots of a camera that are held.
-    private static func heldSnapshotBytes(_ db: Database, _ camera: ID<Camera>) throws -> Int64 {
+    static func heldSnapshotBytes(_ db: Database, _ camera: ID<Camera>) throws -> Int64 {
         try Event.Kind.allCases.reduce(0) { sum, kind in
             sum
                 + (try db.row(

@@ -145,18 +145,20 @@ package struct HoldStore: Sendable {
     /// Bytes of the segments of a camera that are held now: limits of size do not count them, or a long hold would cost a camera
     /// everything else.
     package func heldBytes(of camera: ID<Camera>) async throws -> Int64 {
-        try await rows.read("measuring held footage") { db in
-            try StreamRole.allCases.reduce(0) { sum, role in
-                sum
-                    + (try db.row(
-                        """
-                        SELECT coalesce(sum(bytes), 0) AS bytes FROM segments WHERE id IN (
-                            SELECT s.id FROM active_holds AS h JOIN segments AS s INDEXED BY segments_by_time ON s.camera_id = h.camera_id
-                                AND s.role = ?2 AND s.start_us > h.start_us - 3600000000 AND s.start_us < h.end_us
-                            WHERE h.camera_id = ?1 AND s.state IN (1, 2) AND \(Self.segment("s")))
-                        """, [camera.rawValue, SegmentStore.code(role)]
-                    ) { $0["bytes"] as Int64 } ?? 0)
-            }
+        try await rows.read("measuring held footage") { try Self.heldBytes($0, of: camera) }
+    }
+
+    static func heldBytes(_ db: Database, of camera: ID<Camera>) throws -> Int64 {
+        try StreamRole.allCases.reduce(0) { sum, role in
+            sum
+                + (try db.row(
+                    """
+                    SELECT coalesce(sum(bytes), 0) AS bytes FROM segments WHERE id IN (
+                        SELECT s.id FROM active_holds AS h JOIN segments AS s INDEXED BY segments_by_time ON s.camera_id = h.camera_id
+                            AND s.role = ?2 AND s.start_us > h.start_us - 3600000000 AND s.start_us < h.end_us
+                        WHERE h.camera_id = ?1 AND s.state IN (1, 2) AND \(Self.segment("s")))
+                    """, [camera.rawValue, SegmentStore.code(role)]
+                ) { $0["bytes"] as Int64 } ?? 0)
         }
     }
 
@@ -194,7 +196,7 @@ package struct HoldStore: Sendable {
         try db.row("SELECT * FROM holds WHERE id = ?", [id.rawValue], hold)
     }
 
-    private static func hold(_ row: Row) -> Hold {
+    static func hold(_ row: Row) -> Hold {
         Hold(
             id: ID(row["id"]), cameraID: ID(row["camera_id"]),
             range: TimeRange(start: WallTime(microseconds: row["start_us"]), end: WallTime(microseconds: row["end_us"])), reason: row["reason"],

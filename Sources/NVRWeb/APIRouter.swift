@@ -50,10 +50,11 @@ enum APIRouter {
                 + AuditRoutes(store: web.store).routes
                 + LogRoutes(folder: web.settings.logFolder, threads: threads, responder: responder, clock: web.clock).routes
                 + MaintenanceRoutes(store: web.store, live: web.live, sync: web.sync, clock: web.clock).routes
+                + RetentionRoutes(store: web.store, retention: web.retention).routes
                 + LaterRoutes().routes
                 + StatisticsRoutes(
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
-                    clock: web.clock
+                    retention: web.retention, clock: web.clock
                 ).routes
                 + SystemRoutes(store: web.store, ui: ui, version: web.settings.version, volumes: web.volumes).routes)
     }

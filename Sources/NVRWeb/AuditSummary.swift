@@ -100,7 +100,7 @@ package enum AuditSummary {
     /// Items of a query that say what was done.
     private static let flags = [
         "delete_media", "camera_id", "event_type", "media_type", "type", "analyze_only", "include_credentials", "include_secrets", "inline", "exact",
-        "manifest",
+        "manifest", "confirm", "dry_run",
     ]
 
     /// Words that values are made of.
@@ -116,6 +116,7 @@ package enum AuditSummary {
         "ids", "action", "categories", "source_camera_id", "target_camera_ids", "expires_in_days", "value", "code", "type", "event", "camera_id",
         "rtsp_url", "rtsp_transport", "timestamp_start", "timestamp_end", "event_type", "passphrase", "settings", "channel", "trust_device",
         "device_name", "order", "start", "end", "reason", "expires_at", "exact", "manifest",
+        "confirm", "dry_run", "media_type",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

@@ -1,4 +1,5 @@
 package import NVRModel
+package import NVRRecording
 import NVRStore
 
 /// The numbers behind `/stats`, `/metrics` and retention hints, gathered at one moment. Bytes unless said otherwise.
@@ -37,6 +38,8 @@ package struct Statistics: Sendable {
     package var volume: Volume?
     /// Those of storage profiles that answer.
     package var profileVolumes: [ID<StorageProfile>: Volume] = [:]
+    /// For how long each camera's recordings will be there, where it is known.
+    package var forecast: [ID<Camera>: RetentionForecast.Stay] = [:]
     package var load: HostLoad.Reading
     /// Seconds since the program started.
     package var uptime: Int
@@ -137,7 +140,9 @@ package struct Statistics: Sendable {
             let daily = numbers.bytesADay[camera.id] ?? 0
             var object = holdings(movies, pictures)
             object["daily_rate_gb"] = Self.gigabytes(daily, 2)
-            object["estimated_retention_days"] = Self.rounded(lasting(camera, movies.bytes + pictures.bytes, daily), 1)
+            let stay = forecast[camera.id]
+            object["estimated_retention_days"] = Self.rounded(stay.map(\.days) ?? lasting(camera, movies.bytes + pictures.bytes, daily), 1)
+            object["retention_limited_by"] = JSONValue(stay?.limit?.rawValue)
             perCamera[camera.id.description] = .object(object)
         }
         return ["global": .object(holdings(allMovies, allPictures)), "cameras": .object(perCamera), "profiles": profilesJSON]

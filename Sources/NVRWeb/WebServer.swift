@@ -68,6 +68,7 @@ package struct WebDependencies: Sendable {
     /// What is being written now.
     package var growing: GrowingSegments
     package var sync: FootageSync
+    package var retention: RetentionService
     /// Where footage lies, and what of it cannot be used now.
     package var volumes: Volumes
     package var settings: WebSettings
@@ -78,7 +79,7 @@ package struct WebDependencies: Sendable {
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
         settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(),
-        volumes: Volumes = Volumes(root: "")
+        volumes: Volumes = Volumes(root: ""), retention: RetentionService
     ) {
         self.volumes = volumes
         self.store = store
@@ -90,6 +91,7 @@ package struct WebDependencies: Sendable {
         self.replay = replay
         self.growing = growing
         self.sync = sync
+        self.retention = retention
         self.settings = settings
         self.clock = clock
         self.logger = logger

@@ -52,7 +52,7 @@ func buildServer(
     let sentry = VolumeSentry(volumes: layout.volumes, store: store, clock: clock, logger: logger)
     try await sentry.begin()
 
-    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger)
+    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger, bufferBytes: configuration.bufferBytes)
     let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
     let report = try await recovery.run(now: WallTime(microseconds: clock.wall()))
     if report != StartupRecovery.Report() {
@@ -68,6 +68,11 @@ func buildServer(
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
+    let retention = RetentionService(
+        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
+        volumes: { try await removal.roots() },
+        onFloor: { disk.setFloor($0) }, clock: clock, logger: logger)
+    disk.onPressure { retention.spaceMayBeShort() }
     sentry.onReturn { [growing = disk.growing] volume in
         do {
             let report = try await recovery.run(on: volume, writing: Set(growing.ends.keys))
@@ -126,7 +131,7 @@ func buildServer(
             media: RecordedMedia(playback: playback, removal: removal, clock: clock),
             replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
             sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-            growing: disk.growing, volumes: layout.volumes),
+            growing: disk.growing, volumes: layout.volumes, retention: retention),
         onRunning: onRunning)
 
     var restreaming = RestreamSettings()
@@ -145,7 +150,7 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)),
+                .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)), .init(service: retention),
                 .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),

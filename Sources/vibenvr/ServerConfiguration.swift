@@ -3,6 +3,7 @@ import ArgumentParser
     import Glibc
 #endif
 import NVRBase
+import NVRRecording
 import NVRRestream
 import NVRWeb
 
@@ -119,6 +120,12 @@ struct ServerOptions: ParsableArguments {
         name: .long, help: "Megabytes of sheets of previews that are kept in the data folder; 0 keeps none. Env VIBENVR_CACHE_MB. (default: 256)")
     var cacheMb: Int?
 
+    @Option(
+        name: .long,
+        help:
+            "Megabytes of each recorded stream that wait in memory while the disk stalls; then the oldest go. Env VIBENVR_BUFFER_MB. (default: 32)")
+    var bufferMb: Int?
+
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
 
@@ -175,6 +182,10 @@ struct ServerOptions: ParsableArguments {
         if let megabytes = try cacheMb ?? Self.number("VIBENVR_CACHE_MB") {
             guard (0...1 << 20).contains(megabytes) else { throw ValidationError("the cache may have 0 to 1048576 megabytes") }
             configuration.cacheBytes = Int64(megabytes) << 20
+        }
+        if let megabytes = try bufferMb ?? Self.number("VIBENVR_BUFFER_MB") {
+            guard (1...4096).contains(megabytes) else { throw ValidationError("the buffer may have 1 to 4096 megabytes") }
+            configuration.bufferBytes = megabytes << 20
         }
         switch (source ?? environment("VIBENVR_SOURCE") ?? "rtsp").lowercased() {
         case "rtsp": configuration.prefersLibav = false
@@ -261,6 +272,8 @@ struct ServerConfiguration: Sendable {
     var maxTranscodes: Int?
     /// Bytes of pictures that are kept ready on the disk.
     var cacheBytes: Int64 = 256 << 20
+    /// Bytes of each recorded stream that wait for the disk at most.
+    var bufferBytes = DiskWriter.defaultBuffer
     var prefersLibav = false
     var logLevel = "info"
 }

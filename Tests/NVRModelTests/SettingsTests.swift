@@ -13,7 +13,7 @@ struct SettingsTests {
     @Test("Every name is declared once, and every default is a value that could have been sent and is read as such")
     func defaults() {
         #expect(Set(Settings.all.map(\.name)).count == Settings.all.count)
-        #expect(Settings.all.count == 55)
+        #expect(Settings.all.count == 60)
         for key in Settings.all where key.kind != .server {
             #expect(check(key, key.defaultText) == key.defaultText, "\(key.name)")
             #expect(!key.summary.isEmpty)

@@ -171,10 +171,9 @@ struct HoldTests {
         #expect(try await store.segments.markGarbage(footage.segments).count == 8)
         #expect(try await store.events.deleteOld(cameraA, medium: .video, before: at(5000), limit: at(5000)) == 2)
         #expect(try await store.events.deleteOld(cameraA, medium: .snapshot, before: at(90), limit: at(90)) == 1)
-        // Two pictures are left, of which one is held: the other one may stay while 50 bytes may.
-        #expect(try await store.events.shrinkSnapshots(cameraA, to: 50) == 0)
-        #expect(try await store.events.shrinkSnapshots(cameraA, to: 49) == 1)
-        #expect(try await store.events.shrinkSnapshots(cameraA, to: 0) == 0)
+        // Two pictures are left, of which one is held.
+        #expect(try await store.events.deleteOld(cameraA, medium: .snapshot, before: at(1_000_000), limit: at(1_000_000)) == 1)
+        #expect(try await store.events.deleteOld(cameraA, medium: .snapshot, before: at(1_000_000), limit: at(1_000_000)) == 0)
         try await footage.expectHeldOnly()
     }
 

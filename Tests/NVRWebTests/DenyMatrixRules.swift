@@ -198,6 +198,7 @@ struct Rule: Sendable {
     private static let system: [String: Rule] = [
         "GET /audit": .administrators, "GET /logs/": administrators.at("/logs/?service=backend"), "GET /logs/download": .administrators,
         "GET /settings/engine/debug-status": .administrators, "GET /settings/sync-orphans/status": .administrators,
+        "POST /settings/cleanup": .administrators, "GET /settings/cleanup/status": .administrators, "GET /storage/forecast": .administrators,
         "POST /settings/sync-orphans": .administrators, "GET /v1/homepage/stats": .usersAndKeys,
 
         "GET /stats": .usersAndKeys, "GET /stats/history": .usersAndKeys, "GET /stats/resources-history": .usersAndKeys,

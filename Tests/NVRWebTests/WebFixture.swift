@@ -146,11 +146,17 @@ final class WebFixture: Sendable {
                 guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
                 return content(bytes, name)
             })
+        let layout = RecordingLayout(root: settings.recordingRoot)
+        let playback = Playback(layout: layout, store: store, growing: GrowingSegments(), clock: clock, logger: logger)
+        let root = settings.recordingRoot
+        let retention = RetentionService(
+            store: store, removal: MediaRemoval(layout: layout, store: store, playback: playback), measures: MediaRemoval.Measures(),
+            volumes: { [(id: .standard, root: root)] }, clock: clock, logger: logger)
         server = WebServer(
             WebDependencies(
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
                 sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-                settings: settings, clock: clock, logger: logger))
+                settings: settings, clock: clock, logger: logger, retention: retention))
     }
 
     // MARK: Requests

@@ -18,6 +18,8 @@ enum Migrations {
         migrator.registerMigration("M0009_Volumes", foreignKeyChecks: .immediate) { try M0009_Volumes.run($0) }
         migrator.registerMigration("M0012_EventTags", foreignKeyChecks: .immediate) { try M0012_EventTags.run($0) }
         migrator.registerMigration("M0013_Moves", foreignKeyChecks: .immediate) { try M0013_Moves.run($0) }
+        // As M0007.
+        migrator.registerMigration("M0014_Retention", foreignKeyChecks: .immediate) { try M0014_Retention.run($0) }
         return migrator
     }
 }

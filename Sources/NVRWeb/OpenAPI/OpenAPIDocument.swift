@@ -26,7 +26,7 @@ package enum OpenAPIDocument {
     package static let operations: [Operation] =
         authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
         + eventIntakeOperations + replayOperations + timelineOperations + exportOperations + holdOperations + mediaOperations + backupOperations
-        + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations
+        + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations + retentionOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 

@@ -143,7 +143,10 @@ extension OpenAPIDocument {
     private static let details = Schema.object([
         "global": .object(["movies": holding, "images": holding]),
         "cameras": Schema.map(
-            of: .object(["movies": holding, "images": holding, "daily_rate_gb": maybe, "estimated_retention_days": maybe])
+            of: .object([
+                "movies": holding, "images": holding, "daily_rate_gb": maybe, "estimated_retention_days": maybe,
+                "retention_limited_by": Schema.text.orNull,
+            ])
         ).described("By camera id."),
         "profiles": Schema.map(
             of: .object([

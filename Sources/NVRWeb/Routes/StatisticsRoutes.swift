@@ -5,6 +5,7 @@ import NVRAccounts
 import NVRBase
 import NVRMedia
 import NVRModel
+import NVRRecording
 import NVRStore
 
 #if canImport(Glibc)
@@ -20,10 +21,12 @@ struct StatisticsRoutes: Sendable {
     private let history: ResourceHistory
     private let totals: LiveTotals
     private let threads: NIOThreadPool
+    private let retention: RetentionService
     private let clock: any NVRClock
     private let numbers: NumberReader
     /// Space on the disks, by the two seconds in which it was measured.
     private let volumes = Versioned<Int64, [String: Statistics.Volume]>()
+    private let forecasts = Versioned<Int64, [ID<Camera>: RetentionForecast.Stay]>()
     /// The answer of `/stats/history` to those who see all, by commit and hour.
     private let activityText = Versioned<ActivityKey, [UInt8]>()
 
@@ -34,7 +37,7 @@ struct StatisticsRoutes: Sendable {
 
     init(
         store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, totals: LiveTotals, threads: NIOThreadPool,
-        clock: any NVRClock
+        retention: RetentionService, clock: any NVRClock
     ) {
         self.store = store
         self.live = live
@@ -43,6 +46,7 @@ struct StatisticsRoutes: Sendable {
         self.history = history
         self.totals = totals
         self.threads = threads
+        self.retention = retention
         self.clock = clock
         numbers = NumberReader(store: store)
     }
@@ -119,8 +123,19 @@ struct StatisticsRoutes: Sendable {
             cameras: try await store.cameras.all().filter { isSeen($0.id) }, health: live.health(), numbers: numbers,
             volume: spaces[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
             recordingPath: isAdmin ? settings.recordingRoot : nil)
+        statistics.forecast = await forecast(now)
         for profile in numbers.profiles { statistics.profileVolumes[profile.id] = spaces[profile.path] }
         return statistics
+    }
+
+    /// For how long recordings will be there; nothing where the disk does not answer.
+    private func forecast(_ now: Int64) async -> [ID<Camera>: RetentionForecast.Stay] {
+        let moment = now / 2_000_000
+        if let known = forecasts.value(for: moment) { return known }
+        // What cannot be measured is left out of the numbers.
+        let stays = (try? await retention.forecast())?.stays ?? [:]
+        forecasts.keep(stays, for: moment)
+        return stays
     }
 
     /// The file systems of folders; those that do not answer are left out.

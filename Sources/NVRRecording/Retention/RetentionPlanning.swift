@@ -1,0 +1,60 @@
+import NVRBase
+package import NVRModel
+package import NVRStore
+
+/// Reads what plans are made of, and makes them.
+package struct RetentionPlanning: Sendable {
+    package let store: Store
+
+    package init(store: Store) { self.store = store }
+
+    /// What a plan is made of, without its rows.
+    package struct Ground: Sendable {
+        package var rules: RetentionRules
+        package var held: HeldRanges
+        /// Bytes of everything, and what is not held of it.
+        package var archive: Int64
+        package var totals: [RetentionShelf: Int64]
+        package var volumes: Set<VolumeID>
+        package var now: WallTime
+    }
+
+    /// `volumes`: what may be deleted from now. What lies elsewhere counts for no limit: a volume that is not there must not cost the
+    /// others theirs.
+    package func ground(at now: WallTime, on volumes: Set<VolumeID>) async throws -> Ground {
+        let totals = try await store.retention.totals(on: volumes)
+        return Ground(
+            rules: RetentionRules(
+                cameras: try await store.cameras.all(), profiles: try await store.storageProfiles.all(), settings: try await store.settings.values()),
+            held: HeldRanges(try await store.retention.holds(), at: now), archive: totals.all, totals: totals.deletable, volumes: volumes, now: now)
+    }
+
+    /// Every item that could be in a plan.
+    package func items(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim) async throws -> [RetentionItem] {
+        var items: [RetentionItem] = []
+        let volumes = ground.volumes
+        let shelves = Set(ground.totals.keys.map { RetentionShelf(camera: $0.camera, isPictures: $0.isPictures) })
+        for shelf in shelves.sorted(by: { ($0.camera, $0.isPictures ? 1 : 0) < ($1.camera, $1.isPictures ? 1 : 0) }) {
+            let need = RetentionNeed(
+                of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
+                now: ground.now, aim: aim)
+            if need.isNothing { continue }
+            items += try await store.retention.items(
+                of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
+            ) { $0.wants($1, on: volumes) }
+        }
+        return items.filter { volumes.contains($0.volume) }
+    }
+
+    package func plan(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, allowance: Int64?) async throws -> RetentionPlan {
+        RetentionPlan(
+            try await items(ground, clock: clock, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock, now: ground.now, aim: aim,
+            allowance: allowance)
+    }
+}
+
+extension RetentionClock {
+    package init(_ memory: RetentionStore.Memory) {
+        self.init(seen: memory.seen, jumps: memory.jumps.map { Jump(from: $0.from, to: $0.to) })
+    }
+}

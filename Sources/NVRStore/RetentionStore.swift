@@ -1,0 +1,175 @@
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// Rows as retention sees them, and what it remembers between runs.
+package struct RetentionStore: Sendable {
+    let rows: Rows
+
+    // MARK: Items
+
+    /// Listed segments of a stream, oldest first. With `?3`, what they show is looked for in the events.
+    static let itemsSQL = """
+        SELECT s.id, s.volume, s.start_us, s.end_us, s.bytes, s.state, CASE
+            WHEN NOT ?3 THEN NOT s.is_continuous
+            WHEN \(overlapped(by: "e.metadata LIKE '%\"label%'")) THEN 2
+            WHEN NOT s.is_continuous OR \(overlapped(by: "e.kind IN (0, 2)")) THEN 1
+            ELSE 0 END
+        FROM segments AS s INDEXED BY segments_by_time
+        WHERE s.camera_id = ?1 AND s.role = ?2 AND s.state IN (1, 2) ORDER BY s.start_us
+        """
+
+    /// A condition: an event, not one that stands for the segment itself, lies over it in part.
+    private static func overlapped(by condition: String) -> String {
+        """
+        (EXISTS (SELECT 1 FROM events AS e INDEXED BY events_by_camera WHERE e.camera_id = s.camera_id AND e.medium = 0 AND e.kind = 0
+            AND e.start_us > s.start_us - 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
+        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_by_camera WHERE e.camera_id = s.camera_id AND e.medium = 0 AND e.kind = 2
+            AND e.start_us > s.start_us - 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
+        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_long WHERE e.camera_id = s.camera_id AND e.kind IN (0, 2) AND e.medium = 0
+            AND e.end_us - e.start_us > 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
+        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_open WHERE e.camera_id = s.camera_id AND e.end_us IS NULL AND e.medium = 0
+            AND e.segment_id IS NULL AND e.start_us < s.end_us AND \(condition)))
+        """
+    }
+
+    static let picturesSQL = """
+        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 2, 3 FROM events INDEXED BY events_by_camera
+        WHERE camera_id = ?1 AND medium = 1 AND kind = ?2 AND ?3 IS NOT NULL ORDER BY start_us
+        """
+
+    /// A camera's recordings or pictures, oldest first within each stream or kind, until `wants` says of one that it and what follows
+    /// is not needed; it is asked anew for each stream and kind. `tellsApart`: whether it matters which recordings show events.
+    package func items<Need: Sendable>(
+        of camera: ID<Camera>, pictures: Bool, tellsApart: Bool, need: Need, wants: @escaping @Sendable (inout Need, RetentionItem) -> Bool
+    ) async throws -> [RetentionItem] {
+        try await rows.read("reading what is stored") { db in
+            var items: [RetentionItem] = []
+            for code in pictures ? [0, 1, 2] : [0, 1] {
+                var need = need
+                let cursor = try Row.fetchCursor(
+                    try db.cachedStatement(sql: pictures ? Self.picturesSQL : Self.itemsSQL), arguments: [camera.rawValue, code, tellsApart])
+                while let row = try cursor.next() {
+                    let state: Int64 = row[5]
+                    let item = RetentionItem(
+                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]), end: WallTime(microseconds: row[3]),
+                        bytes: row[4], footage: RetentionItem.Footage(rawValue: UInt8(clamping: row[6] as Int64)) ?? .labelled,
+                        isFinished: state == 2)
+                    guard wants(&need, item) else { break }
+                    items.append(item)
+                }
+            }
+            return items
+        }
+    }
+
+    /// Bytes of everything that is listed on some volumes: all, and without what holds protect now. Kept as running totals.
+    package func totals(on volumes: Set<VolumeID>) async throws -> (all: Int64, deletable: [RetentionShelf: Int64]) {
+        try await rows.read("measuring what is stored") { db in
+            func shelf(_ row: Row) -> (RetentionShelf, Int64) {
+                (RetentionShelf(camera: ID(row[0]), volume: VolumeID(rawValue: row[1]), isPictures: row[2] as Int64 == 1), row[3])
+            }
+            var totals: [RetentionShelf: Int64] = [:]
+            for (shelf, bytes) in try db.rows("SELECT camera_id, volume, medium, bytes FROM shelf_totals WHERE count > 0", [], shelf)
+            where volumes.contains(shelf.volume) { totals[shelf] = bytes }
+            let all = totals.values.reduce(0, +)
+            for (shelf, bytes) in try db.rows(Self.heldSQL, [], shelf) where totals[shelf] != nil { totals[shelf, default: 0] -= bytes }
+            return (all, totals.filter { $0.value > 0 })
+        }
+    }
+
+    /// Bytes that are held, by camera, volume and medium.
+    static let heldSQL = """
+        SELECT camera_id, volume, 0, sum(bytes) FROM segments WHERE id IN (
+            SELECT s.id FROM active_holds AS h JOIN (SELECT 0 AS role UNION ALL SELECT 1) AS r
+                CROSS JOIN segments AS s INDEXED BY segments_by_time ON s.camera_id = h.camera_id AND s.role = r.role
+                AND s.start_us > h.start_us - 3600000000 AND s.start_us < h.end_us
+            WHERE s.state IN (1, 2) AND \(HoldStore.segment("s"))) GROUP BY camera_id, volume
+        UNION ALL SELECT camera_id, volume, 1, coalesce(sum(bytes), 0) FROM events WHERE id IN (
+            SELECT e.id FROM active_holds AS h JOIN (SELECT 0 AS kind UNION ALL SELECT 1 UNION ALL SELECT 2) AS k
+                CROSS JOIN events AS e INDEXED BY events_by_camera ON e.camera_id = h.camera_id AND e.medium = 1 AND e.kind = k.kind
+                AND e.start_us >= h.start_us AND e.start_us < h.end_us) GROUP BY camera_id, volume
+        """
+
+    /// Every hold that is active now.
+    package func holds() async throws -> [Hold] {
+        try await rows.read("reading holds") { db in
+            try db.rows("SELECT h.* FROM holds AS h JOIN active_holds AS a ON a.id = h.id", [], HoldStore.hold)
+        }
+    }
+
+    /// Paths of some of the newest finished segments of a volume, below its folder, without those that are named.
+    package func newestPaths(of volume: VolumeID, without ids: Set<ID<Segment>>, limit: Int) async throws -> [String] {
+        try await rows.read("reading segments") { db in
+            let found = try db.rows(
+                """
+                SELECT id, path FROM segments AS s INDEXED BY segments_by_start
+                WHERE state IN (1, 2) AND state = 2 AND volume = ? ORDER BY start_us DESC LIMIT ?
+                """, [volume.rawValue, limit + ids.count]
+            ) { (ID<Segment>($0[0]), $0[1] as String) }
+            return Array(found.filter { !ids.contains($0.0) }.map(\.1).prefix(limit))
+        }
+    }
+
+    /// Paths of snapshots; missing ones are left out.
+    package func picturePaths(of ids: [ID<Event>]) async throws -> [ID<Event>: String] {
+        guard !ids.isEmpty else { return [:] }
+        return try await rows.read("reading snapshots") { db in
+            var paths: [ID<Event>: String] = [:]
+            for id in ids { paths[id] = try db.row("SELECT picture_path FROM events WHERE id = ?", [id.rawValue]) { $0[0] as String? } ?? nil }
+            return paths
+        }
+    }
+
+    // MARK: Memory
+
+    /// What is remembered between runs.
+    package struct Memory: Sendable, Hashable {
+        /// When the clock was looked at last.
+        package var seen: WallTime?
+        package var jumps: [(from: WallTime, to: WallTime)] {
+            get { pairs.map { (WallTime(microseconds: $0.0), WallTime(microseconds: $0.1)) } }
+            set { flat = newValue.flatMap { [$0.from.microseconds, $0.to.microseconds] } }
+        }
+        /// Bytes deleted beyond what was recorded, at a time.
+        package var spent: Int64 = 0
+        package var spentAt: WallTime?
+        /// When the rules were applied last.
+        package var runAt: WallTime?
+
+        private var flat: [Int64] = []
+        private var pairs: [(Int64, Int64)] { stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) } }
+
+        package init() {}
+
+        fileprivate init(_ row: Row) throws {
+            func time(_ column: String) -> WallTime? { (row[column] as Int64?).map(WallTime.init(microseconds:)) }
+            seen = time("seen_us")
+            spent = row["spent"]
+            spentAt = time("spent_us")
+            runAt = time("run_us")
+            let list = try? JSONValue(parsing: (row["jumps"] as String).utf8).array
+            // What cannot be read is no jump: then footage ages as the clock says.
+            let numbers = (list ?? []).map { value in if case .integer(let number) = value { number } else { Int64?.none } }
+            flat = numbers.contains(nil) || numbers.count % 2 != 0 ? [] : numbers.compactMap { $0 }
+        }
+
+        fileprivate var jumpsText: String { JSONValue.array(flat.map { .integer($0) }).serialized() }
+    }
+
+    package func memory() async throws -> Memory {
+        try await rows.read("reading the memory of retention") { db in
+            try db.row("SELECT * FROM retention") { try Memory($0) } ?? Memory()
+        }
+    }
+
+    package func remember(_ memory: Memory) async throws {
+        try await rows.write("storing the memory of retention") { db in
+            try db.run(
+                "INSERT OR REPLACE INTO retention (id, seen_us, jumps, spent, spent_us, run_us) VALUES (0, ?, ?, ?, ?, ?)",
+                [
+                    memory.seen?.microseconds, memory.jumpsText, memory.spent, memory.spentAt?.microseconds, memory.runAt?.microseconds,
+                ])
+        }
+    }
+}

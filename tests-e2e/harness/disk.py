@@ -1,0 +1,65 @@
+"""A server whose disk misbehaves on demand: file calls below its recordings fail or hang (disk_shim.c, built here)."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import struct
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from .server import NVR
+
+SOURCE = Path(__file__).with_name("disk_shim.c")
+CALLS = {"open": 1, "write": 2, "fsync": 4, "fdatasync": 8, "rename": 16, "mkdir": 32, "ftruncate": 64, "unlink": 128}
+ALL = sum(CALLS.values())
+
+
+def shim() -> Path:
+    """The library, built once for each version of its source."""
+    folder = Path(tempfile.gettempdir()) / f"vibenvr-shim-{SOURCE.stat().st_mtime_ns}"
+    folder.mkdir(exist_ok=True)
+    library = folder / "disk_shim.so"
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not library.exists():
+            part = folder / "part.so"
+            subprocess.run(["gcc", "-O1", "-Wall", "-shared", "-fPIC", "-o", str(part), str(SOURCE), "-ldl"], check=True)
+            part.rename(library)
+    return library
+
+
+class FaultyDisk(NVR):
+    """A server over a disk with faults; `meet` injects them."""
+
+    def __init__(self, folder: Path | None = None, **options):
+        super().__init__(folder, **options)
+        self._control_path = self.folder / "disk-shim"
+        self._control_path.write_bytes(struct.pack("5i", 0, 0, 0, -1, 0))
+        self._control_file = open(self._control_path, "r+b")
+        self._control = mmap.mmap(self._control_file.fileno(), 20)
+        self.environment |= {
+            "LD_PRELOAD": str(shim()), "DISK_SHIM_FOLDER": str(self.recordings.resolve()), "DISK_SHIM_CONTROL": str(self._control_path),
+        }
+
+    @property
+    def met(self) -> int:
+        """Calls that met the fault since it began."""
+        return struct.unpack_from("i", self._control, 16)[0]
+
+    def fault(self, calls: int, error: int = 0, stall: float = 0) -> None:
+        struct.pack_into("i", self._control, 0, 0)
+        struct.pack_into("4i", self._control, 4, error, int(stall * 1000), -1, 0)
+        struct.pack_into("i", self._control, 0, calls)
+
+    @contextmanager
+    def faulty(self, *calls: str, error: int = 0, stall: float = 0) -> Iterator[None]:
+        """While this lasts, the named calls, or all, fail or hang."""
+        self.fault(sum(CALLS[call] for call in calls) or ALL, error, stall)
+        try:
+            yield
+        finally:
+            struct.pack_into("i", self._control, 0, 0)

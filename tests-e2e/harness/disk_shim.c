@@ -1,0 +1,140 @@
+/* Loaded before the C library (LD_PRELOAD): lets chosen file calls below one folder fail or hang, as a file shared with the test says.
+ * DISK_SHIM_FOLDER: the folder, absolute. DISK_SHIM_CONTROL: the file, five int32: calls (bits), errno, milliseconds to hang,
+ * how many calls are left to meet (-1: all), how many were met. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OPEN = 1, WRITE = 2, FSYNC = 4, FDATASYNC = 8, RENAME = 16, MKDIR = 32, FTRUNCATE = 64, UNLINK = 128 };
+enum { MOST = 1 << 16 };
+
+struct control { _Atomic int mask, error, stall, left, met; };
+
+static struct control *control;
+static char folder[4096];
+static size_t length;
+static _Atomic char inside[MOST];
+
+__attribute__((constructor)) static void begin(void) {
+    const char *path = getenv("DISK_SHIM_CONTROL"), *root = getenv("DISK_SHIM_FOLDER");
+    if (!path || !root || strlen(root) >= sizeof folder) return;
+    strcpy(folder, root);
+    length = strlen(folder);
+    int (*really)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+    int descriptor = really(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) return;
+    void *map = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    if (map != MAP_FAILED) control = map;
+}
+
+static int below(const char *path) { return control && path && !strncmp(path, folder, length) && (path[length] == '/' || !path[length]); }
+static int isInside(int descriptor) { return control && descriptor >= 0 && descriptor < MOST && inside[descriptor]; }
+
+/* 0: go on; -1: fail with errno. */
+static int meet(int call) {
+    if (!(control->mask & call)) return 0;
+    int left = control->left;
+    while (left > 0 && !atomic_compare_exchange_weak(&control->left, &left, left - 1)) {}
+    if (left == 0) return 0;
+    control->met++;
+    for (int waited = 0; waited < control->stall && (control->mask & call); waited += 10) {
+        struct timespec pause = { 0, 10 * 1000 * 1000 };
+        nanosleep(&pause, NULL);
+    }
+    if (!control->error) return 0;
+    errno = control->error;
+    return -1;
+}
+
+static int opened(int descriptor, int isBelow) {
+    if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = isBelow;
+    return descriptor;
+}
+
+#define REAL(type, name, ...) \
+    static type (*real)(__VA_ARGS__); \
+    if (!real) real = dlsym(RTLD_NEXT, name)
+
+#define HOOK_OPEN(name) \
+    int name(const char *path, int flags, ...) { \
+        mode_t mode = 0; \
+        if (flags & (O_CREAT | O_TMPFILE)) { va_list list; va_start(list, flags); mode = va_arg(list, mode_t); va_end(list); } \
+        REAL(int, #name, const char *, int, ...); \
+        int isBelow = below(path); \
+        if (isBelow && meet(OPEN)) return -1; \
+        return opened(real(path, flags, mode), isBelow); \
+    }
+HOOK_OPEN(open)
+HOOK_OPEN(open64)
+
+#define HOOK_PWRITEV(name, offset_type) \
+    ssize_t name(int descriptor, const struct iovec *pieces, int count, offset_type offset) { \
+        REAL(ssize_t, #name, int, const struct iovec *, int, offset_type); \
+        if (isInside(descriptor) && meet(WRITE)) return -1; \
+        return real(descriptor, pieces, count, offset); \
+    }
+HOOK_PWRITEV(pwritev, off_t)
+HOOK_PWRITEV(pwritev64, off64_t)
+
+ssize_t write(int descriptor, const void *bytes, size_t count) {
+    REAL(ssize_t, "write", int, const void *, size_t);
+    if (isInside(descriptor) && meet(WRITE)) return -1;
+    return real(descriptor, bytes, count);
+}
+
+int fsync(int descriptor) {
+    REAL(int, "fsync", int);
+    if (isInside(descriptor) && meet(FSYNC)) return -1;
+    return real(descriptor);
+}
+
+int fdatasync(int descriptor) {
+    REAL(int, "fdatasync", int);
+    if (isInside(descriptor) && meet(FDATASYNC)) return -1;
+    return real(descriptor);
+}
+
+int rename(const char *from, const char *to) {
+    REAL(int, "rename", const char *, const char *);
+    if (below(from) && meet(RENAME)) return -1;
+    return real(from, to);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    REAL(int, "mkdir", const char *, mode_t);
+    if (below(path) && meet(MKDIR)) return -1;
+    return real(path, mode);
+}
+
+#define HOOK_FTRUNCATE(name, offset_type) \
+    int name(int descriptor, offset_type size) { \
+        REAL(int, #name, int, offset_type); \
+        if (isInside(descriptor) && meet(FTRUNCATE)) return -1; \
+        return real(descriptor, size); \
+    }
+HOOK_FTRUNCATE(ftruncate, off_t)
+HOOK_FTRUNCATE(ftruncate64, off64_t)
+
+int unlink(const char *path) {
+    REAL(int, "unlink", const char *);
+    if (below(path) && meet(UNLINK)) return -1;
+    return real(path);
+}
+
+int close(int descriptor) {
+    REAL(int, "close", int);
+    if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = 0;
+    return real(descriptor);
+}
