@@ -33,6 +33,7 @@ enum APIRouter {
                 + StorageRoutes(
                     store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), threads: threads, clock: web.clock
                 ).routes
+                + S3Routes(store: web.store, offsite: web.offsite, rules: rules, clock: web.clock).routes
                 + LiveRoutes(
                     store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
                 ).routes

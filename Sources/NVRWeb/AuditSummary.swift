@@ -116,6 +116,8 @@ package enum AuditSummary {
         "ids", "action", "categories", "source_camera_id", "target_camera_ids", "expires_in_days", "value", "code", "type", "event", "camera_id",
         "rtsp_url", "rtsp_transport", "timestamp_start", "timestamp_end", "event_type", "passphrase", "settings", "channel", "trust_device",
         "device_name", "order", "start", "end", "reason", "expires_at", "exact", "manifest",
+        "endpoint", "region", "bucket", "prefix", "addressing", "access_key", "secret_key", "allow_self_signed", "max_bytes_per_second",
+        "offsite_all_cameras", "offsite_camera_ids",
     ])
 
     /// Why a sign-in was refused, in the words of the API.
