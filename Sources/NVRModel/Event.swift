@@ -21,9 +21,11 @@ package struct Event: Sendable, Hashable {
     package var end: WallTime?
     /// The segment a `continuous` event stands for.
     package var segmentID: ID<Segment>?
-    /// Path of a picture below the recording root: the snapshot itself.
+    /// Where its pictures lie: the snapshot in the folder its camera names, a thumbnail of motion in the default one.
+    package var volume: VolumeID
+    /// Path of a picture below the folder of the volume: the snapshot itself.
     package var picturePath: String?
-    /// Path of the thumbnail JPEG below the recording root.
+    /// Path of the thumbnail JPEG below the folder of the volume.
     package var thumbnailPath: String?
     /// Bytes of the footage in the range or of the picture; nil while not known.
     package var bytes: Int64?
@@ -37,9 +39,10 @@ package struct Event: Sendable, Hashable {
     package init(
         id: ID<Event>, cameraID: ID<Camera>, medium: Medium, kind: Kind, start: WallTime, end: WallTime? = nil,
         segmentID: ID<Segment>? = nil, picturePath: String? = nil, thumbnailPath: String? = nil, bytes: Int64? = nil,
-        width: Int? = nil, height: Int? = nil, score: Double? = nil, metadata: String? = nil
+        width: Int? = nil, height: Int? = nil, score: Double? = nil, metadata: String? = nil, volume: VolumeID = .standard
     ) {
         self.id = id
+        self.volume = volume
         self.cameraID = cameraID
         self.medium = medium
         self.kind = kind

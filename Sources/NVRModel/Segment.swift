@@ -17,7 +17,9 @@ package struct Segment: Sendable, Hashable {
     package var role: StreamRole
     /// Segments of one run join without a gap; a reconnect or a wall-clock step begins a new run.
     package var run: Int64
-    /// Path below the recording root, `/`-separated, for example `1/2026-11-22/21-16-53.mp4`.
+    /// Where its file lies.
+    package var volume: VolumeID
+    /// Path below the folder of the volume, `/`-separated, for example `1/2026-11-22/21-16-53.mp4`; unique among all volumes.
     package var path: String
     package var start: WallTime
     /// End of the last whole fragment on disk.
@@ -37,13 +39,14 @@ package struct Segment: Sendable, Hashable {
     package var index: [UInt8]
 
     package init(
-        id: ID<Segment>, cameraID: ID<Camera>, role: StreamRole, run: Int64, path: String, start: WallTime, end: WallTime,
-        bytes: Int64, state: State, width: Int, height: Int, codecs: String, initLength: Int64, timescale: Int, index: [UInt8]
+        id: ID<Segment>, cameraID: ID<Camera>, role: StreamRole, run: Int64, volume: VolumeID = .standard, path: String, start: WallTime,
+        end: WallTime, bytes: Int64, state: State, width: Int, height: Int, codecs: String, initLength: Int64, timescale: Int, index: [UInt8]
     ) {
         self.id = id
         self.cameraID = cameraID
         self.role = role
         self.run = run
+        self.volume = volume
         self.path = path
         self.start = start
         self.end = end
@@ -57,5 +60,6 @@ package struct Segment: Sendable, Hashable {
         self.index = index
     }
 
+    package var place: FootagePlace { FootagePlace(volume, path) }
     package var range: TimeRange { TimeRange(start: start, end: end) }
 }

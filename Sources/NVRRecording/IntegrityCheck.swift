@@ -63,14 +63,17 @@ package struct IntegrityCheck: Sendable {
         var report = Report()
         // Reading the whole database takes minutes at times, and holds what was deleted meanwhile.
         if thread == nil { report.problems += try await store.problems().map(Problem.database) }
-        var known: Set<String> = []
+        // On which volume each path lies: paths are unique among all of them.
+        var known: [String: VolumeID] = [:]
+        let volumes = try await onDisk { [layout] in layout.volumes.confirmed() }
         var after: ID<Segment>?
         while true {
             let page = try await store.segments.entries(after: after, limit: 1000)
             guard let last = page.last else { break }
             after = last.id
             for entry in page {
-                known.insert(entry.path)
+                known[entry.path] = entry.volume
+                guard volumes.contains(entry.volume) else { continue }
                 guard entry.state == .finished || entry.state == .growing && thread == nil else { continue }
                 report.segments += 1
                 if let problem = try await check(entry), try await isStill(entry) {
@@ -80,16 +83,20 @@ package struct IntegrityCheck: Sendable {
             }
             progress(report.segments)
         }
-        let files = try await onDisk { [layout] in
-            var files: [String] = []
-            Self.walk(layout.root, "") { files.append($0) }
-            return files
-        }
-        report.files = files.count
-        for path in files where path.hasSuffix(".mp4") && !known.contains(path) {
-            if thread != nil, try await isYoung(path) { continue }
-            report.problems.append(.unlisted(path: path))
-            if repairs, try await adopt(path) { report.repaired += 1 }
+        for volume in volumes.sorted() {
+            let files = try await onDisk { [layout] in
+                var files: [String] = []
+                if let root = layout.volumes.root(of: volume) { Self.walk(root, "") { files.append($0) } }
+                return files
+            }
+            report.files += files.count
+            // A path that is known on another volume is the copy or the original of footage that is being moved.
+            for path in files where path.hasSuffix(".mp4") && known[path] == nil {
+                let place = FootagePlace(volume, path)
+                if thread != nil, try await isYoung(place) { continue }
+                report.problems.append(.unlisted(path: path))
+                if repairs, try await adopt(place) { report.repaired += 1 }
+            }
         }
         return report
     }
@@ -101,25 +108,30 @@ package struct IntegrityCheck: Sendable {
     }
 
     /// Whether a file that no row knew is one that a row may know by now.
-    private func isYoung(_ path: String) async throws -> Bool {
-        if try await store.segments.byPath(path) != nil { return true }
+    private func isYoung(_ place: FootagePlace) async throws -> Bool {
+        if try await store.segments.byPath(place.path) != nil { return true }
         return try await onDisk { [layout] in
             var status = stat()
-            guard stat(layout.absolute(path), &status) == 0 else { return true }
+            guard stat(try layout.absolute(place), &status) == 0 else { return true }
             return Int64(time(nil)) - Int64(status.st_mtim.tv_sec) < Self.youngest
         }
     }
 
     private func check(_ entry: SegmentEntry) async throws -> Problem? {
         do {
-            let length = try await onDisk { [layout] in try StartupRecovery.scan(layout.absolute(entry.path)).file.completeLength }
+            let length = try await onDisk { [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).file.completeLength }
             if entry.state == .finished, length < entry.bytes {
                 return .shortFile(path: entry.path, bytes: length, expected: entry.bytes)
             }
             return nil
         } catch let error as FileError where error.isMissing {
+            // With its volume, not by itself.
+            guard try await onDisk({ [layout] in layout.volumes.confirm(entry.volume) }) else { return nil }
             return .missingFile(path: entry.path)
+        } catch let error as NVRError where error.kind == .unavailable {
+            return nil
         } catch {
+            guard try await onDisk({ [layout] in layout.volumes.confirm(entry.volume) }) else { return nil }
             return .unreadable(path: entry.path, why: "\(error)")
         }
     }
@@ -132,12 +144,17 @@ package struct IntegrityCheck: Sendable {
             // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
             let garbage = try await store.segments.markGarbage([entry.id])
             guard !garbage.isEmpty else { return false }
-            try await onDisk { [layout] in for item in garbage { try POSIXFile.remove(layout.absolute(item.path)) } }
+            let isGone = try await onDisk { [layout] in
+                for item in garbage { try POSIXFile.remove(try layout.absolute(item.place)) }
+                return layout.volumes.confirm(entry.volume)
+            }
+            // Lost in this very moment: what is to go waits for its return.
+            guard isGone else { return false }
             try await store.segments.removeGarbage(garbage.map(\.id))
             return true
         case .shortFile:
             guard let segment = try await store.segments.get(entry.id),
-                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(layout.absolute(entry.path)).closing(of: segment) })
+                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).closing(of: segment) })
             else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
@@ -146,10 +163,10 @@ package struct IntegrityCheck: Sendable {
     }
 
     /// Lists a file by what it says of itself.
-    private func adopt(_ path: String) async throws -> Bool {
+    private func adopt(_ place: FootagePlace) async throws -> Bool {
         let scan: StartupRecovery.Scan
         do {
-            scan = try await onDisk { [layout] in try StartupRecovery.scan(layout.absolute(path)) }
+            scan = try await onDisk { [layout] in try StartupRecovery.scan(try layout.absolute(place)) }
         } catch is ISOBMFFError {
             return false
         } catch let error as FileError where error.isMissing {
@@ -160,7 +177,8 @@ package struct IntegrityCheck: Sendable {
             case .video(let entry) = track.kind
         else { return false }
         let segment = Segment(
-            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, path: path, start: identity.start,
+            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, volume: place.volume, path: place.path,
+            start: identity.start,
             end: identity.start, bytes: 0, state: .intended, width: entry.width, height: entry.height,
             codecs: scan.file.tracks.map(\.codecString).joined(separator: ","), initLength: scan.file.initRange.upperBound,
             timescale: Int(track.timescale), index: [])

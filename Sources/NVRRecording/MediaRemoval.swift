@@ -61,35 +61,49 @@ package final class MediaRemoval: Sendable {
     package func sweep() async throws -> Int64 {
         var bytes: Int64 = 0
         while true {
-            let garbage = try await store.segments.garbage(limit: 500)
+            let garbage = try await store.segments.garbage(on: try await confirmed(), limit: 500)
             guard !garbage.isEmpty else { break }
             playback.forget()
             if let listener = listener.withLock({ $0 }) { await listener(try await store.segments.ranges(of: garbage.map(\.id))) }
-            bytes += try await unlink(garbage.map(\.path))
-            try await store.segments.removeGarbage(garbage.map(\.id))
+            let (gone, freed) = try await unlink(Set(garbage.map(\.place)))
+            bytes += freed
+            try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
+            guard !gone.isEmpty else { break }
         }
         while true {
-            let files = try await store.segments.garbageFiles(limit: 500)
+            let files = try await store.segments.garbageFiles(on: try await confirmed(), limit: 500)
             guard !files.isEmpty else { break }
-            bytes += try await unlink(files)
-            try await store.segments.removeGarbageFiles(files)
+            let (gone, freed) = try await unlink(Set(files))
+            bytes += freed
+            try await store.segments.removeGarbageFiles(Array(gone))
+            guard !gone.isEmpty else { break }
         }
         return bytes
     }
 
-    private func unlink(_ paths: [String]) async throws -> Int64 {
+    /// Volumes that are there and the right ones: only there may anything be deleted.
+    private func confirmed() async throws -> Set<VolumeID> { try await thread.run { [layout] in layout.volumes.confirmed() } }
+
+    /// Unlinks files; gives those that are gone for certain, and the bytes that they had. Of a volume that turns out not to be the right one
+    /// nothing is gone: what was not found there may come back with it.
+    private func unlink(_ places: Set<FootagePlace>) async throws -> (gone: Set<FootagePlace>, bytes: Int64) {
         try await thread.run { [layout] in
             var bytes: Int64 = 0
-            for path in paths {
-                let length = POSIXFile.length(at: layout.absolute(path)) ?? 0
-                if try POSIXFile.remove(layout.absolute(path)) { bytes += length }
+            var folders: Set<FootagePlace> = []
+            for place in places {
+                // Lost since the list was made: what is to go waits for its return.
+                guard layout.volumes.isUsable(place.volume) else { continue }
+                let path = try layout.absolute(place)
+                let length = POSIXFile.length(at: path) ?? 0
+                if try POSIXFile.remove(path) { bytes += length }
+                if let folder = POSIXFile.parent(of: path) { folders.insert(FootagePlace(place.volume, folder)) }
             }
-            let folders = Set(paths.compactMap { POSIXFile.parent(of: layout.absolute($0)) })
-            for folder in folders where POSIXFile.exists(folder) {
-                try POSIXFile.syncDirectory(folder)
-                POSIXFile.removeEmptyDirectories(from: folder, below: layout.root)
+            for folder in folders where POSIXFile.exists(folder.path) {
+                try POSIXFile.syncDirectory(folder.path)
+                if let root = layout.volumes.root(of: folder.volume) { POSIXFile.removeEmptyDirectories(from: folder.path, below: root) }
             }
-            return bytes
+            let confirmed = layout.volumes.confirmed(Set(places.map(\.volume)))
+            return (places.filter { confirmed.contains($0.volume) }, bytes)
         }
     }
 }

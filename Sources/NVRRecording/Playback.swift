@@ -51,14 +51,14 @@ package final class Playback: Sendable {
 
     // MARK: Files
 
-    /// The file at `path` below the recording root: a segment, a snapshot, a thumbnail, or `….jpg` beside a segment, which is made
+    /// The file at `path`, whatever volume it lies on: a segment, a snapshot, a thumbnail, or `….jpg` beside a segment, which is made
     /// of its first keyframe. Throws `notFound`.
     package func media(path: String) async throws -> StoredMedia {
         if path.hasSuffix(".mp4"), let segment = try await store.segments.byPath(path), segment.state == .growing || segment.state == .finished {
             return try await file(of: growing.current(segment))
         }
         if let event = try await store.events.owningPicture(path) {
-            return try await picture(path: path, time: event.start)
+            return try await picture(FootagePlace(event.volume, path), time: event.start)
         }
         if path.hasSuffix(".jpg"), let segment = try await store.segments.byPath(path.dropLast(4) + ".mp4"),
             segment.state == .growing || segment.state == .finished
@@ -70,7 +70,7 @@ package final class Playback: Sendable {
 
     private func file(of segment: Segment) async throws -> StoredMedia {
         try await thread.run { [self] in
-            let file = try openFile(segment.path)
+            let file = try open(segment)
             // Shorter than its row: truncated behind our back. What is left is given.
             let length = min(segment.bytes, try file.length())
             if length < segment.bytes { note(segment, "is shorter than its row says (\(length) of \(segment.bytes) bytes)") }
@@ -80,14 +80,31 @@ package final class Playback: Sendable {
         }
     }
 
-    func openFile(_ path: String) throws -> POSIXFile {
+    /// Opens a segment's file. Throws `notFound` when it is gone and `unavailable` when its volume is not to be used now. Blocks.
+    func open(_ segment: Segment) throws -> any FootageFile {
         do {
-            return try POSIXFile.openExisting(layout.absolute(path))
-        } catch {
-            guard error.isMissing else { throw error }
-            logger.warning("a file of footage is missing; its row stays until `vibenvr check --repair`", metadata: ["path": "\(path)"])
-            throw NVRError(.notFound, "File not found", underlying: error)
+            return try layout.volumes.open(segment.place)
+        } catch  where Self.isMissing(error) {
+            // It may have moved to another volume since its row was read.
+            let now = try blockingWait { [store] in try await store.segments.get(segment.id) }
+            if let now, now.volume != segment.volume, now.state == .growing || now.state == .finished { return try open(now.place) }
+            throw missing(segment.place, error)
         }
+    }
+
+    private func open(_ place: FootagePlace) throws -> any FootageFile {
+        do { return try layout.volumes.open(place) } catch  where Self.isMissing(error) { throw missing(place, error) }
+    }
+
+    private static func isMissing(_ error: any Error) -> Bool {
+        (error as? FileError)?.isMissing ?? ((error as? NVRError)?.kind == .notFound)
+    }
+
+    private func missing(_ place: FootagePlace, _ error: any Error) -> NVRError {
+        logger.warning(
+            "a file of footage is missing; its row stays until `vibenvr check --repair`",
+            metadata: ["path": "\(place.path)", "volume": "\(place.volume)"])
+        return NVRError(.notFound, "File not found", underlying: error)
     }
 
     func note(_ segment: Segment, _ text: String) {
@@ -96,19 +113,19 @@ package final class Playback: Sendable {
 
     static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    private func picture(path: String, time: WallTime) async throws -> StoredMedia {
+    private func picture(_ place: FootagePlace, time: WallTime) async throws -> StoredMedia {
         try await thread.run { [self] in
-            let file = try openFile(path)
+            let file = try open(place)
             let length = try file.length()
             return StoredMedia(
-                file: file, length: length, contentType: "image/jpeg", etag: "p\(Self.hash(path))-\(length)", lastModified: time,
-                fileName: Self.name(path))
+                file: file, length: length, contentType: "image/jpeg", etag: "p\(Self.hash(place.path))-\(length)", lastModified: time,
+                fileName: Self.name(place.path))
         }
     }
 
     func firstPicture(of segment: Segment) async throws -> StoredMedia {
         try await thread.run { [self] in
-            let file = try openFile(segment.path)
+            let file = try open(segment)
             let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
             do {
                 let head = try FragmentedFile(length: segment.initLength, read: reader)
@@ -132,7 +149,9 @@ package final class Playback: Sendable {
 
     /// The picture of an event: its snapshot or thumbnail, else the first keyframe of its footage.
     package func thumbnail(of event: Event) async throws -> StoredMedia {
-        if let path = event.thumbnailPath ?? event.picturePath { return try await picture(path: path, time: event.start) }
+        if let path = event.thumbnailPath ?? event.picturePath {
+            return try await picture(FootagePlace(event.volume, path), time: event.start)
+        }
         let segments = try await segments(event.cameraID, TimeRange(start: event.start, end: event.start.advanced(byMicroseconds: 1)))
         guard let segment = segments.first else { throw NVRError(.notFound, "the event has no picture") }
         return try await firstPicture(of: segment)
@@ -141,7 +160,9 @@ package final class Playback: Sendable {
     /// One MP4 of an event: of motion with the seconds before and after it that its camera keeps, of a continuous segment the
     /// segment. A segment that still grows is given as the file it is, since its beginning never changes.
     package func video(of event: Event) async throws -> StoredMedia {
-        if event.medium == .snapshot, let path = event.picturePath { return try await picture(path: path, time: event.start) }
+        if event.medium == .snapshot, let path = event.picturePath {
+            return try await picture(FootagePlace(event.volume, path), time: event.start)
+        }
         if let id = event.segmentID {
             guard let segment = try await store.segments.get(id), segment.state == .growing || segment.state == .finished else {
                 throw NVRError(.notFound, "the event's footage is gone")
@@ -221,7 +242,9 @@ package final class Playback: Sendable {
 
     /// Lays the range out over the segments' files. What is missing or damaged behind our back is left out.
     private func build(segments: [Segment], range: TimeRange, isExact: Bool, etag: String, fileName: String?) throws -> StoredMedia {
-        var files: [POSIXFile] = []
+        var files: [any FootageFile] = []
+        // Why some footage cannot be reached now.
+        var absence: NVRError?
         // One for each codec: no player shows a track that changes it.
         var videos: [MovieTrack] = []
         var audio: MovieTrack?
@@ -234,7 +257,7 @@ package final class Playback: Sendable {
         var skipped: Int64 = 0
         for segment in segments {
             do {
-                let file = try openFile(segment.path)
+                let file = try open(segment)
                 let available = try file.length()
                 let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
                 let head = try FragmentedFile(length: segment.initLength, read: reader)
@@ -307,10 +330,12 @@ package final class Playback: Sendable {
                 note(segment, "cannot be read: \(error)")
             } catch let error as NVRError where error.kind == .notFound {
                 continue
+            } catch let error as NVRError where error.kind == .unavailable {
+                absence = error
             }
         }
         videos.removeAll(where: \.samples.isEmpty)
-        guard let scale = videos.first?.timescale, let first, let origin else { throw NVRError(.notFound, "File not found") }
+        guard let scale = videos.first?.timescale, let first, let origin else { throw absence ?? NVRError(.notFound, "File not found") }
         let tracks = videos + (audio.map { $0.samples.isEmpty ? [] : [$0] } ?? [])
         // What lies before the begin of the range is decoded, since the first frame needs it, and not shown.
         let lead = range.start.microseconds(since: origin)

@@ -136,13 +136,13 @@ package final class PreviewSheets: Sendable {
             guard isWanted() else { throw Playback.unwanted }
             guard let keyframe = keyframes[tile.index] else { continue }
             do {
-                let file = try playback.openFile(keyframe.segment.path)
+                let file = try playback.open(keyframe.segment)
                 if let (bytes, entry) = try Playback.keyframe(keyframe.entry, in: file, of: keyframe.segment) {
                     try picture.place(bytes, entry: entry, at: tile.index)
                 }
             } catch let error as ISOBMFFError {
                 playback.note(keyframe.segment, "cannot be read: \(error)")
-            } catch let error as NVRError where error.kind == .notFound {
+            } catch let error as NVRError where error.kind == .notFound || error.kind == .unavailable {
                 continue
             }
         }

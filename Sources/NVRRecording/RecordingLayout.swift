@@ -3,15 +3,24 @@
 #endif
 package import NVRModel
 
-/// The only place that knows how files of footage are named: `{camera id}/{pattern}.{extension}` below the recording root.
+/// The only place that knows how files of footage are named: `{camera id}/{pattern}.{extension}` below the folder of a volume.
 package struct RecordingLayout: Sendable {
-    /// Absolute path of the recording root, without a slash at its end.
-    package let root: String
+    /// Where the folders are.
+    package let volumes: Volumes
 
-    package init(root: String) { self.root = root }
+    package init(volumes: Volumes) { self.volumes = volumes }
 
-    /// The absolute path of a relative one.
+    /// With the default folder alone.
+    package init(root: String) { volumes = Volumes(root: root) }
+
+    /// Absolute path of the default folder for recordings, without a slash at its end.
+    package var root: String { volumes.root }
+
+    /// The absolute path of a relative one in the default folder.
     package func absolute(_ relative: String) -> String { "\(root)/\(relative)" }
+
+    /// The absolute path of a file. Throws `unavailable` when its volume is not to be used now.
+    package func absolute(_ place: FootagePlace) throws -> String { try volumes.file(place) }
 
     /// A relative path for a file that begins at `time`, in the server's time zone.
     ///

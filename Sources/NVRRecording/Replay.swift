@@ -131,7 +131,7 @@ extension Playback {
         return try await previews.run { [self] in
             if let ready = recent.picture(key) { return ready }
             guard isWanted() else { throw Self.unwanted }
-            let file = try openFile(segment.path)
+            let file = try open(segment)
             do {
                 guard let (bytes, description) = try Self.keyframe(entry, in: file, of: segment) else {
                     throw NVRError(.notFound, "there is no footage of this time")
@@ -153,7 +153,7 @@ extension Playback {
     static let unwanted = NVRError(.unavailable, "nobody waits for the picture any more")
 
     /// The bytes of the first picture of a fragment, and how they are coded; nil when there is none.
-    static func keyframe(_ entry: FragmentIndexEntry, in file: POSIXFile, of segment: Segment) throws -> ([UInt8], VideoSampleEntry)? {
+    static func keyframe(_ entry: FragmentIndexEntry, in file: any FootageFile, of segment: Segment) throws -> ([UInt8], VideoSampleEntry)? {
         let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
         let head = try FragmentedFile(length: segment.initLength, read: reader)
         guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
@@ -190,14 +190,15 @@ extension Playback {
         let rate = Int64(min(max(count / max(1, seconds), 4), Self.timeLapseRate))
         let timescale = Int64(StreamDescription.videoTimescale)
         var tracks: [MovieTrack] = []
-        var files: [POSIXFile] = []
+        var files: [any FootageFile] = []
+        var absence: NVRError?
         var pictures: Int64 = 0
         var open: (segment: Int, head: FragmentedFile, track: TrackDescription, place: (track: Int, description: Int))?
         for step in 0..<count {
             let (number, entry) = keyframes[step * keyframes.count / count]
             do {
                 if open?.segment != number {
-                    let file = try openFile(segments[number].path)
+                    let file = try self.open(segments[number])
                     let head = try FragmentedFile(length: segments[number].initLength) { try file.read(at: $0, count: $1) }
                     guard let video = head.indexedTrack, video.isVideo else { continue }
                     files.append(file)
@@ -215,9 +216,11 @@ extension Playback {
                 note(segments[number], "cannot be read: \(error)")
             } catch let error as NVRError where error.kind == .notFound {
                 continue
+            } catch let error as NVRError where error.kind == .unavailable {
+                absence = error
             }
         }
-        guard pictures > 0 else { throw NVRError(.notFound, "File not found") }
+        guard pictures > 0 else { throw absence ?? NVRError(.notFound, "File not found") }
         let movie = try Movie(tracks: tracks, creationTime: range.start.microseconds / 1_000_000)
         let last = segments.last?.end ?? range.end
         return StoredMedia(

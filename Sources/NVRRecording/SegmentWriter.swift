@@ -260,18 +260,19 @@ package final class SegmentWriter: @unchecked Sendable {
             tracks: tracks, creationTime: start.microseconds / 1_000_000,
             identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
         let pattern = fileName.withLock { $0 }
+        let volume = VolumeID.standard
         for attempt in 0..<100 {
             let path = disk.layout.path(
                 camera: configuration.cameraID, pattern: pattern, time: start, fileExtension: "mp4", attempt: attempt)
-            let absolute = disk.layout.absolute(path)
+            let absolute = try disk.layout.absolute(FootagePlace(volume, path))
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
             if POSIXFile.exists(absolute) { continue }
             let id: ID<Segment>
             do {
                 id = try disk.intend(
                     Segment(
-                        id: ID(0), cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, path: path,
-                        start: start, end: start, bytes: 0, state: .intended, width: chunk.description.video.width,
+                        id: ID(0), cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, volume: volume,
+                        path: path, start: start, end: start, bytes: 0, state: .intended, width: chunk.description.video.width,
                         height: chunk.description.video.height, codecs: tracks.map { $0.codecString }.joined(separator: ","),
                         initLength: Int64(header.count), timescale: StreamDescription.videoTimescale, index: []),
                     isContinuous: configuration.listsSegments)

@@ -37,7 +37,10 @@ package struct StartupRecovery: Sendable {
     /// `now`: events without footage end here at the latest.
     package func run(now: WallTime) async throws -> Report {
         var report = Report()
+        let volumes = layout.volumes.confirmed()
         for segment in try await store.segments.unfinished() {
+            // What lies on a volume that is not there waits for it.
+            guard volumes.contains(segment.volume) else { continue }
             do {
                 try await finish(segment, &report)
             } catch {
@@ -67,7 +70,7 @@ package struct StartupRecovery: Sendable {
     }
 
     private func finish(_ segment: Segment, _ report: inout Report) async throws {
-        let path = layout.absolute(segment.path)
+        let path = try layout.absolute(segment.place)
         let scanned: Scan?
         do {
             scanned = try Self.scan(path)
@@ -129,16 +132,22 @@ package struct StartupRecovery: Sendable {
 
     private func removeGarbage(_ report: inout Report) async throws {
         while true {
-            let garbage = try await store.segments.garbage(limit: 1000)
+            let garbage = try await store.segments.garbage(on: layout.volumes.confirmed(), limit: 1000)
             guard !garbage.isEmpty else { break }
-            for item in garbage where try POSIXFile.remove(layout.absolute(item.path)) { report.removedFiles += 1 }
-            try await store.segments.removeGarbage(garbage.map(\.id))
+            for item in garbage where try POSIXFile.remove(try layout.absolute(item.place)) { report.removedFiles += 1 }
+            let confirmed = layout.volumes.confirmed(Set(garbage.map(\.volume)))
+            let gone = garbage.filter { confirmed.contains($0.volume) }
+            try await store.segments.removeGarbage(gone.map(\.id))
+            guard !gone.isEmpty else { break }
         }
         while true {
-            let files = try await store.segments.garbageFiles(limit: 1000)
+            let files = try await store.segments.garbageFiles(on: layout.volumes.confirmed(), limit: 1000)
             guard !files.isEmpty else { break }
-            for path in files where try POSIXFile.remove(layout.absolute(path)) { report.removedFiles += 1 }
-            try await store.segments.removeGarbageFiles(files)
+            for place in files where try POSIXFile.remove(try layout.absolute(place)) { report.removedFiles += 1 }
+            let confirmed = layout.volumes.confirmed(Set(files.map(\.volume)))
+            let gone = files.filter { confirmed.contains($0.volume) }
+            try await store.segments.removeGarbageFiles(gone)
+            guard !gone.isEmpty else { break }
         }
     }
 

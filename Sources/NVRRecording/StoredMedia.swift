@@ -8,8 +8,8 @@ import Synchronization
 package final class StoredMedia: Sendable {
     private enum Content: Sendable {
         case bytes([UInt8])
-        case file(POSIXFile)
-        case movie(Movie, files: [POSIXFile])
+        case file(any FootageFile)
+        case movie(Movie, files: [any FootageFile])
     }
 
     package let contentType: String
@@ -36,7 +36,7 @@ package final class StoredMedia: Sendable {
     }
 
     /// The first `length` bytes of a file.
-    init(file: POSIXFile, length: Int64, contentType: String, etag: String, lastModified: WallTime, fileName: String) {
+    init(file: any FootageFile, length: Int64, contentType: String, etag: String, lastModified: WallTime, fileName: String) {
         content = .file(file)
         self.contentType = contentType
         self.length = length
@@ -46,7 +46,7 @@ package final class StoredMedia: Sendable {
         excerpt = nil
     }
 
-    init(movie: Movie, files: [POSIXFile], etag: String, lastModified: WallTime, fileName: String, excerpt: FootageExcerpt? = nil) {
+    init(movie: Movie, files: [any FootageFile], etag: String, lastModified: WallTime, fileName: String, excerpt: FootageExcerpt? = nil) {
         content = .movie(movie, files: files)
         contentType = "video/mp4"
         length = movie.totalLength
@@ -77,7 +77,7 @@ package final class StoredMedia: Sendable {
         }
     }
 
-    private func whole(_ bytes: [UInt8], _ count: Int, _ file: POSIXFile) throws -> [UInt8] {
+    private func whole(_ bytes: [UInt8], _ count: Int, _ file: any FootageFile) throws -> [UInt8] {
         guard bytes.count == count else { throw NVRError(.dataLoss, "the file \(file.path) is shorter than it was") }
         return bytes
     }

@@ -34,7 +34,7 @@ extension EventStore {
             let rows = try Row.fetchCursor(try db.cachedStatement(sql: query.rows), arguments: query.pageArguments)
             while let row = try rows.next() {
                 let event = Self.positional(row)
-                if let segment = event.segmentID { page.segments[segment] = row[14] as String? }
+                if let segment = event.segmentID { page.segments[segment] = row[15] as String? }
                 page.events.append(event)
             }
             return page

@@ -2,7 +2,7 @@ import GRDB
 package import NVRModel
 
 extension EventStore {
-    /// The event that owns the picture at `path` below the recording root, as its snapshot or its thumbnail; nil when none does.
+    /// The event that owns the picture at `path` below the folder of a volume, as its snapshot or its thumbnail; nil when none does.
     package func owningPicture(_ path: String) async throws -> Event? {
         try await rows.read("finding a picture") { db in
             let id = try db.row(

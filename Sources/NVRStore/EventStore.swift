@@ -73,7 +73,7 @@ package struct EventStore: Sendable {
         try db.run(
             """
             INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width,
-                height, score, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                height, score, metadata, volume) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [event.cameraID.rawValue, code(event.medium), code(event.kind), event.start.microseconds] + variable(event))
         var stored = event
@@ -94,7 +94,7 @@ package struct EventStore: Sendable {
             try db.run(
                 """
                 UPDATE events SET start_us = ?, end_us = ?, segment_id = ?, picture_path = ?, thumbnail_path = ?, bytes = ?, width = ?,
-                    height = ?, score = ?, metadata = ? WHERE id = ?
+                    height = ?, score = ?, metadata = ?, volume = ? WHERE id = ?
                 """, [event.start.microseconds] + Self.variable(event) + [id.rawValue])
             return event
         }
@@ -238,7 +238,7 @@ package struct EventStore: Sendable {
     static func forgetPictures(_ db: Database, where condition: String, _ arguments: StatementArguments) throws {
         for column in ["picture_path", "thumbnail_path"] {
             try db.run(
-                "INSERT OR IGNORE INTO garbage_files SELECT \(column) FROM events WHERE (\(condition)) AND \(column) IS NOT NULL", arguments)
+                "INSERT OR IGNORE INTO garbage_files SELECT volume, \(column) FROM events WHERE (\(condition)) AND \(column) IS NOT NULL", arguments)
         }
     }
 
@@ -304,7 +304,7 @@ package struct EventStore: Sendable {
     private static func variable(_ event: Event) -> StatementArguments {
         [
             event.end?.microseconds, event.segmentID?.rawValue, event.picturePath, event.thumbnailPath, event.bytes, event.width,
-            event.height, event.score, event.metadata,
+            event.height, event.score, event.metadata, event.volume.rawValue,
         ]
     }
 
@@ -321,7 +321,7 @@ package struct EventStore: Sendable {
     /// The columns that `positional` reads.
     static let columns = """
         e.id, e.camera_id, e.medium, e.kind, e.start_us, e.end_us, e.segment_id, e.picture_path, e.thumbnail_path, e.bytes, e.width,
-        e.height, e.score, e.metadata
+        e.height, e.score, e.metadata, e.volume
         """
 
     /// A row of `columns`, read by place: finding columns by name takes most of the time of a page.
@@ -329,7 +329,8 @@ package struct EventStore: Sendable {
         Event(
             id: ID(row[0]), cameraID: ID(row[1]), medium: medium(row[2]), kind: kind(row[3]), start: WallTime(microseconds: row[4]),
             end: (row[5] as Int64?).map(WallTime.init(microseconds:)), segmentID: (row[6] as Int64?).map(ID.init), picturePath: row[7],
-            thumbnailPath: row[8], bytes: row[9], width: row[10], height: row[11], score: row[12], metadata: row[13])
+            thumbnailPath: row[8], bytes: row[9], width: row[10], height: row[11], score: row[12], metadata: row[13],
+            volume: VolumeID(rawValue: row[14]))
     }
 
     private static func event(_ row: Row) throws -> Event {
@@ -337,6 +338,7 @@ package struct EventStore: Sendable {
             id: ID(row["id"]), cameraID: ID(row["camera_id"]), medium: medium(row["medium"]), kind: kind(row["kind"]),
             start: WallTime(microseconds: row["start_us"]), end: (row["end_us"] as Int64?).map(WallTime.init(microseconds:)),
             segmentID: (row["segment_id"] as Int64?).map(ID.init), picturePath: row["picture_path"], thumbnailPath: row["thumbnail_path"],
-            bytes: row["bytes"], width: row["width"], height: row["height"], score: row["score"], metadata: row["metadata"])
+            bytes: row["bytes"], width: row["width"], height: row["height"], score: row["score"], metadata: row["metadata"],
+            volume: VolumeID(rawValue: row["volume"]))
     }
 }

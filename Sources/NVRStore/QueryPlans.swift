@@ -15,7 +15,7 @@ extension SegmentStore {
     /// The plans of finding footage, of recovery and of retention.
     package func plans() async throws -> [String] {
         try await rows.read("explaining a query") { db in
-            try db.plan(Self.coveringSQL, [1, 0, 2, 1]) + db.plan(Self.unfinishedSQL, []) + db.plan(Self.garbageSQL, [1])
+            try db.plan(Self.coveringSQL, [1, 0, 2, 1]) + db.plan(Self.unfinishedSQL, []) + db.plan(Self.garbageSQL + " ORDER BY id LIMIT ?", [1])
                 + db.plan(Self.newestSQL, [1, 0]) + db.plan(Self.oldestSQL, [1, 1]) + db.plan(Self.oldestOfCameraSQL, [1, 0, 1, 1])
                 + db.plan(Self.bytesSinceSQL, [1])
         }

@@ -59,11 +59,14 @@ package struct SegmentOutcome: Sendable, Hashable {
 /// A file that is to be unlinked, and the row that goes after it.
 package struct GarbageSegment: Sendable, Hashable {
     package var id: ID<Segment>
-    /// Below the recording root.
+    package var volume: VolumeID
+    /// Below the folder of the volume.
     package var path: String
+    package var place: FootagePlace { FootagePlace(volume, path) }
 
-    package init(id: ID<Segment>, path: String) {
+    package init(id: ID<Segment>, volume: VolumeID = .standard, path: String) {
         self.id = id
+        self.volume = volume
         self.path = path
     }
 }
@@ -72,10 +75,12 @@ package struct GarbageSegment: Sendable, Hashable {
 package struct SegmentEntry: Sendable, Hashable {
     package var id: ID<Segment>
     package var cameraID: ID<Camera>
+    package var volume: VolumeID
     package var path: String
     package var start: WallTime
     package var bytes: Int64
     package var state: Segment.State
+    package var place: FootagePlace { FootagePlace(volume, path) }
 }
 
 /// Footage of one camera's stream in numbers.
@@ -91,4 +96,13 @@ package struct SegmentTotal: Sendable, Hashable {
         self.count = count
         self.bytes = bytes
     }
+}
+
+/// What lies on a volume in numbers.
+package struct VolumeTotal: Sendable, Hashable {
+    package var volume: VolumeID
+    /// Footage or snapshots.
+    package var medium: Event.Medium
+    package var count: Int
+    package var bytes: Int64
 }

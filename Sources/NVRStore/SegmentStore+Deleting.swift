@@ -23,22 +23,31 @@ extension SegmentStore {
     }
 
     static func markGarbage(_ db: Database, _ id: ID<Segment>) throws -> (GarbageSegment?, events: [ID<Event>]) {
-        let path = try db.row("SELECT path FROM segments WHERE id = ? AND state <> 3", [id.rawValue]) { $0["path"] as String }
-        guard let path, try !HoldStore.isHeld(db, segment: id.rawValue) else { return (nil, []) }
+        let place = try db.row("SELECT volume, path FROM segments WHERE id = ? AND state <> 3", [id.rawValue], place)
+        guard let place, try !HoldStore.isHeld(db, segment: id.rawValue) else { return (nil, []) }
         let events = try db.rows("SELECT id FROM events WHERE segment_id = ?", [id.rawValue]) { ID<Event>($0["id"]) }
         try EventStore.forgetPictures(db, where: "segment_id = ?", [id.rawValue])
         try db.run("DELETE FROM events WHERE segment_id = ?", [id.rawValue])
         try db.run("UPDATE segments SET state = 3 WHERE id = ?", [id.rawValue])
-        return (GarbageSegment(id: id, path: path), events)
+        return (GarbageSegment(id: id, volume: place.volume, path: place.path), events)
     }
 
-    /// Segments whose files are to be unlinked, also those a crash left behind.
-    package func garbage(limit: Int = 1000) async throws -> [GarbageSegment] {
+    /// Segments whose files are to be unlinked, also those a crash left behind. `volumes`: where something can be deleted now; nil =
+    /// everywhere.
+    package func garbage(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [GarbageSegment] {
         try await rows.read("reading garbage") { db in
-            try db.rows(Self.garbageSQL, [limit]) {
-                GarbageSegment(id: ID($0["id"]), path: $0["path"])
+            try db.rows("\(Self.garbageSQL)\(Self.among(volumes)) ORDER BY id LIMIT ?", [limit]) { row in
+                let place = Self.place(row)
+                return GarbageSegment(id: ID(row["id"]), volume: place.volume, path: place.path)
             }
         }
+    }
+
+    static func place(_ row: Row) -> FootagePlace { FootagePlace(VolumeID(rawValue: row["volume"]), row["path"]) }
+
+    /// A condition behind others.
+    private static func among(_ volumes: Set<VolumeID>?) -> String {
+        volumes.map { " AND volume IN (\($0.map { String($0.rawValue) }.sorted().joined(separator: ", ")))" } ?? ""
     }
 
     /// Where segments in any state lie in time; missing ids are left out.
@@ -63,18 +72,29 @@ extension SegmentStore {
         }
     }
 
-    /// Pictures of deleted events that are to be unlinked: paths below the recording root.
-    package func garbageFiles(limit: Int = 1000) async throws -> [String] {
+    /// Files without a row that are to be unlinked: pictures of deleted events, originals of footage that was moved. `volumes` as in
+    /// `garbage`.
+    package func garbageFiles(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [FootagePlace] {
         try await rows.read("reading garbage") { db in
-            try db.rows("SELECT path FROM garbage_files LIMIT ?", [limit]) { $0["path"] }
+            try db.rows("SELECT volume, path FROM garbage_files WHERE true\(Self.among(volumes)) LIMIT ?", [limit], Self.place)
         }
     }
 
-    /// The pictures are gone.
-    package func removeGarbageFiles(_ paths: [String]) async throws {
-        guard !paths.isEmpty else { return }
-        try await rows.write("deleting pictures") { db in
-            for path in paths { try db.run("DELETE FROM garbage_files WHERE path = ?", [path]) }
+    /// The files are gone.
+    package func removeGarbageFiles(_ places: [FootagePlace]) async throws {
+        guard !places.isEmpty else { return }
+        try await rows.write("deleting files") { db in
+            for place in places {
+                try db.run("DELETE FROM garbage_files WHERE volume = ? AND path = ?", [place.volume.rawValue, place.path])
+            }
+        }
+    }
+
+    /// Whether a file is to be unlinked.
+    package func isGarbage(_ place: FootagePlace) async throws -> Bool {
+        try await rows.read("reading garbage") { db in
+            try db.row(
+                "SELECT 1 FROM garbage_files WHERE volume = ? AND path = ?", [place.volume.rawValue, place.path], { _ in true }) ?? false
         }
     }
 }
@@ -86,6 +106,16 @@ extension SegmentStore {
         try await rows.read("counting footage") { db in
             try db.rows("SELECT camera_id, role, count, bytes FROM segment_totals WHERE count > 0 ORDER BY camera_id, role") {
                 SegmentTotal(cameraID: ID($0["camera_id"]), role: Self.role($0["role"]), count: $0["count"], bytes: $0["bytes"])
+            }
+        }
+    }
+
+    /// Listed segments, or snapshots, on each volume; kept as running totals.
+    package func volumeTotals() async throws -> [VolumeTotal] {
+        try await rows.read("counting footage") { db in
+            try db.rows("SELECT volume, medium, count, bytes FROM volume_totals WHERE count > 0 ORDER BY volume, medium") {
+                VolumeTotal(
+                    volume: VolumeID(rawValue: $0["volume"]), medium: EventStore.medium($0["medium"]), count: $0["count"], bytes: $0["bytes"])
             }
         }
     }

@@ -16,12 +16,13 @@ package struct SegmentStore: Sendable {
         try await rows.write("announcing a segment") { db in
             try db.run(
                 """
-                INSERT INTO segments (camera_id, role, run, path, start_us, end_us, bytes, state, is_continuous, width, height, codecs,
-                    init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+                INSERT INTO segments (camera_id, role, run, volume, path, start_us, end_us, bytes, state, is_continuous, width, height,
+                    codecs, init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
                 """,
                 [
-                    segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.path, segment.start.microseconds,
-                    max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width, segment.height,
+                    segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.volume.rawValue, segment.path,
+                    segment.start.microseconds, max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width,
+                    segment.height,
                     segment.codecs, segment.initLength, segment.timescale,
                 ])
             return ID(db.lastInsertedRowID)
@@ -129,7 +130,7 @@ package struct SegmentStore: Sendable {
     // MARK: Finding
 
     private static let columns =
-        "s.id, s.camera_id, s.role, s.run, s.path, s.start_us, s.end_us, s.bytes, s.state, s.width, s.height, s.codecs, s.init_length, s.timescale, i.packed"
+        "s.id, s.camera_id, s.role, s.run, s.path, s.start_us, s.end_us, s.bytes, s.state, s.width, s.height, s.codecs, s.init_length, s.timescale, i.packed, s.volume"
     private static let source = "segments AS s LEFT JOIN segment_indexes AS i ON i.segment_id = s.id"
 
     static let coveringSQL = """
@@ -149,17 +150,17 @@ package struct SegmentStore: Sendable {
         WHERE s.state <> 2 AND s.state < 2 ORDER BY s.id
         """
     static let garbageSQL = """
-        SELECT id, path FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3 ORDER BY id LIMIT ?
+        SELECT id, volume, path FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3
         """
     static let newestSQL = """
         SELECT \(columns) FROM \(source) WHERE s.camera_id = ? AND s.role = ? AND s.state IN (1, 2) ORDER BY s.start_us DESC LIMIT 1
         """
     static let oldestSQL = """
-        SELECT id, camera_id, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_start
+        SELECT id, camera_id, volume, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_start
         WHERE state IN (1, 2) AND start_us < ? AND NOT \(HoldStore.segment("s")) ORDER BY start_us LIMIT ?
         """
     static let oldestOfCameraSQL = """
-        SELECT id, camera_id, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_time
+        SELECT id, camera_id, volume, path, start_us, bytes, state FROM segments AS s INDEXED BY segments_by_time
         WHERE camera_id = ? AND role = ? AND state IN (1, 2) AND start_us < ? AND NOT \(HoldStore.segment("s")) ORDER BY start_us LIMIT ?
         """
     static let bytesSinceSQL = """
@@ -183,7 +184,7 @@ package struct SegmentStore: Sendable {
         }
     }
 
-    /// A segment by its path below the recording root, in any state.
+    /// A segment by its path, whatever volume it lies on, in any state.
     package func byPath(_ path: String) async throws -> Segment? {
         try await rows.read("reading a segment") { db in
             try db.row("SELECT \(Self.columns) FROM \(Self.source) WHERE s.path = ?", [path], Self.segment)
@@ -198,7 +199,7 @@ package struct SegmentStore: Sendable {
         }
     }
 
-    /// Paths of segments below the recording root; missing ids are left out.
+    /// Paths of segments below the folder of their volume; missing ids are left out.
     package func paths(of ids: [ID<Segment>]) async throws -> [ID<Segment>: String] {
         guard !ids.isEmpty else { return [:] }
         return try await rows.read("reading segments") { db in
@@ -221,7 +222,7 @@ package struct SegmentStore: Sendable {
     package func entries(after id: ID<Segment>?, limit: Int = 1000) async throws -> [SegmentEntry] {
         try await rows.read("reading segments") { db in
             try db.rows(
-                "SELECT id, camera_id, path, start_us, bytes, state FROM segments WHERE id > ? ORDER BY id LIMIT ?",
+                "SELECT id, camera_id, volume, path, start_us, bytes, state FROM segments WHERE id > ? ORDER BY id LIMIT ?",
                 [id?.rawValue ?? 0, limit], Self.entry)
         }
     }
@@ -248,7 +249,8 @@ package struct SegmentStore: Sendable {
 
     private static func segment(_ row: Row) throws -> Segment {
         Segment(
-            id: ID(row["id"]), cameraID: ID(row["camera_id"]), role: role(row["role"]), run: row["run"], path: row["path"],
+            id: ID(row["id"]), cameraID: ID(row["camera_id"]), role: role(row["role"]), run: row["run"], volume: VolumeID(rawValue: row["volume"]),
+            path: row["path"],
             start: WallTime(microseconds: row["start_us"]), end: WallTime(microseconds: row["end_us"]), bytes: row["bytes"],
             state: try state(row["state"]), width: row["width"], height: row["height"], codecs: row["codecs"],
             initLength: row["init_length"], timescale: row["timescale"], index: [UInt8](row["packed"] as Data? ?? Data()))
@@ -256,7 +258,8 @@ package struct SegmentStore: Sendable {
 
     private static func entry(_ row: Row) throws -> SegmentEntry {
         SegmentEntry(
-            id: ID(row["id"]), cameraID: ID(row["camera_id"]), path: row["path"], start: WallTime(microseconds: row["start_us"]),
+            id: ID(row["id"]), cameraID: ID(row["camera_id"]), volume: VolumeID(rawValue: row["volume"]), path: row["path"],
+            start: WallTime(microseconds: row["start_us"]),
             bytes: row["bytes"], state: try state(row["state"]))
     }
 

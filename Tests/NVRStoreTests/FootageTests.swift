@@ -258,8 +258,8 @@ struct FootageTests {
         let motion = try await store.events.insert(.draft(cameraA, 10, 20, picture: nil, thumbnail: "1/m.jpg"))
         var deletion = try await store.events.delete([motion.id, ID(99)])
         #expect(deletion.deleted.map(\.id) == [motion.id] && deletion.missing == [ID(99)] && deletion.garbage.isEmpty)
-        #expect(try await store.segments.garbageFiles() == ["1/m.jpg"])
-        try await store.segments.removeGarbageFiles(["1/m.jpg"])
+        #expect(try await store.segments.garbageFiles() == [FootagePlace(.standard, "1/m.jpg")])
+        try await store.segments.removeGarbageFiles([FootagePlace(.standard, "1/m.jpg")])
         #expect(try await store.segments.garbageFiles().isEmpty)
         let again = try await store.events.insert(.draft(cameraA, 10))
         deletion = try await store.events.delete([continuous.id])
@@ -292,7 +292,7 @@ struct FootageTests {
         #expect(try await store.events.list(EventFilter()).map(\.id) == [open])
         #expect(try await store.segments.garbage().map(\.id) == [done])
         #expect(try await store.segments.get(growing)?.state == .growing)
-        #expect(try await store.segments.garbageFiles() == ["1/s.jpg"])
+        #expect(try await store.segments.garbageFiles() == [FootagePlace(.standard, "1/s.jpg")])
         #expect(try await store.segments.totals().map(\.count) == [1])
     }
 }

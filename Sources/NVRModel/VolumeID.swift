@@ -1,0 +1,31 @@
+/// On which volume a file of footage lies: the default folder for recordings, or the folder of a storage profile.
+package struct VolumeID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// 0, or the id of the profile. Stored.
+    package let rawValue: Int64
+
+    package init(rawValue: Int64) { self.rawValue = rawValue }
+
+    /// The folder of a profile; without one the default folder.
+    package init(_ profile: ID<StorageProfile>?) { rawValue = profile?.rawValue ?? 0 }
+
+    /// The default folder for recordings.
+    package static let standard = VolumeID(rawValue: 0)
+
+    /// Nil for the default folder.
+    package var profile: ID<StorageProfile>? { self == .standard ? nil : ID(rawValue) }
+
+    package static func < (a: VolumeID, b: VolumeID) -> Bool { a.rawValue < b.rawValue }
+    package var description: String { String(rawValue) }
+}
+
+/// Where a file of footage or a picture lies. Paths are unique among all volumes, so that a file keeps its path when it moves.
+package struct FootagePlace: Sendable, Hashable {
+    package var volume: VolumeID
+    /// Below the folder of the volume, `/`-separated.
+    package var path: String
+
+    package init(_ volume: VolumeID, _ path: String) {
+        self.volume = volume
+        self.path = path
+    }
+}

@@ -1,0 +1,18 @@
+/// A file of footage that is read in ranges: on a disk, or behind a network. Its content never changes but at its end, so several threads may
+/// read it at once. Calls block.
+package protocol FootageFile: Sendable {
+    /// For the log: where the file lies.
+    var path: String { get }
+    /// Bytes of the file now.
+    func length() throws -> Int64
+    /// Up to `count` bytes at `offset`; fewer only at the end of the file.
+    func read(at offset: Int64, count: Int) throws -> [UInt8]
+}
+
+extension POSIXFile: FootageFile {}
+
+/// A volume whose files are not reached through the file system.
+package protocol RemoteVolume: Sendable {
+    /// Opens a file by its path on the volume. Throws `notFound` when there is none, `unavailable` when it cannot be told. Blocks.
+    func open(_ path: String) throws -> any FootageFile
+}
