@@ -150,7 +150,7 @@ let package = Package(
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
+                "NVRWeb", "NVROffsite", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird, .hummingbirdCore,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),

@@ -33,6 +33,8 @@ final class OffsiteWorker: Sendable {
     private static let patience: Int64 = 30_000_000
     /// Microseconds in which what was recorded gets to the disk.
     private static let grace: Int64 = 5_000_000
+    /// Microseconds until a volume that was away is looked for again.
+    private static let absence: Int64 = 60_000_000
     /// Microseconds for which what is over is remembered.
     private static let memory: Int64 = 7 * 86_400_000_000
 
@@ -40,7 +42,8 @@ final class OffsiteWorker: Sendable {
         var activity = OffsiteActivity()
         /// Of each event's document: how many pieces it named, and when it was written (monotonic microseconds).
         var documents: [ID<Event>: (pieces: Int, time: Int64)] = [:]
-        var unreadable: Set<ID<Segment>> = []
+        /// Segments that could not be read: for good, or up to a time (monotonic microseconds).
+        var unreadable: [ID<Segment>: Int64] = [:]
         var backoff = Backoff()
         var lastPrune: Int64?
     }
@@ -156,7 +159,8 @@ final class OffsiteWorker: Sendable {
             do { work = try await self.work(on: entry, camera, bucket, upload) } catch let error as PieceUpload.Unreadable {
                 // The rest of the event is worth copying all the same.
                 logger.warning("footage cannot be copied off-site", metadata: ["segment": "\(error.segment)", "error": "\(error.reason)"])
-                state.withLock { _ = $0.unreadable.insert(error.segment) }
+                let until = error.isForNow ? environment.clock.monotonic() + Self.absence : .max
+                state.withLock { $0.unreadable[error.segment] = until }
                 return .worked
             } catch is CancellationError {
                 throw CancellationError()
@@ -212,11 +216,13 @@ final class OffsiteWorker: Sendable {
         let there = try await environment.store.offsite.pieces(of: event.cameraID, wanted, profile.id).filter(\.isThere)
         // The document follows the first piece at once.
         if try await document(event, entry, camera, there, isComplete: false, bucket) { return .did }
-        let unreadable = state.withLock { $0.unreadable }
-        let segments = try await environment.segments(event.cameraID, wanted).filter { !unreadable.contains($0.id) }
+        let (tick, unreadable) = (environment.clock.monotonic(), state.withLock { $0.unreadable })
+        let all = try await environment.segments(event.cameraID, wanted)
+        let segments = all.filter { unreadable[$0.id] ?? .min < tick }
+        let isAway = all.contains { (tick..<Int64.max).contains(unreadable[$0.id] ?? .min) }
         for segment in segments where try await advance(entry, segment, wanted, isFirst: there.isEmpty, upload) { return .did }
         let now = environment.now
-        guard let ended = event.end else { return .waits }
+        guard let ended = event.end, !isAway else { return .waits }
         if now < max(end, ended).advanced(byMicroseconds: Self.grace), now > event.start { return .waits }
         let isBeingWritten = segments.contains { $0.state == .growing && $0.end < end }
         if isBeingWritten, now < end.advanced(byMicroseconds: Self.patience) { return .waits }

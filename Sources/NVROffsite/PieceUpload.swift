@@ -13,6 +13,8 @@ final class PieceUpload: Sendable {
     struct Unreadable: Error {
         let segment: ID<Segment>
         let reason: String
+        /// Its volume is away and may come back.
+        var isForNow = false
     }
 
     private let profile: ID<S3Profile>
@@ -112,7 +114,7 @@ final class PieceUpload: Sendable {
                     buffer.writeBytes(try read(segment, piece.offset + first - head, Int(range.upperBound - first)))
                 }
             } catch {
-                throw Unreadable(segment: segment.id, reason: "\(error)")
+                throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)
             }
             guard buffer.readableBytes == range.count else { throw Unreadable(segment: segment.id, reason: "its file is shorter than it was") }
             return buffer

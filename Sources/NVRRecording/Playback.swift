@@ -81,7 +81,7 @@ package final class Playback: Sendable {
     }
 
     /// Opens a segment's file. Throws `notFound` when it is gone and `unavailable` when its volume is not to be used now. Blocks.
-    func open(_ segment: Segment) throws -> any FootageFile {
+    package func open(_ segment: Segment) throws -> any FootageFile {
         do {
             return try layout.volumes.open(segment.place)
         } catch  where Self.isMissing(error) {

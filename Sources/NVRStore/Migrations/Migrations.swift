@@ -14,9 +14,9 @@ enum Migrations {
         // It rebuilds no table; checking every reference of millions of rows would take longer than all it does.
         migrator.registerMigration("M0007_Timeline", foreignKeyChecks: .immediate) { try M0007_Timeline.run($0) }
         migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
-        migrator.registerMigration("M0011_Offsite") { try M0011_Offsite.run($0) }
         // As M0007.
         migrator.registerMigration("M0009_Volumes", foreignKeyChecks: .immediate) { try M0009_Volumes.run($0) }
+        migrator.registerMigration("M0011_Offsite") { try M0011_Offsite.run($0) }
         return migrator
     }
 }
