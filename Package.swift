@@ -95,7 +95,7 @@ let package = Package(
         room("NVRCameras", ["NVRMedia", "NVRRecording", "NVRDetection", "NVRStore", "NVRModel", "NVRBase", .logging, .lifecycle]),
 
         room(
-            "NVROffsite", ["NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .logging, .lifecycle]),
+            "NVROffsite", ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .logging, .lifecycle]),
 
         // Layer 4.
         room(
@@ -145,7 +145,7 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
-        tests("NVROffsiteTests", ["NVROffsite", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),
+        tests("NVROffsiteTests", ["NVROffsite", "NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),
         tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioCore, .nioPosix, .logging]),
         tests(
             "NVRWebTests",

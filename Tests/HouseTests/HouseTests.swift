@@ -100,7 +100,7 @@ struct HouseTests {
         "NVRBackup": ["NVRStore", "NVRModel", "NVRBase", "Argon2"],
         "NVROnvif": ["NVRModel", "NVRBase"],
         "NVRCameras": ["NVRMedia", "NVRRecording", "NVRDetection", "NVROnvif", "NVRStore", "NVRModel", "NVRBase"],
-        "NVROffsite": ["NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3"],
+        "NVROffsite": ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3"],
         "NVRNotify": ["NVRStore", "NVRModel", "NVRBase", "Mosquitto", "Curl"],
         "NVRWeb": [
             "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",

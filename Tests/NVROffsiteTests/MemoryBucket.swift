@@ -47,47 +47,49 @@ final class MemoryBucket: Sendable {
     }
     func failAfterParts(_ count: Int) { state.withLock { $0.partsLeft = count } }
 
-    private func answer(_ method: HTTPMethod, _ uri: String, _ body: [UInt8]) -> (Int, [(String, String)], String) {
+    private func answer(_ method: HTTPMethod, _ uri: String, _ range: String?, _ body: [UInt8]) -> (Int, [(String, String)], [UInt8]) {
         state.withLock { state in
             let pieces = uri.split(separator: "?", maxSplits: 1).map(String.init)
             let key = String(pieces[0].dropFirst("/bucket/".count))
             let query = pieces.count > 1 ? pieces[1] : ""
             if query.contains("partNumber="), state.partsLeft <= 0 { state.failure = (503, "SlowDown") }
-            if let failure = state.failure { return (failure.status, [], "<Error><Code>\(failure.code)</Code></Error>") }
+            func text(_ status: Int, _ text: String) -> (Int, [(String, String)], [UInt8]) { (status, [], Array(text.utf8)) }
+            if let failure = state.failure { return text(failure.status, "<Error><Code>\(failure.code)</Code></Error>") }
             state.requests.append("\(method.rawValue) \(uri)")
             let id = query.split(separator: "&").first { $0.hasPrefix("uploadId=") }.map { String($0.dropFirst(9)) }
             let number = query.split(separator: "&").first { $0.hasPrefix("partNumber=") }.flatMap { Int($0.dropFirst(11)) }
             switch (method, id, number) {
             case (.PUT, let id?, let number?):
-                guard state.uploads[id] != nil else { return (404, [], "<Error><Code>NoSuchUpload</Code></Error>") }
+                guard state.uploads[id] != nil else { return text(404, "<Error><Code>NoSuchUpload</Code></Error>") }
                 state.partsLeft -= 1
                 state.uploads[id]?[number] = body
-                return (200, [("ETag", "\"p\(number)\"")], "")
+                return (200, [("ETag", "\"p\(number)\"")], [])
             case (.PUT, _, _):
                 state.objects[key] = body
-                return (200, [("ETag", "\"e\"")], "")
+                return (200, [("ETag", "\"e\"")], [])
             case (.POST, let id?, _):
-                guard let parts = state.uploads.removeValue(forKey: id) else { return (404, [], "<Error><Code>NoSuchUpload</Code></Error>") }
+                guard let parts = state.uploads.removeValue(forKey: id) else { return text(404, "<Error><Code>NoSuchUpload</Code></Error>") }
                 state.objects[key] = parts.sorted { $0.key < $1.key }.flatMap(\.value)
-                return (200, [], "<CompleteMultipartUploadResult/>")
+                return text(200, "<CompleteMultipartUploadResult/>")
             case (.POST, _, _):
                 state.uploads["u\(state.uploads.count + 1)"] = [:]
-                return (
-                    200, [], "<InitiateMultipartUploadResult><UploadId>u\(state.uploads.count)</UploadId></InitiateMultipartUploadResult>"
-                )
+                return text(200, "<InitiateMultipartUploadResult><UploadId>u\(state.uploads.count)</UploadId></InitiateMultipartUploadResult>")
             case (.GET, let id?, _):
-                guard let parts = state.uploads[id] else { return (404, [], "<Error><Code>NoSuchUpload</Code></Error>") }
+                guard let parts = state.uploads[id] else { return text(404, "<Error><Code>NoSuchUpload</Code></Error>") }
                 let list = parts.map { "<Part><PartNumber>\($0.key)</PartNumber><ETag>\"p\($0.key)\"</ETag><Size>\($0.value.count)</Size></Part>" }
-                return (200, [], "<ListPartsResult>\(list.joined())</ListPartsResult>")
+                return text(200, "<ListPartsResult>\(list.joined())</ListPartsResult>")
             case (.DELETE, let id?, _):
                 state.uploads.removeValue(forKey: id)
-                return (204, [], "")
+                return (204, [], [])
             case (.DELETE, _, _):
                 state.objects.removeValue(forKey: key)
-                return (204, [], "")
+                return (204, [], [])
             default:
-                guard let object = state.objects[key] else { return (404, [], "<Error><Code>NoSuchKey</Code></Error>") }
-                return (200, [("ETag", "\"e\"")], String(decoding: object, as: UTF8.self))
+                guard let object = state.objects[key] else { return text(404, "<Error><Code>NoSuchKey</Code></Error>") }
+                guard let bounds = range?.dropFirst("bytes=".count).split(separator: "-").compactMap({ Int($0) }), bounds.count == 2 else {
+                    return (200, [("ETag", "\"e\"")], object)
+                }
+                return (206, [("ETag", "\"e\"")], Array(object[bounds[0]...min(bounds[1], object.count - 1)]))
             }
         }
     }
@@ -110,12 +112,12 @@ final class MemoryBucket: Sendable {
             case .body(let bytes): body += Array(bytes.readableBytesView)
             case .end:
                 guard let head else { return }
-                let (status, fields, text) = bucket.answer(head.method, head.uri, body)
+                let (status, fields, bytes) = bucket.answer(head.method, head.uri, head.headers.first(name: "range"), body)
                 var headers = HTTPHeaders(fields)
-                headers.add(name: "content-length", value: String(text.utf8.count))
+                headers.add(name: "content-length", value: String(bytes.count))
                 context.write(
                     wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .init(statusCode: status), headers: headers))), promise: nil)
-                if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil) }
+                if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil) }
                 context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             }
         }

@@ -10,7 +10,7 @@ import Synchronization
 import Testing
 
 /// A database in memory, a bucket in memory, and segments that are values of the test.
-private final class Rig: Sendable {
+final class Rig: Sendable {
     struct World: Sendable {
         var wall: Int64 = 1_795_000_000_000_000
         var segments: [Segment] = []
@@ -45,20 +45,22 @@ private final class Rig: Sendable {
         return try await store.s3Profiles.insert(profile)
     }
 
-    /// Begins to copy, as after a start of the server.
-    func start() {
+    var environment: OffsiteEnvironment {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let copies = OffsiteCopies(
-            OffsiteEnvironment(
-                store: store,
-                segments: { [unowned self] _, range in world.withLock { $0.segments.filter { $0.range.overlaps(range) } } },
-                read: { [unowned self] segment, offset, count in
-                    if world.withLock({ $0.isFileGone }) { throw NVRError(.notFound, "File not found") }
-                    return Self.bytes(offset, count)
-                },
-                addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, thread: BlockingThread(name: "test"),
-                group: MultiThreadedEventLoopGroup.singleton, clock: Clock(rig: self), logger: logger, userAgent: "test"))
+        return OffsiteEnvironment(
+            store: store, segments: { [unowned self] _, range in world.withLock { $0.segments.filter { $0.range.overlaps(range) } } },
+            read: { [unowned self] segment, offset, count in
+                if world.withLock({ $0.isFileGone }) { throw NVRError(.notFound, "File not found") }
+                return Self.bytes(offset, count)
+            },
+            addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, thread: BlockingThread(name: "test"),
+            group: MultiThreadedEventLoopGroup.singleton, clock: Clock(rig: self), logger: logger, userAgent: "test")
+    }
+
+    /// Begins to copy, as after a start of the server.
+    func start() {
+        let copies = OffsiteCopies(environment)
         self.copies.withLock { $0 = (copies, Task { try await copies.run() }) }
     }
 

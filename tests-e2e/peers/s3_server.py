@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
@@ -15,11 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import json
-
 import requests
 
-WEED = Path(__file__).resolve().parents[2] / ".venv-test" / "bin" / "weed"
+PLACES = [Path(sys.executable).parent, Path(__file__).resolve().parents[2] / ".venv-test" / "bin"]
 ACCESS_KEY, SECRET_KEY = "footage-writer", "Only-The-Server-Knows-17"
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 
@@ -64,8 +64,8 @@ class S3Server:
         return f"http://127.0.0.1:{self._ports[0]}"
 
     def start(self) -> "S3Server":
-        program = WEED if WEED.exists() else Path(shutil.which("weed") or "")
-        assert program.is_file(), "weed is missing: run scripts/install-test.sh"
+        program = next((place / "weed" for place in PLACES if (place / "weed").is_file()), None)
+        assert program, "weed is missing: run scripts/install-test.sh"
         s3, master, volume, filer, s3_rpc, master_rpc, volume_rpc, filer_rpc = self._ports
         self._process = subprocess.Popen(
             [
