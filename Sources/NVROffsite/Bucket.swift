@@ -24,7 +24,7 @@ struct Bucket: Sendable {
             location: location, credentials: S3Credentials(accessKey: profile.accessKey, secretKey: profile.secretKey),
             tls: location.isTLS ? try S3Client.tlsContext(verifies: !profile.allowsSelfSigned) : nil,
             now: { environment.clock.wall() / 1_000_000 },
-            resolve: { host, port in try await environment.thread.run { try environment.addresses(host, port) } })
+            resolve: { host, port in try await environment.names.run { try environment.addresses(host, port) } })
         configuration.retry = retry
         configuration.userAgent = environment.userAgent
         if profile.maxRate > 0 {

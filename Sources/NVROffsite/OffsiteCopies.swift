@@ -16,6 +16,7 @@ package final class OffsiteCopies: Service {
 
     private let environment: OffsiteEnvironment
     private let running = Mutex<[ID<S3Profile>: Running]>([:])
+    private let mounted = Mutex<[ID<S3Profile>: S3Profile]>([:])
 
     package init(_ environment: OffsiteEnvironment) { self.environment = environment }
 
@@ -42,10 +43,12 @@ package final class OffsiteCopies: Service {
 
     /// Makes the workers equal to the profiles. One that was changed gets another worker, which tries at once.
     private func reconcile() async {
-        let profiles: [S3Profile]
-        do { profiles = try await environment.store.s3Profiles.all().filter(\.copiesEvents) } catch {
+        let all: [S3Profile]
+        do { all = try await environment.store.s3Profiles.all() } catch {
             return environment.logger.error("the S3 profiles cannot be read; copying goes on as before", metadata: ["error": "\(error)"])
         }
+        mount(all)
+        let profiles = all.filter(\.copiesEvents)
         let ended = running.withLock { running in
             let ended = running.filter { id, entry in !profiles.contains(entry.worker.profile) }
             for id in ended.keys { running.removeValue(forKey: id) }
@@ -57,6 +60,24 @@ package final class OffsiteCopies: Service {
         for profile in profiles where running.withLock({ $0[profile.id] }) == nil {
             let worker = OffsiteWorker(profile, environment)
             running.withLock { $0[profile.id] = Running(worker: worker, task: Task { await worker.run() }) }
+        }
+    }
+
+    /// Makes the buckets of all profiles known as volumes: footage may lie there, whatever else is copied there.
+    private func mount(_ profiles: [S3Profile]) {
+        guard let volumes = environment.volumes else { return }
+        let gone = mounted.withLock { mounted in
+            defer { mounted = mounted.filter { profiles.contains($0.value) } }
+            return mounted.filter { !profiles.contains($0.value) }.map(\.key)
+        }
+        for id in gone { volumes.forget(S3Volume.id(of: id)) }
+        for profile in profiles where mounted.withLock({ $0[profile.id] }) == nil {
+            do {
+                volumes.set(S3Volume.id(of: profile.id), .remote(try S3Volume(profile, environment)), name: profile.name, absence: nil)
+                mounted.withLock { $0[profile.id] = profile }
+            } catch {
+                environment.logger.error("a bucket cannot be read", metadata: ["bucket": "\(profile.name)", "error": "\(error)"])
+            }
         }
     }
 

@@ -110,7 +110,7 @@ func buildServer(
     removal.onRemoval { [sheets] in await sheets.forget($0) }
     let offsiteLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let offsite = offsiteCopies(
-        store: store, playback: playback, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
+        store: store, playback: playback, layout: layout, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
         loop: offsiteLoop, clock: clock, logger: logger)
     var dependencies = WebDependencies(
         store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),

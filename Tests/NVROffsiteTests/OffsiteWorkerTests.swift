@@ -55,6 +55,7 @@ final class Rig: Sendable {
                 return Self.bytes(offset, count)
             },
             addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, thread: BlockingThread(name: "test"),
+            names: BlockingThread(name: "names"),
             group: MultiThreadedEventLoopGroup.singleton, clock: Clock(rig: self), logger: logger, userAgent: "test")
     }
 
