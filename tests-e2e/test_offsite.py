@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,39 @@ def test_a_large_object_goes_in_parts(store, tmp_path):
         assert tag.strip('"').endswith("-2"), tag
         pictures = play(store, keys, tmp_path)
         assert follow(pictures, film.fingerprints) == "" and len(pictures) > 20 * 15
+
+
+def test_footage_in_a_bucket_plays_and_is_exported(tmp_path):
+    with S3Server() as store, GstCamera({"/cam": (footage.full_hd(), None)}, live=True) as camera, Site(segment_seconds=20) as nvr:
+        nvr.start().with_admin()
+        key = nvr.add(camera.url("/cam"), recording_mode="Continuous")
+        profile = nvr.copy_to(store, offsite_all_cameras=False)
+        assert nvr.api.post(f"/storage/s3/{profile['id']}/test").json()["ok"]
+        rows = wait_for("two segments are finished", lambda: (rows := [row for row in nvr.rows(key) if row.finished])[1:] and rows, 90)
+        row = rows[0]
+        path = str(row.path.relative_to(nvr.recordings))
+        exported = f"/cameras/{key}/export.mp4?start={row.start + 1}&end={rows[1].start + 5}"
+        before = {name: nvr.api.get(name).content for name in (f"/media/{path}", exported)}
+        nvr.terminate()
+        # What a mover does: copy, switch the row, delete.
+        store.put(f"home/archive/{path}", row.path.read_bytes())
+        with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
+            database.execute("UPDATE segments SET volume = ? WHERE id = ?", (-profile["id"], row.id))
+            database.commit()
+        row.path.unlink()
+        nvr.start()
+        whole = nvr.api.get(f"/media/{path}")
+        assert whole.status_code == 200 and whole.content == before[f"/media/{path}"]
+        part = nvr.api.get(f"/media/{path}", headers={"Range": "bytes=1048500-1048700"})
+        assert part.status_code == 206 and part.content == before[f"/media/{path}"][1048500:1048701]
+        movie = nvr.api.get(exported)
+        assert movie.status_code == 200 and len(movie.content) == len(before[exported])
+        (tmp_path / "export.mp4").write_bytes(movie.content)
+        assert follow(probe(tmp_path / "export.mp4").fingerprints(), footage.full_hd().fingerprints) == ""
+        store.kill()
+        away = nvr.api.get(f"/media/{path}?again", timeout=90)
+        assert away.status_code == 503, f"{away.status_code} {away.text[:200]}"
+        assert nvr.api.get(f"/media/{rows[1].path.relative_to(nvr.recordings)}").status_code == 200
 
 
 def test_who_may_not_and_what_may_not(nvr):

@@ -1,10 +1,11 @@
 import Logging
 import NIOCore
-package import NVRBase
+import NVRBase
 package import NVRModel
+import NVRRecording
 import NVRStore
 import S3
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 /// Keeps one worker running for each S3 profile that copies events, and tells what they do.

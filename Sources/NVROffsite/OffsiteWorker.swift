@@ -32,7 +32,7 @@ final class OffsiteWorker: Sendable {
     /// Microseconds after the end of what is wanted from which on nothing more is waited for, when a segment is still being written.
     private static let patience: Int64 = 30_000_000
     /// Microseconds in which what was recorded gets to the disk.
-    private static let grace: Int64 = 5_000_000
+    private static let grace: Int64 = 15_000_000
     /// Microseconds until a volume that was away is looked for again.
     private static let absence: Int64 = 60_000_000
     /// Microseconds for which what is over is remembered.
@@ -192,6 +192,7 @@ final class OffsiteWorker: Sendable {
         let isDue = state.withLock { state in
             if let last = state.lastPrune, now - last < 3_600_000_000 { return false }
             state.lastPrune = now
+            state.unreadable = [:]
             return true
         }
         guard isDue else { return }
@@ -220,7 +221,9 @@ final class OffsiteWorker: Sendable {
         let all = try await environment.segments(event.cameraID, wanted)
         let segments = all.filter { unreadable[$0.id] ?? .min < tick }
         let isAway = all.contains { (tick..<Int64.max).contains(unreadable[$0.id] ?? .min) }
-        for segment in segments where try await advance(entry, segment, wanted, isFirst: there.isEmpty, upload) { return .did }
+        // Not only the seconds before it: something of the event itself has to be safe before pieces may take their time.
+        let isFirst = !there.contains { $0.range.end > event.start }
+        for segment in segments where try await advance(entry, segment, wanted, isFirst: isFirst, upload) { return .did }
         let now = environment.now
         guard let ended = event.end, !isAway else { return .waits }
         if now < max(end, ended).advanced(byMicroseconds: Self.grace), now > event.start { return .waits }

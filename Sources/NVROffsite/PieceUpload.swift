@@ -89,6 +89,8 @@ final class PieceUpload: Sendable {
         }
         if let id = piece.uploadID { parts.withLock { _ = $0.removeValue(forKey: id) } }
         try await environment.store.offsite.forget(piece, of: profile)
+        // After a pause: a server that forgets every upload is not asked without end.
+        throw S3Error.unreachable("the upload in parts is gone; it begins anew")
     }
 
     private func done(_ piece: OffsitePiece) async throws {
