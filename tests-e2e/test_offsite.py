@@ -12,6 +12,7 @@ import pytest
 from harness.media import follow, probe
 from harness.server import NVR, wait_for
 from harness.times import seconds
+from harness.tls import self_signed
 from peers import footage
 from peers.gst_camera import GstCamera
 from peers.s3_server import SECRET_KEY, S3Server
@@ -237,6 +238,16 @@ def test_a_large_object_goes_in_parts(store, tmp_path):
         assert tag.strip('"').endswith("-2"), tag
         pictures = play(store, keys, tmp_path)
         assert follow(pictures, film.fingerprints) == "" and len(pictures) > 20 * 15
+
+
+def test_https_takes_a_certificate_that_nobody_vouches_for_only_when_allowed(nvr, tmp_path):
+    with S3Server(tls=self_signed(tmp_path, "127.0.0.1")) as store:
+        answer = nvr.api.post("/storage/s3", json=store.profile())
+        assert answer.status_code == 200, answer.text
+        refused = nvr.api.post("/storage/s3/1/test").json()
+        assert refused["ok"] is False and "TLS" in refused["error"], refused
+        nvr.api.put("/storage/s3/1", json={"allow_self_signed": True})
+        assert nvr.api.post("/storage/s3/1/test").json() == {"ok": True, "error": None}
 
 
 def test_footage_in_a_bucket_plays_and_is_exported(tmp_path):

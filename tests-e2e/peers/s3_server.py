@@ -18,6 +18,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import requests
+import urllib3
+
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 PLACES = [Path(sys.executable).parent, Path(__file__).resolve().parents[2] / ".venv-test" / "bin"]
 ACCESS_KEY, SECRET_KEY = "footage-writer", "Only-The-Server-Knows-17"
@@ -43,8 +46,10 @@ class Stored:
 class S3Server:
     """One server on a folder of its own; may be killed and started again on the same port and folder."""
 
-    def __init__(self, bucket: str = "footage"):
+    def __init__(self, bucket: str = "footage", tls: tuple[str, str] | None = None):
+        """`tls`: certificate and key, for HTTPS."""
         self.bucket = bucket
+        self._tls = tls
         self.folder = Path(tempfile.mkdtemp(prefix="weed-"))
         self._ports = _free_ports(8)
         self._process: subprocess.Popen | None = None
@@ -58,10 +63,11 @@ class S3Server:
         (self.folder / "data").mkdir()
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.verify = False
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._ports[0]}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._ports[0]}"
 
     def start(self) -> "S3Server":
         program = next((place / "weed" for place in PLACES if (place / "weed").is_file()), None)
@@ -74,6 +80,7 @@ class S3Server:
                 f"-volume.port={volume}", f"-volume.port.grpc={volume_rpc}", "-volume.max=8", "-master.volumeSizeLimitMB=128",
                 f"-filer.port={filer}", f"-filer.port.grpc={filer_rpc}", "-s3", "-s3.ip.bind=127.0.0.1", f"-s3.port={s3}",
                 f"-s3.port.grpc={s3_rpc}", f"-s3.config={self.folder / 's3.json'}", "-s3.autoCreateBucket",
+                *([f"-s3.cert.file={self._tls[0]}", f"-s3.key.file={self._tls[1]}"] if self._tls else []),
             ],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
         )
