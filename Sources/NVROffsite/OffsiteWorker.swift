@@ -243,7 +243,12 @@ final class OffsiteWorker: Sendable {
             try await upload.goOn(with: begun, of: segment)
             return true
         }
-        let entries = try FragmentIndex(packed: segment.index).entries
+        // A segment whose row has just appeared has none yet.
+        guard !segment.index.isEmpty else { return false }
+        let entries: [FragmentIndexEntry]
+        do { entries = try FragmentIndex(packed: segment.index).entries } catch {
+            throw PieceUpload.Unreadable(segment: segment.id, reason: "\(error)")
+        }
         let scale = Int64(max(1, segment.timescale))
         func ticks(_ time: WallTime) -> Int64 {
             // Long before or after the segment is as good as just before or after it.

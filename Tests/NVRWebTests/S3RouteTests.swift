@@ -1,3 +1,4 @@
+import HTTPTypes
 import NVRBase
 import NVRModel
 import NVROffsite
