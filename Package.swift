@@ -72,6 +72,7 @@ let package = Package(
         room("NVRBase", [.logging, .collections, .lifecycle]),
         room("RTSP", [.nioCore, .nioPosix, .nioSSL, .crypto, .logging, .collections]),
         room("ISOBMFF"),
+        room("S3", [.nioCore, .nioPosix, .nioHTTP1, .nioSSL, .crypto]),
         room(
             "WebSocketUpgrade",
             [.hummingbirdCore, .httpTypes, .nioCore, .nioHTTP1, .nioWebSocket, .nioHTTPTypes, .nioHTTPTypesHTTP1, .logging]),
@@ -93,12 +94,15 @@ let package = Package(
         // Layer 3.
         room("NVRCameras", ["NVRMedia", "NVRRecording", "NVRDetection", "NVRStore", "NVRModel", "NVRBase", .logging, .lifecycle]),
 
+        room(
+            "NVROffsite", ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .logging, .lifecycle]),
+
         // Layer 4.
         room(
             "NVRWeb",
             [
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
-                "WebUI", "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL,
+                "NVROffsite", "WebUI", "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL,
                 .logging,
                 .lifecycle, .collections,
             ],
@@ -116,7 +120,7 @@ let package = Package(
             name: "vibenvr",
             dependencies: [
                 "NVRWeb", "NVRRestream", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel",
-                "NVRBase", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
+                "NVRBase", "NVROffsite", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -127,6 +131,7 @@ let package = Package(
         tests("NVRBaseTests", ["NVRBase"]),
         tests("RTSPTests", ["RTSP", .nioCore, .nioPosix, .logging]),
         tests("ISOBMFFTests", ["ISOBMFF"]),
+        tests("S3Tests", ["S3", .nioCore, .nioPosix, .nioHTTP1]),
         tests(
             "WebSocketUpgradeTests",
             [
@@ -140,11 +145,12 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
+        tests("NVROffsiteTests", ["NVROffsite", "NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),
         tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioCore, .nioPosix, .logging]),
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
+                "NVRWeb", "NVROffsite", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird, .hummingbirdCore,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),

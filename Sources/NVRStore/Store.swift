@@ -27,6 +27,8 @@ package struct Store: Sendable {
     package let outages: OutageStore
     package let holds: HoldStore
     package let retention: RetentionStore
+    package let s3Profiles: S3ProfileStore
+    package let offsite: OffsiteStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -61,6 +63,8 @@ package struct Store: Sendable {
         outages = OutageStore(rows: rows)
         holds = HoldStore(rows: rows)
         retention = RetentionStore(rows: rows)
+        s3Profiles = S3ProfileStore(rows: rows)
+        offsite = OffsiteStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
@@ -186,6 +190,8 @@ package enum StoreChange: Sendable, Hashable {
     /// Made or changed. Cameras that are moved by a deletion are announced as changed.
     case storageProfile(ID<StorageProfile>)
     case storageProfileDeleted(ID<StorageProfile>)
+    /// Made, changed or deleted.
+    case s3Profile(ID<S3Profile>)
     /// Made, changed or ended.
     case event(ID<Event>)
     case eventDeleted(ID<Event>)

@@ -35,6 +35,7 @@ enum APIRouter {
                     store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), volumes: web.volumes, threads: threads,
                     clock: web.clock
                 ).routes
+                + S3Routes(store: web.store, offsite: web.offsite, rules: rules, clock: web.clock).routes
                 + LiveRoutes(
                     store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
                 ).routes

@@ -117,6 +117,8 @@ package enum AuditSummary {
         "rtsp_url", "rtsp_transport", "timestamp_start", "timestamp_end", "event_type", "passphrase", "settings", "channel", "trust_device",
         "device_name", "order", "start", "end", "reason", "expires_at", "exact", "manifest",
         "confirm", "dry_run", "media_type",
+        "endpoint", "region", "bucket", "prefix", "addressing", "access_key", "secret_key", "allow_self_signed", "max_bytes_per_second",
+        "offsite_all_cameras", "offsite_camera_ids",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

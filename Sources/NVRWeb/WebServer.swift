@@ -67,6 +67,8 @@ package struct WebDependencies: Sendable {
     package var replay: ReplayMedia
     /// What is being written now.
     package var growing: GrowingSegments
+    /// Copies of events in buckets.
+    package var offsite = OffsiteAccess.none
     package var sync: FootageSync
     package var retention: RetentionService
     /// Where footage lies, and what of it cannot be used now.

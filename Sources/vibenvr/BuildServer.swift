@@ -10,6 +10,7 @@ import NVRBase
 import NVRCameras
 import NVRMedia
 import NVRModel
+import NVROffsite
 import NVRRecording
 import NVRRestream
 import NVRStore
@@ -125,14 +126,18 @@ func buildServer(
     let sheets = PreviewSheets(
         playback: playback, cache: PictureCache(folder: dataPath + "/cache/previews", budget: configuration.cacheBytes), logger: logger)
     removal.onRemoval { [sheets] in await sheets.forget($0) }
-    let web = WebServer(
-        WebDependencies(
-            store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
-            media: RecordedMedia(playback: playback, removal: removal, clock: clock),
-            replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
-            sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-            growing: disk.growing, volumes: layout.volumes, retention: retention),
-        onRunning: onRunning)
+    let offsiteLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let offsite = offsiteCopies(
+        store: store, playback: playback, layout: layout, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
+        loop: offsiteLoop, clock: clock, logger: logger)
+    var dependencies = WebDependencies(
+        store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
+        media: RecordedMedia(playback: playback, removal: removal, clock: clock),
+        replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
+        sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
+        growing: disk.growing, volumes: layout.volumes, retention: retention)
+    dependencies.offsite = OffsiteAccess(offsite)
+    let web = WebServer(dependencies, onRunning: onRunning)
 
     var restreaming = RestreamSettings()
     restreaming.host = configuration.host
@@ -145,12 +150,13 @@ func buildServer(
             audit: { [audit = web.audit] in await audit.record($0, isRefusal: $1) }, totals: restreamed, clock: clock),
         restreaming, logger: logger)
 
-    let ending = Ending(disk: disk, store: store, loops: loops, logger: logger)
+    let ending = Ending(disk: disk, store: store, loops: [loops, offsiteLoop], logger: logger)
     let services = ServiceGroup(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
                 .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)), .init(service: retention),
+                .init(service: offsite),
                 .init(service: supervisor),
                 .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -204,7 +210,7 @@ private struct Reloading: Service {
 private struct Ending: Service {
     let disk: DiskWriter
     let store: Store
-    let loops: MultiThreadedEventLoopGroup
+    let loops: [MultiThreadedEventLoopGroup]
     let logger: Logger
 
     func run() async throws {
@@ -212,7 +218,7 @@ private struct Ending: Service {
         try? await gracefulShutdown()
         await disk.stop()
         try store.close()
-        try await loops.shutdownGracefully()
+        for loop in loops { try await loop.shutdownGracefully() }
     }
 }
 

@@ -89,7 +89,7 @@ struct HouseTests {
 
     /// What each target may import of the package's own. A target that is not here has no place in the house yet.
     private static let arrows: [String: Set<String>] = [
-        "NVRModel": [], "NVRBase": [], "RTSP": [], "ISOBMFF": [], "WebSocketUpgrade": [],
+        "NVRModel": [], "NVRBase": [], "RTSP": [], "ISOBMFF": [], "S3": [], "WebSocketUpgrade": [],
         "CFFmpeg": [], "CArgon2": [], "CZlib": [], "CMosquitto": [], "CCurl": [], "CWebUI": [],
         "Libav": ["CFFmpeg"], "Argon2": ["CArgon2"], "Zlib": ["CZlib"], "Mosquitto": ["CMosquitto"], "Curl": ["CCurl"], "WebUI": ["CWebUI"],
         "NVRMedia": ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav"],
@@ -100,24 +100,25 @@ struct HouseTests {
         "NVRBackup": ["NVRStore", "NVRModel", "NVRBase", "Argon2"],
         "NVROnvif": ["NVRModel", "NVRBase"],
         "NVRCameras": ["NVRMedia", "NVRRecording", "NVRDetection", "NVROnvif", "NVRStore", "NVRModel", "NVRBase"],
+        "NVROffsite": ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3"],
         "NVRNotify": ["NVRStore", "NVRModel", "NVRBase", "Mosquitto", "Curl"],
         "NVRWeb": [
             "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
-            "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib", "WebUI",
+            "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "WebSocketUpgrade", "Zlib", "WebUI", "NVROffsite",
         ],
         "NVRRestream": ["NVRCameras", "NVRMedia", "NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "RTSP"],
         "vibenvr": [
             "NVRWeb", "NVRRestream", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia",
             "NVRStore",
-            "NVRModel", "NVRBase",
+            "NVRModel", "NVRBase", "NVROffsite",
         ],
     ]
 
     /// Who alone may import a module from elsewhere.
     private static let owners: [String: Set<String>] = [
         "GRDB": ["NVRStore"], "Hummingbird": ["NVRWeb"], "HummingbirdCore": ["NVRWeb", "WebSocketUpgrade"], "HummingbirdTLS": ["NVRWeb"],
-        "ArgumentParser": ["vibenvr"], "Crypto": ["NVRAccounts", "NVRBackup", "NVRRecording", "NVRStore", "RTSP", "vibenvr"],
-        "NIOSSL": ["RTSP", "NVRMedia", "NVRWeb"],
+        "ArgumentParser": ["vibenvr"], "Crypto": ["NVRAccounts", "NVRBackup", "NVRRecording", "NVRStore", "RTSP", "S3", "vibenvr"],
+        "NIOSSL": ["RTSP", "S3", "NVRMedia", "NVRWeb"],
         "UnixSignals": ["vibenvr"], "HTTPTypes": ["NVRWeb", "WebSocketUpgrade"], "NIOWebSocket": ["WebSocketUpgrade"],
         "X509": ["vibenvr"], "SwiftASN1": ["vibenvr"],
     ]

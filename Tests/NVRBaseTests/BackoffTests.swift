@@ -77,3 +77,41 @@ struct BackoffTests {
         #expect(backoff.wait(after: .unreachable, jitter: 1) == 1)
     }
 }
+
+@Suite("Bytes a second")
+struct ByteRateTests {
+    @Test("No more than a second's worth goes at once, and never more than the limit in the long run")
+    func limit() {
+        var rate = ByteRate(1000)
+        #expect(rate.take(1000, now: 0) == 0)
+        #expect(rate.take(500, now: 0) == 500_000)
+        #expect(rate.take(0, now: 500_000) == 0)
+        // A long rest gives a second's worth, not more.
+        #expect(rate.take(1000, now: 100_000_000) == 0)
+        #expect(rate.take(1, now: 100_000_000) == 1000)
+    }
+
+    @Test("Whoever waits as told keeps to the limit, whatever the sizes")
+    func longRun() {
+        var rate = ByteRate(50_000)
+        var now: Int64 = 5_000_000
+        var sent = 0
+        for step in 0..<500 {
+            let bytes = 1 + step * 7919 % 65_536
+            now += rate.take(bytes, now: now)
+            sent += bytes
+            #expect(Double(sent) <= 50_000 * (Double(now - 5_000_000) / 1_000_000 + 1) + 1)
+        }
+        #expect(Double(sent) >= 50_000 * (Double(now - 5_000_000) / 1_000_000) * 0.99)
+    }
+
+    @Test("Without a limit nothing waits, and clocks that go back take nothing away")
+    func edges() {
+        var free = ByteRate(0)
+        #expect(free.take(.max, now: 0) == 0)
+        var rate = ByteRate(10)
+        #expect(rate.take(10, now: 1_000_000) == 0)
+        #expect(rate.take(5, now: 0) == 500_000)
+        #expect(ByteRate(-5).rate == 0)
+    }
+}

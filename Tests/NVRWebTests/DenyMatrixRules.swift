@@ -157,6 +157,11 @@ struct Rule: Sendable {
         "POST /storage/profiles": administrators.sending(#"{"name": "x", "path": "/etc"}"#).answering(400, 422),
         "PUT /storage/profiles/{profile_id}": administrators.sending(#"{"name": "x"}"#).answering(404),
         "DELETE /storage/profiles/{profile_id}": .administrators,
+
+        "GET /storage/s3": .administrators, "POST /storage/s3": administrators.sending("{}").answering(422),
+        "GET /storage/s3/{profile_id}": administrators.answering(404), "DELETE /storage/s3/{profile_id}": administrators.answering(404),
+        "PUT /storage/s3/{profile_id}": administrators.sending(#"{"name": "x"}"#).answering(404),
+        "POST /storage/s3/{profile_id}/test": administrators.answering(404), "GET /storage/offsite": .administrators,
     ]
 
     private static let accounts: [String: Rule] = [

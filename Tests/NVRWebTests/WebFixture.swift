@@ -68,7 +68,7 @@ final class WebFixture: Sendable {
     /// Removed when the test ends.
     let folder = TemporaryFolder()
 
-    init(_ configure: (inout WebSettings) -> Void = { _ in }) async throws {
+    init(offsite: OffsiteAccess = .none, _ configure: (inout WebSettings) -> Void = { _ in }) async throws {
         store = try Store.inMemory()
         let clock = Clock(world: world)
         accounts = Accounts(
@@ -152,11 +152,12 @@ final class WebFixture: Sendable {
         let retention = RetentionService(
             store: store, removal: MediaRemoval(layout: layout, store: store, playback: playback), measures: MediaRemoval.Measures(),
             volumes: { [(id: .standard, root: root)] }, clock: clock, logger: logger)
-        server = WebServer(
-            WebDependencies(
-                store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
-                sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-                settings: settings, clock: clock, logger: logger, retention: retention))
+        var dependencies = WebDependencies(
+            store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
+            sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
+            settings: settings, clock: clock, logger: logger, retention: retention)
+        dependencies.offsite = offsite
+        server = WebServer(dependencies)
     }
 
     // MARK: Requests

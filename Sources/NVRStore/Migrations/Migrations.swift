@@ -16,6 +16,7 @@ enum Migrations {
         migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
         // As M0007.
         migrator.registerMigration("M0009_Volumes", foreignKeyChecks: .immediate) { try M0009_Volumes.run($0) }
+        migrator.registerMigration("M0011_Offsite") { try M0011_Offsite.run($0) }
         migrator.registerMigration("M0012_EventTags", foreignKeyChecks: .immediate) { try M0012_EventTags.run($0) }
         migrator.registerMigration("M0013_Moves", foreignKeyChecks: .immediate) { try M0013_Moves.run($0) }
         // As M0007.

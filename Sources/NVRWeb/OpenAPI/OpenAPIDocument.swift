@@ -24,7 +24,7 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + liveOperations + eventOperations
+        authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + s3Operations + liveOperations + eventOperations
         + eventIntakeOperations + replayOperations + timelineOperations + exportOperations + holdOperations + mediaOperations + backupOperations
         + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations + retentionOperations
 
@@ -232,6 +232,6 @@ package enum OpenAPIDocument {
                         "input": Schema.anything.described("What was sent, without secrets."),
                     ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
             ),
-        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + timelineSchemas + holdSchemas
+        ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + timelineSchemas + holdSchemas + s3Schemas
         + settingsSchemas + backupSchemas + statisticsSchemas
 }

@@ -1,0 +1,29 @@
+import Logging
+import NIOCore
+import NIOPosix
+import NVRBase
+import NVRMedia
+import NVROffsite
+import NVRRecording
+import NVRStore
+
+/// Puts the copies of events in buckets together. Their connections have an event loop of their own: encrypting uploads must keep no
+/// camera and no viewer waiting.
+func offsiteCopies(
+    store: Store, playback: Playback, layout: RecordingLayout, addressCheck: @escaping @Sendable (SocketAddress) throws -> Void,
+    loop: any EventLoopGroup, clock: any NVRClock, logger: Logger
+) -> OffsiteCopies {
+    let addresses = AddressGuard(addressCheck)
+    var environment = OffsiteEnvironment(
+        store: store, segments: { try await playback.segments($0, $1) }, read: { try playback.open($0).read(at: $1, count: $2) },
+        addresses: { host, port in
+            let shown = host.contains(":") ? "[\(host)]" : host
+            guard let url = SourceURL("http://\(shown):\(port)/") else { throw NVRError(.invalid, "the endpoint has no host") }
+            return try addresses.addresses(of: url)
+        },
+        thread: BlockingThread(name: "offsite", stackBytes: 1 << 20), names: BlockingThread(name: "offsite-names"), group: loop, clock: clock,
+        logger: logger,
+        userAgent: "VibeNVR/\(VibeNVR.version)")
+    environment.volumes = layout.volumes
+    return OffsiteCopies(environment)
+}
