@@ -116,6 +116,7 @@ struct EventTagTests {
     func layouts() async throws {
         let store = try Store.inMemory()
         let time = WallTime(microseconds: 5)
+        _ = try await store.users.insert(User(id: ID(0), username: "root", role: .admin, createdAt: time), passwordHash: "x")
         let one = try await store.users.insert(User(id: ID(0), username: "one", role: .viewer, createdAt: time), passwordHash: "x")
         let two = try await store.users.insert(User(id: ID(0), username: "two", role: .viewer, createdAt: time), passwordHash: "x")
         for name in ["wall", "door", "wall"] {

@@ -115,7 +115,7 @@ struct EventRoutes: Sendable {
         filter.dayTime = dayTime(of: query, now: now, &fields)
         for (name, place) in [("label", \EventFilter.label), ("zone", \EventFilter.zone)] {
             guard let text = sent(name) else { continue }
-            filter[keyPath: place] = fields.value(FieldCheck.text(text, length: 1...64, loc: [.key("query"), .key(name)]))
+            filter[keyPath: place] = fields.value(FieldCheck.text(text, length: 1...64, isPlain: false, loc: [.key("query"), .key(name)]))
         }
         try fields.finish()
         return filter
