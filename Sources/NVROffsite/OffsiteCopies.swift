@@ -74,7 +74,7 @@ package final class OffsiteCopies: Service {
         for id in gone { volumes.forget(S3Volume.id(of: id)) }
         for profile in profiles where mounted.withLock({ $0[profile.id] }) == nil {
             do {
-                volumes.set(S3Volume.id(of: profile.id), .remote(try S3Volume(profile, environment)), name: profile.name, absence: nil)
+                volumes.set(S3Volume.id(of: profile.id), .remote(try S3Volume(profile, environment)), name: profile.name, loss: nil)
                 mounted.withLock { $0[profile.id] = profile }
             } catch {
                 environment.logger.error("a bucket cannot be read", metadata: ["bucket": "\(profile.name)", "error": "\(error)"])
