@@ -288,7 +288,7 @@ class Player(threading.Thread):
         super().__init__(daemon=True)
         self.nvr, self.contents, self.rounds = nvr, contents, 0
         self.problems: list[str] = []
-        self._stop = threading.Event()
+        self._over = threading.Event()
         self.start()
 
     def run(self) -> None:
@@ -296,7 +296,7 @@ class Player(threading.Thread):
 
         headers = {"Authorization": f"Bearer {self.nvr.api.token}"}
         with requests.Session() as session:
-            while not self._stop.is_set():
+            while not self._over.is_set():
                 for path, content in self.contents.items():
                     half = len(content) // 2
                     for first, last in ((0, half - 1), (half, len(content) - 1)):
@@ -307,7 +307,7 @@ class Player(threading.Thread):
                 self.rounds += 1
 
     def stop(self) -> None:
-        self._stop.set()
+        self._over.set()
         self.join(60)
 
 

@@ -21,10 +21,14 @@ extension Rig {
     }
 
     /// What an unmounted volume looks like, and back.
-    func unmount(_ id: Int64) throws {
+    func unmount(_ id: Int64) throws { try unmounting(id)() }
+
+    func unmounting(_ id: Int64) -> @Sendable () throws -> Void {
         let path = folder.appendingPathComponent("volume-\(id)").path
-        try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        return {
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        }
     }
 
     func mount(_ id: Int64) throws {
