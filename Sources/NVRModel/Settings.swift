@@ -21,7 +21,8 @@ package enum Settings {
     package static let archivalIntervalHours = Setting<Int>("archival_interval_hours", 1...8760, default: 24, "How often to run archival (in hours)")
     package static let cleanupIntervalHours = Setting<Int>("cleanup_interval_hours", 1...8760, default: 24, "How often to run cleanup (in hours)")
     package static let retentionEventDays = Setting<Int>(
-        "retention_event_days", 0...36_500, default: 0, "Days for which recordings with events are kept at least, beyond the camera's own (0 = no longer)")
+        "retention_event_days", 0...36_500, default: 0,
+        "Days for which recordings with events are kept at least, beyond the camera's own (0 = no longer)")
     package static let retentionLabelledDays = Setting<Int>(
         "retention_labelled_days", 0...36_500, default: 0,
         "Days for which recordings of events with labels are kept at least, beyond the camera's own (0 = no longer)")

@@ -52,7 +52,8 @@ package struct RetentionStore: Sendable {
                 while let row = try cursor.next() {
                     let state: Int64 = row[5]
                     let item = RetentionItem(
-                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]), end: WallTime(microseconds: row[3]),
+                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]),
+                        end: WallTime(microseconds: row[3]),
                         bytes: row[4], footage: RetentionItem.Footage(rawValue: UInt8(clamping: row[6] as Int64)) ?? .labelled,
                         isFinished: state == 2)
                     guard wants(&need, item) else { break }

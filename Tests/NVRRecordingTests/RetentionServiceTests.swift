@@ -171,7 +171,8 @@ struct RetentionServiceTests {
         let segments = try await bench.rig.segments().filter { $0.cameraID == ID(1) }
         let now = WallTime(microseconds: bench.rig.clock.wall())
         _ = try await bench.rig.store.holds.put(
-            Hold(id: ID(0), cameraID: ID(1), range: segments[1].range, reason: "x", createdAt: now, userID: nil, userName: "a", expiresAt: nil), now: now)
+            Hold(id: ID(0), cameraID: ID(1), range: segments[1].range, reason: "x", createdAt: now, userID: nil, userName: "a", expiresAt: nil),
+            now: now)
         try await bench.rig.store.settings.set(["max_global_storage_gb": "0.0000000001"])
         let report = try await bench.service().cleanUp(.rules, isConfirmed: true)
         #expect(report.stop == nil && report.outcome.deleted.count == 7)
