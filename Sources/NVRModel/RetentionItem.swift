@@ -22,7 +22,8 @@ package struct RetentionItem: Sendable, Hashable {
     package var isFinished: Bool
 
     package init(
-        id: Int64, camera: ID<Camera>, volume: VolumeID = .standard, start: WallTime, end: WallTime, bytes: Int64, footage: Footage, isFinished: Bool = true
+        id: Int64, camera: ID<Camera>, volume: VolumeID = .standard, start: WallTime, end: WallTime, bytes: Int64, footage: Footage,
+        isFinished: Bool = true
     ) {
         self.id = id
         self.camera = camera

@@ -23,7 +23,8 @@ package enum Settings {
         "archival_max_mb_per_second", 0...10_000, default: 20, "Megabytes that archival copies a second at most (0 = as fast as the disks allow)")
     package static let cleanupIntervalHours = Setting<Int>("cleanup_interval_hours", 1...8760, default: 24, "How often to run cleanup (in hours)")
     package static let retentionEventDays = Setting<Int>(
-        "retention_event_days", 0...36_500, default: 0, "Days for which recordings with events are kept at least, beyond the camera's own (0 = no longer)")
+        "retention_event_days", 0...36_500, default: 0,
+        "Days for which recordings with events are kept at least, beyond the camera's own (0 = no longer)")
     package static let retentionLabelledDays = Setting<Int>(
         "retention_labelled_days", 0...36_500, default: 0,
         "Days for which recordings of events with labels are kept at least, beyond the camera's own (0 = no longer)")

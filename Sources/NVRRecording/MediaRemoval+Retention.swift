@@ -188,7 +188,8 @@ extension SpaceProof.Doubt {
     /// For people.
     package var text: String {
         switch self {
-        case .wrongVolume: "files that are to be deleted lie on another file system than their folder, or the folder is not there; nothing more is deleted"
+        case .wrongVolume:
+            "files that are to be deleted lie on another file system than their folder, or the folder is not there; nothing more is deleted"
         case .filesMissing: "most files that are to be deleted are not there: is the volume mounted? Nothing more is deleted"
         case .noSpaceGained:
             "files were deleted and their volume gained no space: snapshots of the file system, or a program that has them open or fills the disk; nothing more is deleted"

@@ -8,34 +8,22 @@ package struct RetentionStore: Sendable {
 
     // MARK: Items
 
-    /// Listed segments of a stream, oldest first. With `?3`, what they show is looked for in the events.
+    /// Listed segments of a stream, oldest first.
     static let itemsSQL = """
-        SELECT s.id, s.volume, s.start_us, s.end_us, s.bytes, s.state, CASE
-            WHEN NOT ?3 THEN NOT s.is_continuous
-            WHEN \(overlapped(by: "e.metadata LIKE '%\"label%'")) THEN 2
-            WHEN NOT s.is_continuous OR \(overlapped(by: "e.kind IN (0, 2)")) THEN 1
-            ELSE 0 END
-        FROM segments AS s INDEXED BY segments_by_time
-        WHERE s.camera_id = ?1 AND s.role = ?2 AND s.state IN (1, 2) ORDER BY s.start_us
+        SELECT id, volume, start_us, end_us, bytes, state, is_continuous FROM segments INDEXED BY segments_by_time
+        WHERE camera_id = ?1 AND role = ?2 AND state IN (1, 2) ORDER BY start_us
         """
 
-    /// A condition: an event, not one that stands for the segment itself, lies over it in part.
-    private static func overlapped(by condition: String) -> String {
-        """
-        (EXISTS (SELECT 1 FROM events AS e INDEXED BY events_by_camera WHERE e.camera_id = s.camera_id AND e.medium = 0 AND e.kind = 0
-            AND e.start_us > s.start_us - 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
-        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_by_camera WHERE e.camera_id = s.camera_id AND e.medium = 0 AND e.kind = 2
-            AND e.start_us > s.start_us - 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
-        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_long WHERE e.camera_id = s.camera_id AND e.kind IN (0, 2) AND e.medium = 0
-            AND e.end_us - e.start_us > 3600000000 AND e.start_us < s.end_us AND e.end_us > s.start_us AND \(condition))
-        OR EXISTS (SELECT 1 FROM events AS e INDEXED BY events_open WHERE e.camera_id = s.camera_id AND e.end_us IS NULL AND e.medium = 0
-            AND e.segment_id IS NULL AND e.start_us < s.end_us AND \(condition)))
-        """
-    }
-
+    /// Snapshots of a kind, oldest first.
     static let picturesSQL = """
-        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 2, 3 FROM events INDEXED BY events_by_camera
-        WHERE camera_id = ?1 AND medium = 1 AND kind = ?2 AND ?3 IS NOT NULL ORDER BY start_us
+        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 2, 1 FROM events INDEXED BY events_by_camera
+        WHERE camera_id = ?1 AND medium = 1 AND kind = ?2 ORDER BY start_us
+        """
+
+    /// Where motion, or a recording somebody asked for, lies in time; one that goes on has no end.
+    static let eventsSQL = """
+        SELECT start_us, end_us, coalesce(metadata LIKE '%"label%', 0) FROM events INDEXED BY events_by_camera
+        WHERE camera_id = ?1 AND medium = 0 AND kind = ?2
         """
 
     /// A camera's recordings or pictures, oldest first within each stream or kind, until `wants` says of one that it and what follows
@@ -44,22 +32,54 @@ package struct RetentionStore: Sendable {
         of camera: ID<Camera>, pictures: Bool, tellsApart: Bool, need: Need, wants: @escaping @Sendable (inout Need, RetentionItem) -> Bool
     ) async throws -> [RetentionItem] {
         try await rows.read("reading what is stored") { db in
+            let shown = tellsApart && !pictures ? try Shown(db, camera) : Shown()
             var items: [RetentionItem] = []
             for code in pictures ? [0, 1, 2] : [0, 1] {
                 var need = need
-                let cursor = try Row.fetchCursor(
-                    try db.cachedStatement(sql: pictures ? Self.picturesSQL : Self.itemsSQL), arguments: [camera.rawValue, code, tellsApart])
+                let statement = try db.cachedStatement(sql: pictures ? Self.picturesSQL : Self.itemsSQL)
+                let cursor = try Row.fetchCursor(statement, arguments: [camera.rawValue, code])
                 while let row = try cursor.next() {
-                    let state: Int64 = row[5]
-                    let item = RetentionItem(
-                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]), end: WallTime(microseconds: row[3]),
-                        bytes: row[4], footage: RetentionItem.Footage(rawValue: UInt8(clamping: row[6] as Int64)) ?? .labelled,
-                        isFinished: state == 2)
+                    var item = RetentionItem(
+                        id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]),
+                        end: WallTime(microseconds: row[3]), bytes: row[4], footage: pictures ? .snapshot : .continuous,
+                        isFinished: row[5] as Int64 == 2)
+                    if !pictures { item.footage = shown.footage(from: item.start, to: item.end, isContinuous: row[6] as Int64 == 1) }
                     guard wants(&need, item) else { break }
                     items.append(item)
                 }
             }
             return items
+        }
+    }
+
+    /// What a camera's recordings show.
+    private struct Shown {
+        var events = RangeSet()
+        var labelled = RangeSet()
+
+        init() {}
+
+        init(_ db: Database, _ camera: ID<Camera>) throws {
+            var all: [TimeRange] = []
+            var named: [TimeRange] = []
+            for kind in [Event.Kind.motion, .manual] {
+                for (range, isNamed) in try db.rows(RetentionStore.eventsSQL, [camera.rawValue, EventStore.code(kind)], Self.range) {
+                    all.append(range)
+                    if isNamed { named.append(range) }
+                }
+            }
+            events = RangeSet(all)
+            labelled = RangeSet(named)
+        }
+
+        private static func range(_ row: Row) -> (TimeRange, Bool) {
+            let range = TimeRange(start: WallTime(microseconds: row[0]), end: WallTime(microseconds: row[1] as Int64? ?? .max))
+            return (range, row[2] as Int64 == 1)
+        }
+
+        func footage(from start: WallTime, to end: WallTime, isContinuous: Bool) -> RetentionItem.Footage {
+            if labelled.meets(from: start, to: end) { return .labelled }
+            return !isContinuous || events.meets(from: start, to: end) ? .event : .continuous
         }
     }
 

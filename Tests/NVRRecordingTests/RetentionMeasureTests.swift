@@ -80,6 +80,16 @@ struct RetentionBudgetTests {
         #expect(budget.allowance(archive: 1000, share: 0.2, recorded: 0, now: today) == 200)
     }
 
+    @Test func `Now more, now less than is recorded comes to nothing`() {
+        var budget = RetentionBudget()
+        for round in 0..<1000 {
+            budget.note(deleted: round % 2 == 0 ? 90 : 10, archive: 100, share: 0.2, recorded: 50, now: later(Double(round) / 1000))
+        }
+        #expect(budget.isWhole(archive: 100, share: 0.2, now: later(1)))
+        budget.note(deleted: 60, archive: 100, share: 0.2, recorded: 50, now: later(1))
+        #expect(!budget.isWhole(archive: 100, share: 0.2, now: later(1)))
+    }
+
     @Test func `Deleting what is recorded takes nothing from the share`() {
         var budget = RetentionBudget()
         for round in 0..<1000 {

@@ -13,7 +13,8 @@ private func item(
     finished: Bool = true
 ) -> RetentionItem {
     RetentionItem(
-        id: id, camera: ID(camera), volume: VolumeID(rawValue: volume), start: ago(age), end: ago(age).advanced(byMicroseconds: 60_000_000), bytes: bytes,
+        id: id, camera: ID(camera), volume: VolumeID(rawValue: volume), start: ago(age), end: ago(age).advanced(byMicroseconds: 60_000_000),
+        bytes: bytes,
         footage: footage, isFinished: finished)
 }
 
@@ -23,9 +24,11 @@ private func totals(_ items: [RetentionItem], _ held: HeldRanges = HeldRanges())
 
 private func plan(
     _ items: [RetentionItem], _ rules: RetentionRules, held: HeldRanges = HeldRanges(), clock: RetentionClock = RetentionClock(),
-    aim: RetentionPlan.Aim = .rules, allowance: Int64? = nil
+    aim: RetentionPlan.Aim = .rules, allowance: Int64? = nil, atLeastOne: Bool = true
 ) -> RetentionPlan {
-    RetentionPlan(items, totals: totals(items, held), rules: rules, held: held, clock: clock, now: today, aim: aim, allowance: allowance)
+    RetentionPlan(
+        items, totals: totals(items, held), rules: rules, held: held, clock: clock, now: today, aim: aim, allowance: allowance,
+        atLeastOne: atLeastOne)
 }
 
 private func hold(camera: Int64 = 1, from: Double, to: Double, expires: WallTime? = nil) -> Hold {
@@ -108,7 +111,7 @@ struct RetentionPlanTests {
         #expect(made.withheld == .init(count: 7, bytes: 70))
         // One goes in any case, or nothing ever would where files are large.
         #expect(ids(plan(items, rules(days: 7), allowance: 1)) == [1])
-        #expect(ids(plan(items, rules(days: 7), allowance: 0)) == [])
+        #expect(ids(plan(items, rules(days: 7), allowance: 9, atLeastOne: false)) == [])
     }
 
     @Test func `Space is made on its volume by the oldest there`() {
@@ -162,7 +165,8 @@ struct RetentionPropertyTests {
             let cameras = Int64.random(in: 1...4, using: &random)
             for camera in 1...cameras where Bool.random(using: &random) || camera == 1 {
                 rules.cameras[ID(camera)] = .init(
-                    recordingDays: [nil, 1, 7, 30].randomElement(using: &random) ?? nil, pictureDays: [nil, 1, 7, 90].randomElement(using: &random) ?? nil,
+                    recordingDays: [nil, 1, 7, 30].randomElement(using: &random) ?? nil,
+                    pictureDays: [nil, 1, 7, 90].randomElement(using: &random) ?? nil,
                     recordingBytes: [nil, 0, 200, 1000].randomElement(using: &random) ?? nil,
                     pictureBytes: [nil, 0, 50, 300].randomElement(using: &random) ?? nil)
             }
@@ -182,13 +186,15 @@ struct RetentionPropertyTests {
                 let length = footage == .snapshot ? 0 : Int64.random(in: 0...300_000_000, using: &random)
                 items.append(
                     RetentionItem(
-                        id: number, camera: ID(Int64.random(in: 1...cameras, using: &random)), volume: VolumeID(rawValue: Int64.random(in: 0...2, using: &random)),
+                        id: number, camera: ID(Int64.random(in: 1...cameras, using: &random)),
+                        volume: VolumeID(rawValue: Int64.random(in: 0...2, using: &random)),
                         start: start, end: start.advanced(byMicroseconds: length), bytes: Int64.random(in: 0...60, using: &random), footage: footage,
                         isFinished: Int.random(in: 0..<12, using: &random) > 0))
             }
             for number in 0..<Int64.random(in: 0...5, using: &random) {
                 let from = Double.random(in: 0...100, using: &random)
-                var held = hold(camera: Int64.random(in: 1...cameras, using: &random), from: from, to: from - Double.random(in: 0.01...20, using: &random))
+                var held = hold(
+                    camera: Int64.random(in: 1...cameras, using: &random), from: from, to: from - Double.random(in: 0.01...20, using: &random))
                 held.expiresAt = [nil, ago(0.5), ago(-3)].randomElement(using: &random) ?? nil
                 holds.append(held)
                 _ = number
@@ -202,7 +208,8 @@ struct RetentionPropertyTests {
         func isHeld(_ item: RetentionItem) -> Bool {
             holds.contains { hold in
                 let end = item.isPicture ? item.start.advanced(byMicroseconds: 1) : max(item.end, item.start.advanced(byMicroseconds: 1))
-                return hold.cameraID == item.camera && hold.expiresAt.map { $0 > today } ?? true && hold.range.start < end && item.start < hold.range.end
+                return hold.cameraID == item.camera && hold.expiresAt.map { $0 > today } ?? true && hold.range.start < end
+                    && item.start < hold.range.end
             }
         }
 
@@ -261,10 +268,11 @@ struct RetentionPropertyTests {
             check(limits.recordingBytes) { $0.camera == camera && !$0.isPicture }
             check(limits.pictureBytes) { $0.camera == camera && $0.isPicture }
         }
-        #expect(!left.contains { (item: RetentionItem) -> Bool in
-            guard world.mayGo(item), let age = world.age(item), let days = world.rules.days(item.footage, of: item.camera) else { return false }
-            return age > Int64(days) * day
-        })
+        #expect(
+            !left.contains { (item: RetentionItem) -> Bool in
+                guard world.mayGo(item), let age = world.age(item), let days = world.rules.days(item.footage, of: item.camera) else { return false }
+                return age > Int64(days) * day
+            })
         try expectBounded(world, plan, &random)
         expectEnough(world, plan)
     }

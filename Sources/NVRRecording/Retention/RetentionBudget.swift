@@ -27,9 +27,12 @@ package struct RetentionBudget: Sendable, Hashable {
         return max(0, recorded) + max(0, capacity - rest(capacity, at: now))
     }
 
-    /// So many bytes were deleted: first against what was recorded, then against the share.
+    /// Whether nothing of the share is spent: then one file may go in any case, or nothing ever would where files are large.
+    package func isWhole(archive: Int64, share: Double, now: WallTime) -> Bool { rest(Self.capacity(archive, share), at: now) == 0 }
+
+    /// So many bytes were deleted: first against what was recorded, then against the share. What was recorded beyond pays back.
     package mutating func note(deleted: Int64, archive: Int64, share: Double, recorded: Int64, now: WallTime) {
-        spent = rest(Self.capacity(archive, share), at: now) + max(0, deleted - max(0, recorded))
+        spent = max(0, rest(Self.capacity(archive, share), at: now) + deleted - max(0, recorded))
         at = now
     }
 

@@ -57,10 +57,11 @@ package struct RetentionPlan: Sendable, Hashable {
     /// - Parameters:
     ///   - items: in any order; the more recent may be left out when `RetentionNeed` has had enough.
     ///   - totals: bytes of everything that is not held.
-    ///   - allowance: most bytes to delete; the first of a plan always fits unless it is 0. Nil: no bound.
+    ///   - allowance: most bytes to delete; nil: no bound.
+    ///   - atLeastOne: the first fits in any case.
     package init(
         _ items: [RetentionItem], totals: [RetentionShelf: Int64], rules: RetentionRules, held: HeldRanges, clock: RetentionClock, now: WallTime,
-        aim: Aim = .rules, allowance: Int64? = nil
+        aim: Aim = .rules, allowance: Int64? = nil, atLeastOne: Bool = true
     ) {
         var work = RetentionWork(items, totals: totals, rules: rules, held: held, clock: clock, now: now)
         switch aim {
@@ -79,10 +80,10 @@ package struct RetentionPlan: Sendable, Hashable {
         }
         unmet = work.unmet
         undated = work.undated
-        cut(work.deletions, to: allowance)
+        cut(work.deletions, to: allowance, atLeastOne: atLeastOne)
     }
 
-    private mutating func cut(_ all: [Deletion], to allowance: Int64?) {
+    private mutating func cut(_ all: [Deletion], to allowance: Int64?, atLeastOne: Bool) {
         guard let allowance else {
             deletions = all
             return
@@ -90,7 +91,7 @@ package struct RetentionPlan: Sendable, Hashable {
         var bytes: Int64 = 0
         var count = 0
         for deletion in all {
-            guard bytes + deletion.item.bytes <= allowance || count == 0 && allowance > 0 else { break }
+            guard bytes + deletion.item.bytes <= allowance || count == 0 && atLeastOne else { break }
             bytes += deletion.item.bytes
             count += 1
         }

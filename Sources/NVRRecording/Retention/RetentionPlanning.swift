@@ -46,10 +46,13 @@ package struct RetentionPlanning: Sendable {
         return items.filter { volumes.contains($0.volume) }
     }
 
-    package func plan(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, allowance: Int64?) async throws -> RetentionPlan {
+    package func plan(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, allowance: Int64?, atLeastOne: Bool = true) async throws
+        -> RetentionPlan
+    {
         RetentionPlan(
-            try await items(ground, clock: clock, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock, now: ground.now, aim: aim,
-            allowance: allowance)
+            try await items(ground, clock: clock, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
+            now: ground.now, aim: aim,
+            allowance: allowance, atLeastOne: atLeastOne)
     }
 }
 

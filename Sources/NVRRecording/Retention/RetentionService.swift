@@ -87,7 +87,8 @@ package final class RetentionService: Service {
 
     /// `volumes`: those whose floor is kept, with their folders; `onFloor` hears how many bytes the smallest is to keep free.
     package init(
-        store: Store, removal: MediaRemoval, measures: MediaRemoval.Measures, volumes: @escaping @Sendable () async throws -> [(id: VolumeID, root: String)],
+        store: Store, removal: MediaRemoval, measures: MediaRemoval.Measures,
+        volumes: @escaping @Sendable () async throws -> [(id: VolumeID, root: String)],
         onFloor: @escaping @Sendable (Int64) -> Void = { _ in }, clock: any NVRClock, logger: Logger
     ) {
         self.store = store
@@ -233,7 +234,9 @@ package final class RetentionService: Service {
         let ground = try await planning.ground(at: now, on: try await removal.confirmed())
         let recorded = try await recorded(for: aim, at: now)
         let allowance = isConfirmed ? nil : budget.allowance(archive: ground.archive, share: ground.rules.share, recorded: recorded, now: now)
-        let plan = try await planning.plan(ground, clock: retentionClock, aim: aim, allowance: allowance)
+        let plan = try await planning.plan(
+            ground, clock: retentionClock, aim: aim, allowance: allowance,
+            atLeastOne: budget.isWhole(archive: ground.archive, share: ground.rules.share, now: now))
         var report = Report(aim: aim, at: now, isDryRun: isDryRun)
         report.take(plan)
         report.unseen = retentionClock.jumps.reduce(0) { $0 + $1.to.microseconds(since: $1.from) }

@@ -103,7 +103,8 @@ struct RetentionRoutes: Sendable {
         }
         let volumes = forecast.rooms.sorted { $0.key < $1.key }.map { id, room -> JSONValue in
             [
-                "id": .integer(id.rawValue), "total_bytes": .integer(room.total), "free_bytes": .integer(room.free), "floor_bytes": .integer(room.floor),
+                "id": .integer(id.rawValue), "total_bytes": .integer(room.total), "free_bytes": .integer(room.free),
+                "floor_bytes": .integer(room.floor),
             ]
         }
         return Response(json: ["cleanup_enabled": .bool(forecast.isDeleting), "cameras": .array(cameras), "volumes": .array(volumes)])
