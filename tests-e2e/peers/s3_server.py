@@ -80,6 +80,8 @@ class S3Server:
                 f"-volume.port={volume}", f"-volume.port.grpc={volume_rpc}", "-volume.max=8", "-master.volumeSizeLimitMB=128",
                 f"-filer.port={filer}", f"-filer.port.grpc={filer_rpc}", "-s3", "-s3.ip.bind=127.0.0.1", f"-s3.port={s3}",
                 f"-s3.port.grpc={s3_rpc}", f"-s3.config={self.folder / 's3.json'}", "-s3.autoCreateBucket",
+                # Of fixed numbers unless told otherwise, and servers run side by side.
+                "-s3.port.iceberg=0", "-s3.port.lance=0",
                 *([f"-s3.cert.file={self._tls[0]}", f"-s3.key.file={self._tls[1]}"] if self._tls else []),
             ],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
