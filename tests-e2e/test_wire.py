@@ -23,13 +23,14 @@ EXPECTED = json.loads((Path(__file__).parent / "wire" / "expectations.json").rea
 OWN_KEYS = {
     "cameras": {"status_reason", "status_since", "source", "is_recording"},
     "cameras_probe_stream": {"codec", "audio_codec", "framerate", "source"},
-    # How full the volume is.
-    "storage_profiles": {"disk"},
+    # How full the volume is, what of it is ours, and whether it is there.
+    "storage_profiles": {"disk", "used_gb", "state"},
+    "health": {"problems"},
     # The machine beside the process, space for each storage profile, and settings of ours.
     "stats": (machine := {"host_cpu_percent", "host_memory_mb", "host_memory_total_mb", "total_gb", "free_gb"}),
     "stats_api_key": machine,
     "stats_resources_history": machine,
-    "settings_all": {"audit_retention_days"},
+    "settings_all": {"audit_retention_days", "archival_max_mb_per_second"},
 }
 
 

@@ -139,17 +139,9 @@ struct MovingTests {
         for step in [FootageMover.Step.noted, .copied, .synced, .compared, .named] {
             let scene = try await Scene()
             let rig = scene.rig
-            let isGone = Mutex(false)
             let away = rig.unmounting(1)
-            let mover = scene.mover { now in
-                if now == step,
-                    isGone.withLock({ was in
-                        defer { was = true }; return !was
-                    })
-                {
-                    try rig.unmount(1)
-                }
-            }
+            let isFirst = FirstTime()
+            let mover = scene.mover { if $0 == step, isFirst.take() { try away() } }
             let report = try await mover.moveDue(at: scene.now)
             #expect(report.moved == 0 && !report.failures.isEmpty, "\(step)")
             #expect(rig.movies(on: 0).count == 3 && rig.movies(on: 1).isEmpty)
@@ -232,5 +224,17 @@ struct MovingTests {
             total += 1 << 20
         }
         #expect(abs(now - total * 1_000_000 / 3_000_000) < 1000)
+    }
+}
+
+/// True once.
+private final class FirstTime: Sendable {
+    private let isOver = Mutex(false)
+
+    func take() -> Bool {
+        isOver.withLock { isOver in
+            defer { isOver = true }
+            return !isOver
+        }
     }
 }
