@@ -65,6 +65,7 @@ final class WebFixture: Sendable {
     let server: WebServer
     let world = WorldBox()
     let setupCode = SetupCode()
+    let volumes = Volumes(root: "/nowhere")
     /// Removed when the test ends.
     let folder = TemporaryFolder()
 
@@ -150,7 +151,7 @@ final class WebFixture: Sendable {
             WebDependencies(
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
                 sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-                settings: settings, clock: clock, logger: logger))
+                settings: settings, clock: clock, logger: logger, volumes: volumes))
     }
 
     // MARK: Requests
