@@ -1,5 +1,6 @@
 import HTTPTypes
 import NVRModel
+import NVRRecording
 import NVRStore
 import NVRWeb
 import Testing
@@ -81,6 +82,63 @@ private final class Disk {
             #expect(try await web.send(.post, "/storage/profiles", admin, body: body).status == 422)
         }
         rmdir(disk.path + "/data/ssd/deeper")
+    }
+
+    @Test("A profile that holds footage stays with its folder, and a folder that is somebody's is not given away")
+    func footage() async throws {
+        let disk = try Disk()
+        let web = try await WebFixture { $0.recordingRoot = disk.path + "/data/recordings" }
+        let admin = try await web.bearer()
+        func post(_ name: String, _ path: String) async throws -> WebFixture.Answer {
+            try await web.send(.post, "/storage/profiles", admin, body: #"{"name": "\#(name)", "path": "\#(disk.path)/\#(path)"}"#)
+        }
+        let made = try await post("SSD", "ssd").json
+        #expect(made["state"]?["status"] == "new" && made["used_gb"] == 0.0)
+        let id = try await web.store.segments.intend(
+            Segment(
+                id: ID(0), cameraID: ID(1), role: .main, run: 1, volume: VolumeID(rawValue: 1), path: "1/a.mp4", start: WallTime(microseconds: 0),
+                end: WallTime(microseconds: 1), bytes: 0, state: .intended, width: 1, height: 1, codecs: "", initLength: 1, timescale: 90_000,
+                index: []), isContinuous: false)
+        for state in ["announced", "listed"] {
+            #expect(try await web.send(.delete, "/storage/profiles/1", admin).status == 409, "\(state)")
+            let moved = try await web.send(.put, "/storage/profiles/1", admin, body: #"{"path": "\#(disk.path)/other"}"#)
+            #expect(moved.status == 409, "\(state)")
+            _ = try await web.store.segments.begin(id, end: WallTime(microseconds: 1), bytes: 1 << 30, initLength: 1)
+        }
+        #expect(try await web.send(.get, "/storage/profiles/1", admin).json["used_gb"] == 1.0)
+        // The same volume at another place.
+        let instance = try await web.store.settings.values()[Settings.instanceID]
+        mkdir(disk.path + "/other", 0o755)
+        try VolumeMarker(instance: instance, volume: VolumeID(rawValue: 1)).write(in: disk.path + "/other")
+        #expect(try await post("Other", "other").status == 409)
+        let moved = try await web.send(.put, "/storage/profiles/1", admin, body: #"{"path": "\#(disk.path)/other"}"#)
+        #expect(try moved.status == 200 && moved.json["path"] == .string(disk.path + "/other"))
+        // What was to be deleted there is nobody's when the profile goes, and its mark goes with it.
+        _ = try await web.store.segments.markGarbage([id])
+        #expect(try await web.send(.delete, "/storage/profiles/1", admin).status == 200)
+        #expect(VolumeMarker.look(in: disk.path + "/other") == .bare)
+        #expect(try await web.store.segments.garbage().isEmpty)
+        try VolumeMarker(instance: "another", volume: VolumeID(rawValue: 1)).write(in: disk.path + "/other")
+        #expect(try await post("Theirs", "other").status == 409)
+        unlink(disk.path + "/other/" + VolumeMarker.fileName)
+    }
+
+    @Test("Health tells of volumes that are not used, without their names")
+    func health() async throws {
+        let web = try await WebFixture()
+        #expect(try await web.send(.get, "/health").json["problems"] == [])
+        let volumes = web.volumes
+        for id in 1...3 {
+            volumes.set(
+                VolumeID(rawValue: Int64(id)), .folder("/nowhere/\(id)", marker: nil), name: "secret",
+                loss: id == 3 ? nil : VolumeLoss(.notMounted, "its folder is not there", since: WallTime(microseconds: Int64(id) * 1_000_000)))
+        }
+        let answer = try await web.send(.get, "/health")
+        #expect(try answer.status == 200 && answer.json["status"] == "degraded" && !answer.text.contains("secret"))
+        #expect(
+            try answer.json["problems"] == [
+                ["kind": "volume_lost", "cause": "not_mounted", "count": 2, "since": .string(WallTime(microseconds: 1_000_000).iso8601)]
+            ])
     }
 
     @Test("Cameras show the profile that they name, to administrators, and lose one that is deleted")

@@ -65,6 +65,7 @@ final class WebFixture: Sendable {
     let server: WebServer
     let world = WorldBox()
     let setupCode = SetupCode()
+    let volumes = Volumes(root: "/nowhere")
     /// Removed when the test ends.
     let folder = TemporaryFolder()
 
@@ -155,7 +156,7 @@ final class WebFixture: Sendable {
         var dependencies = WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
             sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-            settings: settings, clock: clock, logger: logger, retention: retention)
+            settings: settings, clock: clock, logger: logger, volumes: volumes, retention: retention)
         dependencies.offsite = offsite
         server = WebServer(dependencies)
     }

@@ -214,7 +214,7 @@ package final class FootageMover: Sendable {
         guard try await !isThere(source, path, bytes) else { return }
         let rate = Int64(try await store.settings.values()[Settings.archivalMaxMBPerSecond]) << 20
         var pace = MovePace(rate: rate > 0 ? rate : nil, now: clock.monotonic())
-        let work = try await thread.run { () throws -> SegmentCopy in try SegmentCopy(from: source, to: path, below: root, length: bytes) }
+        let work = try await begin(source, target, path, below: root, bytes)
         while !work.isWhole {
             let count = try await thread.run { () throws -> Int64 in try work.copyNext() }
             let wait = pace.copied(count, now: clock.monotonic())
@@ -234,6 +234,22 @@ package final class FootageMover: Sendable {
         try await afterStep(.compared)
         try await thread.run { () throws -> Void in try work.name() }
         try await afterStep(.named)
+    }
+
+    /// Begins a copy, but nothing where the volume is not mounted.
+    private func begin(_ source: String, _ target: FootagePlace, _ path: String, below root: String, _ bytes: Int64) async throws -> SegmentCopy {
+        try await thread.run { [volumes] () throws -> SegmentCopy in
+            let absence = NVRError(.unavailable, "the volume \(target.volume) is not there any more")
+            guard volumes.confirm(target.volume) else { throw absence }
+            let work = try SegmentCopy(from: source, to: path, below: root, length: bytes)
+            guard volumes.confirm(target.volume) else {
+                // It went in between: then this lies where it was mounted.
+                try POSIXFile.remove(work.partPath)
+                if let folder = POSIXFile.parent(of: path) { POSIXFile.removeEmptyDirectories(from: folder, below: root) }
+                throw absence
+            }
+            return work
+        }
     }
 
     /// Whether a true copy has its name already. Throws `conflict` when another file has it.
