@@ -208,7 +208,7 @@ struct EventJournalTests {
         #expect(pending.lost == 53)
         #expect(pending.step(.end, of: -1) == nil && pending.step(.snapshot, of: -1) == nil)
         pending.inserted(-1, as: ID(1))
-        pending.stored(-1, at: "x")
+        pending.stored(-1, at: FootagePlace(.standard, "x"))
     }
 
     @Test("nothing is left behind when the camera ends, and what is refused to the last is given up")
