@@ -46,6 +46,7 @@ def stock(tmp_path_factory):
     with FaultCamera(footage.small()) as camera, NVR(folder, segment_seconds=2) as nvr:
         nvr.start().with_admin()
         keys = [nvr.api.add_camera(name, camera.url()) for name in ("one", "two")]
+        wait_for("pictures", lambda: nvr.api.get(f"/cameras/{keys[0]}/frame").status_code == 200, 30)
         for _ in range(3):
             assert nvr.api.post(f"/cameras/{keys[0]}/snapshot").status_code == 200
             time.sleep(1.1)
