@@ -102,7 +102,8 @@ let package = Package(
             "NVRWeb",
             [
                 "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Zlib",
-                "NVROffsite", "WebUI", "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes, .nioSSL,
+                "NVROffsite", "WebUI", "WebSocketUpgrade", .hummingbird, .hummingbirdCore, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .nioHTTPTypes,
+                .nioSSL,
                 .logging,
                 .lifecycle, .collections,
             ],
@@ -145,12 +146,15 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
-        tests("NVROffsiteTests", ["NVROffsite", "NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),
+        tests(
+            "NVROffsiteTests",
+            ["NVROffsite", "NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),
         tests("NVRCamerasTests", ["NVRCameras", "NVRDetection", "NVRMedia", "RTSP", "NVRModel", "NVRBase", .nioCore, .nioPosix, .logging]),
         tests(
             "NVRWebTests",
             [
-                "NVRWeb", "NVROffsite", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording", "NVRMedia",
+                "NVRWeb", "NVROffsite", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording",
+                "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird, .hummingbirdCore,
                 .httpTypes, .nioCore, .nioPosix, .logging,
             ]),

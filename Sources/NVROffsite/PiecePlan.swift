@@ -51,7 +51,11 @@ package struct PiecePlan: Sendable {
         var bytes: Int64 = entries[start..<missing].reduce(0) { $0 + $1.size }
         while end < upper {
             let entry = entries[end]
-            if end > missing, entry.startsWithKeyframe, isDone(entry) || bytes + entry.size > limits.mostBytes { break }
+            if end > missing, entry.startsWithKeyframe, isDone(entry) { break }
+            if bytes + entry.size > limits.mostBytes, let cut = lastKeyframe(after: missing, upTo: end) {
+                end = cut
+                break
+            }
             bytes += entry.size
             end += 1
         }
@@ -63,10 +67,14 @@ package struct PiecePlan: Sendable {
     /// The newest group of pictures is not whole yet: it waits for the next keyframe, so that pieces join without overlapping. An event
     /// of which nothing is safe yet does not wait long.
     private func atEdge(_ start: Int, _ missing: Int, _ end: Int) -> Range<Int>? {
-        if let cut = ((missing + 1)..<max(missing + 1, end)).last(where: { entries[$0].startsWithKeyframe }) {
+        if let cut = lastKeyframe(after: missing, upTo: end - 1) {
             return isFirst || ticks(missing..<cut) >= limits.leastTicks ? start..<cut : nil
         }
         return isFirst && ticks(missing..<end) >= limits.hurryTicks ? start..<end : nil
+    }
+
+    private func lastKeyframe(after first: Int, upTo last: Int) -> Int? {
+        first < last ? ((first + 1)...last).last { entries[$0].startsWithKeyframe } : nil
     }
 
     private func ticks(_ range: Range<Int>) -> Int64 { entries[range].reduce(0) { $0 + $1.duration } }

@@ -11,7 +11,7 @@ extension OpenAPIDocument {
             ("name", .text(1...100, pattern: "^[^\(unprintable)]*[^\\s\(unprintable)][^\(unprintable)]*$")),
             (
                 "endpoint",
-                Schema.text(1...300, pattern: "^https?://[a-z][a-z0-9]{0,20}\\.example(:[1-9][0-9]{0,3})?$|^https?://.+$").described(
+                Schema.text(1...300, format: Format.url).described(
                     "`https://server[:port]`; not this machine, unless the server was started with that allowed. No path.")
             ),
             ("bucket", .text(3...63, pattern: "^[a-z0-9][a-z0-9-]*[a-z0-9]$")),
