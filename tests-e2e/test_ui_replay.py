@@ -167,3 +167,62 @@ def test_live_and_replay_are_one_control(scene, tmp_path):
         browser.press("#go-live")
         wait_for("it is live again", lambda: state(browser) == ["live"] and browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
         assert browser.complaints() == []
+
+
+BYTES = """return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/media/')).reduce((sum, entry) => sum + entry.transferSize, 0)"""
+
+
+def at_eight_times(browser, nvr, key: int, start: float, reader: CounterReader, footage_seconds: float) -> tuple[int, list[int]]:
+    """Bytes of footage fetched while so many seconds were played at 8×, and the numbers that were seen."""
+    browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={key}&t={start + 0.5:.2f}")
+    settled(browser, 1)
+    browser.press("#play")
+    browser.until("it stands", "return document.querySelector('.replay video').paused")
+    browser.execute_script("performance.setResourceTimingBufferSize(5000); performance.clearResourceTimings()")
+    browser.execute_script("""
+        const speed = document.querySelector('.speed');
+        speed.value = '8';
+        speed.dispatchEvent(new Event('change', { bubbles: true }));""")
+    browser.press("#play")
+    seen: list[int] = []
+
+    def is_over() -> bool:
+        number = shown(browser, reader, key)
+        if number is not None and number not in seen[-1:]:
+            seen.append(number)
+        return float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) / 1000 >= start + footage_seconds
+
+    wait_for("the end", is_over, 60, 0.02)
+    return browser.execute_script(BYTES), seen
+
+
+def test_fast_playback_fetches_key_frames_alone(scene, tmp_path):
+    nvr, keys, reader, stored = scene
+    fragments = stored(keys[0])
+    start = seconds(fragments[0]["start"])
+    whole = sum(fragment["size"] for fragment in fragments if seconds(fragment["start"]) < start + 20)
+    with browsing(tmp_path, (1280, 900)) as browser:
+        fetched, seen = at_eight_times(browser, nvr, keys[0], start, reader, 20)
+        print(f"8x: {fetched} bytes fetched of {whole} that 20 s of footage are; {len(seen)} pictures seen")
+        assert 0 < fetched < whole * 0.6, (fetched, whole)
+        # Key frames, in their order on the loop that the film is.
+        steps = [(after - before) % reader.count for before, after in zip(seen, seen[1:])]
+        assert len(seen) >= 4 and all(0 < step < reader.count / 2 for step in steps), seen
+        # At normal speed everything is shown again: the counter goes on by single pictures.
+        browser.press("#play")
+        browser.execute_script("""
+            const speed = document.querySelector('.speed');
+            speed.value = '1';
+            speed.dispatchEvent(new Event('change', { bubbles: true }));""")
+        browser.open(f"/ui/replay?cameras={keys[0]}&t={start + 1:.2f}")
+        settled(browser, 1)
+        numbers: set[int] = set()
+
+        def is_smooth() -> bool:
+            number = shown(browser, reader, keys[0])
+            if number is not None:
+                numbers.add(number)
+            return any({number, number + 1, number + 2, number + 3} <= numbers for number in numbers)
+
+        wait_for("pictures follow each other", is_smooth, 30, 0.01)
+        assert browser.complaints() == []

@@ -286,7 +286,8 @@ function FilmView({ film, isHidden }: { film: Film; isHidden: boolean }): ReactE
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     film.element.className = 'picture';
-    host.current?.replaceChildren(film.element);
+    film.still.className = 'picture';
+    host.current?.replaceChildren(film.still, film.element);
   }, [film]);
   return <div className={`layers${isHidden ? ' blank' : ''}`} ref={host} />;
 }
