@@ -4,7 +4,8 @@ import { showDateTime } from '../core/time';
 import { t, words } from '../i18n';
 import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } from './geometry';
 import { LANE, paint, RULER } from './paint';
-import { COARSEST, sheets, type SheetPicture } from './sheets';
+import { COARSEST, type SheetPicture } from './sheets';
+import { sheets } from './sheetSource';
 import type { Facts } from './timelineFacts';
 
 export interface TimelineProps {

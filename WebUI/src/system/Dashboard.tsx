@@ -6,7 +6,9 @@ import { showBytes, showGB, showMinute, showNumber } from '../core/time';
 import { count, t } from '../i18n';
 import { Link } from '../app/router';
 import { statusText, tone, trouble, useCameras } from '../live/state';
+import { flooredShare, recordedShare, type RecordedDay } from '../core/health';
 import { Card, Problem, Spinner } from '../ui/Bits';
+import { HealthCard } from './HealthCard';
 import { Bars, Meter, Plot } from '../ui/Plot';
 
 const percent = (value: number) => `${showNumber(value, value < 10 ? 1 : 0)} %`;
@@ -43,6 +45,7 @@ export function Dashboard(): ReactElement {
         </Card>
         <Load samples={samples} data={data} />
         <Health cameras={cameras} data={data} />
+        <HealthCard cameras={cameras} />
       </div>
     </>
   );
@@ -104,17 +107,20 @@ function Load({ samples, data }: { samples: ResourceSample[] | undefined; data: 
 
 function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): ReactElement {
   const user = useUser();
+  const days = useQuery<{ days: RecordedDay[] }>('/health/recorded?days=7', 60_000).data?.days;
   return (
     <Card title={t('dashboard.health')}>
       <ul className="plain-list health">
         {cameras.map((camera) => {
           const problem = trouble(camera);
           const held = data.details.cameras[String(camera.id)];
+          const share = days ? recordedShare(days, camera.id) : null;
           return (
-            <li key={camera.id}>
+            <li key={camera.id} data-camera={camera.id}>
               <span className={`dot ${tone(camera.status)}`} />
               {isAdmin(user) ? <Link to={`/cameras/${camera.id}`}>{camera.name}</Link> : <span>{camera.name}</span>}
               <span className="soft">{problem ? `${problem.title}${problem.lines.length ? `: ${problem.lines.join(' · ')}` : ''}` : `${statusText(camera.status)} · ${camera.resolution_width}×${camera.resolution_height}${held?.daily_rate_gb ? ` · ${t('dashboard.aDay', { size: showGB(held.daily_rate_gb) })}` : ''}`}</span>
+              {share === null ? null : <span className={`recorded ${share < 99 ? 'warn' : ''}`} title={t('health.recordedHint')}>{t('health.recorded', { percent: showNumber(flooredShare(share), 2) })}</span>}
             </li>
           );
         })}

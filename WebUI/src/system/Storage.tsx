@@ -7,13 +7,16 @@ import { showGB } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
-import { Dialog } from '../ui/Dialog';
-import { TextField } from '../ui/Field';
+import { ask, Dialog } from '../ui/Dialog';
+import { SwitchField, TextField } from '../ui/Field';
 import { Meter } from '../ui/Plot';
+import { Cleanup } from './Cleanup';
+import { Forecast } from './Forecast';
 import { Holds } from './Holds';
+import { OffSite } from './OffSite';
 import { attempt, reason, toast, undoable } from '../ui/Toasts';
 
-interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[] }
+interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[]; dry_run?: boolean; refused?: string | null }
 
 const leaving = new Store<ReadonlySet<number>>(new Set());
 
@@ -59,7 +62,10 @@ export function Storage(): ReactElement {
         </div>
         {profiles.length === 0 ? <p>{t('storage.none')}</p> : null}
       </Card>
+      <Forecast />
+      <OffSite />
       <Holds />
+      <Cleanup />
       <FootageSync />
       {edited ? <ProfileDialog profile={edited === 'new' ? null : edited} onClose={() => setEdited(null)} /> : null}
     </>
@@ -68,13 +74,25 @@ export function Storage(): ReactElement {
 
 function FootageSync(): ReactElement {
   const { data, refresh } = useQuery<Sync>('/settings/sync-orphans/status', 2000);
+  const [isLook, setLook] = useState(false);
+  const [isDeep, setDeep] = useState(false);
+  const start = (force: boolean) => attempt(async () => {
+    await api.post('/settings/sync-orphans', undefined, { ...(isLook && !force ? { dry_run: true } : {}), ...(isDeep ? { checksums: true } : {}), ...(force ? { force: true } : {}) });
+    await refresh();
+  });
+  const insist = async () => {
+    if (await ask({ title: t('storage.syncForceTitle'), text: t('storage.syncForceText'), action: t('storage.syncForce'), danger: true })) await start(true);
+  };
   return (
-    <Card title={t('storage.sync')} actions={<Button icon="check" disabled={data?.status === 'running'} onClick={() => attempt(async () => { await api.post('/settings/sync-orphans'); await refresh(); })}>{t('storage.syncStart')}</Button>}>
+    <Card title={t('storage.sync')} actions={<Button icon="check" id="start-sync" disabled={data?.status === 'running'} onClick={() => start(false)}>{t('storage.syncStart')}</Button>}>
       <p className="soft">{t('storage.syncHint')}</p>
+      <SwitchField label={t('storage.syncDry')} name="dry_run" value={isLook} onValue={setLook} />
+      <SwitchField label={t('storage.syncSums')} hint={t('storage.syncSumsHint')} name="checksums" value={isDeep} onValue={setDeep} />
       {data && data.status !== 'idle' ? (
         <>
           {data.status === 'running' ? <Meter value={data.progress} label={t('storage.sync')} /> : null}
-          <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}</p>
+          <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}{data.dry_run ? ` · ${t('storage.syncWasDry')}` : ''}</p>
+          {data.refused ? <div className="note warn" role="alert"><span>{data.refused}</span><span className="spring" /><Button small kind="danger" disabled={data.status === 'running'} onClick={insist}>{t('storage.syncForce')}</Button></div> : null}
           {data.notes.length > 0 ? <ul className="plain-list mono">{data.notes.map((note) => <li key={note}>{note}</li>)}</ul> : null}
         </>
       ) : null}

@@ -1,0 +1,20 @@
+import { problemText, useHealth } from '../core/health';
+import { isAdmin, useUser } from '../core/session';
+import { alarmText, useCleanupAlarm } from '../system/alarm';
+import { failingText, useFailingCopies } from '../system/copies';
+
+export interface Warning { text: string; /** Where it is looked into. */ to: string }
+
+/** What everybody who may mend it, or is concerned by it, is told on every page. */
+export function useWarnings(): { lines: Warning[]; isGrave: boolean } {
+  const user = useUser();
+  const health = useHealth();
+  const alarm = useCleanupAlarm(isAdmin(user));
+  const failing = useFailingCopies(isAdmin(user));
+  const lines = [
+    ...(health?.problems ?? []).map((problem) => ({ text: problemText(problem), to: '/system' })),
+    ...(alarm ? [{ text: alarmText(alarm), to: '/system/storage' }] : []),
+    ...failing.map((one) => ({ text: failingText(one), to: '/system/storage' })),
+  ];
+  return { lines, isGrave: health?.status === 'error' };
+}
