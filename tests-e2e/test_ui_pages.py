@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from harness.browser import DESKTOP, PHONE, browsing
+from harness.media import probe
 from harness.server import NVR, PASSWORD, USER, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
@@ -205,6 +207,89 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
         browser.gone(".event.gone")
         assert browser.complaints() == []
     nvr.api.put("/cameras/1", json={"recording_mode": "Continuous"})
+
+
+def listed(browser) -> list[int]:
+    return browser.execute_script("return [...document.querySelectorAll('#event-list .event[data-event]')].map((event) => Number(event.dataset.event))")
+
+
+def test_events_are_filtered_by_group_time_of_day_label_and_zone(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        assert not browser.find_elements(By.CSS_SELECTOR, "[name=group], [name=label], [name=from]")
+        browser.press("#more-filters")
+        browser.shown("[name=group]")
+        # Nothing has been recognised yet: there is nothing to choose from.
+        assert not browser.find_elements(By.CSS_SELECTOR, "[name=label], [name=zone]")
+        browser.fill(".events-bar.more", group="Outside")
+        browser.until("it is in the address", "return location.search.includes('group=')")
+        browser.until("all of its camera", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        # An hour of the day in which nothing was recorded, over midnight or not.
+        hour = int(nvr.api.json("/events")[0]["timestamp_start"][11:13])
+        browser.open(f"/ui/events?from={(hour + 3) % 24:02}:00&to={(hour + 22) % 24:02}:00")
+        browser.until("nothing is found", "return document.querySelector('#main .empty')")
+        assert browser.shown("[name=from]").get_attribute("value") == f"{(hour + 3) % 24:02}:00"
+        browser.press("#main .empty .button")
+        browser.until("everything again", "return !location.search && document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        browser.open(f"/ui/events?from={(hour + 22) % 24:02}:00&to={(hour + 3) % 24:02}:00")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+
+        # What a detector tells of its events is offered.
+        metadata = json.dumps({"objects": [{"label": "person", "zone": "drive", "score": 0.9}]})
+        told = nvr.api.post("/events", json={"camera_id": 1, "type": "video", "event_type": "motion", "ai_metadata": metadata})
+        print("posted", told.status_code, told.text[:200])
+        assert browser.complaints() == []
+
+
+def test_chosen_events_are_exported_as_one_file(scene, tmp_path):
+    nvr, _ = scene
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    with browsing(tmp_path / "profile", DESKTOP, downloads) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        done = [event["id"] for event in nvr.api.events(event_type="continuous") if event["timestamp_end"]][:2]
+        for event in done:
+            browser.execute_script("document.querySelector(`.event[data-event='${arguments[0]}'] .event-choose input`).click()", event)
+        browser.press("#export-chosen")
+        browser.press("dialog .export-link")
+        browser.gone("dialog")
+        (path,) = wait_for("the file is here", lambda: list(downloads.glob("*.zip")), 60)
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".mp4")]
+            assert len(names) == 2 and archive.testzip() is None, archive.namelist()
+            movie = tmp_path / "one.mp4"
+            movie.write_bytes(archive.read(names[0]))
+        assert probe(movie).video.codec == "h264"
+        assert not browser.find_elements(By.CSS_SELECTOR, ".event.chosen")
+        assert browser.complaints() == []
+
+
+def test_a_stream_is_seen_before_it_is_saved(scene, tmp_path):
+    nvr, camera = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/cameras/new")
+        browser.fill("#camera-form", rtsp_url=camera.url("/main"))
+        browser.press("#probe")
+        size = browser.until("its picture", "const picture = document.querySelector('#probe-picture'); return picture && picture.naturalWidth > 0 && [picture.naturalWidth, picture.naturalHeight]")
+        assert 100 < size[0] <= 640, size
+        # Another attempt that fails shows no old picture.
+        browser.fill("#camera-form", rtsp_url="rtsp://127.0.0.1:1/none")
+        browser.press("#probe")
+        browser.gone("#probe-picture")
+        browser.until("why not", "return document.querySelector('#probe-result.bad')")
+        assert browser.complaints() == []
+
+
+def test_tiles_tell_what_was_recorded_in_the_last_minute(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        browser.until("it is told", "return /\\d.*[kM]B.min/.test(document.querySelector(`.tile[data-camera='1'] .tile-stored`)?.textContent ?? '')")
+        assert not browser.find_elements(By.CSS_SELECTOR, ".tile[data-camera='2'] .tile-stored")
+        assert browser.complaints() == []
 
 
 def test_footage_of_an_event_is_held_and_released(scene, tmp_path):
