@@ -176,10 +176,13 @@ def test_layouts_are_kept_by_the_server_and_those_of_the_browser_move_there(scen
         # A new one, by its dialog.
         browser.press("[aria-label='New layout']")
         browser.fill("dialog", name="Doors / north")
+        browser.press("dialog [type=submit]")
+        assert "/" in browser.text("dialog .field-error")
+        browser.fill("dialog", name="Doors, north & söuth?")
         browser.execute_script("for (const box of [...document.querySelectorAll('dialog .picks input')].slice(2)) box.click()")
         browser.press("dialog [type=submit]")
         browser.gone("dialog")
-        wait_for("it is stored", lambda: layouts().get("Doors / north", {}).get("cameras") == keys[:2])
+        wait_for("it is stored", lambda: layouts().get("Doors, north & söuth?", {}).get("cameras") == keys[:2])
         browser.until("two tiles", "return document.querySelectorAll('.tile').length === 2")
         assert browser.complaints() == []
     with browsing(tmp_path / "two", DESKTOP) as browser:
@@ -200,11 +203,11 @@ window.fetch = async (target, options) => {
   const path = new URL(target, location.href).pathname;
   if (path === '/api/openapi.json') {
     const document = await (await ask(target, options)).json();
-    document.paths['/onvif/ptz/move/{camera_id}'] = { post: {} };
+    document.paths['/onvif/ptz/move/{camera_id}'] = { post: { responses: { 200: {} } } };
     return new Response(JSON.stringify(document), { headers: { 'Content-Type': 'application/json' } });
   }
   if (path.startsWith('/api/onvif/ptz/')) {
-    window.moves.push([path.slice(16), options.body ? JSON.parse(options.body) : null]);
+    window.moves.push([path.slice(15), options.body ? JSON.parse(options.body) : null]);
     return new Response('{}', { headers: { 'Content-Type': 'application/json' } });
   }
   return ask(target, options);
@@ -216,7 +219,7 @@ def test_cameras_that_move_are_moved_where_the_server_can(scene, tmp_path):
     from selenium.webdriver.common.action_chains import ActionChains
 
     nvr, keys, reader = scene
-    nvr.api.put(f"/cameras/{keys[2]}", json={"ptz_can_pan_tilt": True, "ptz_can_zoom": True, "ptz_can_home": True})
+    nvr.api.put(f"/cameras/{keys[2]}", json={"ptz_can_pan_tilt": True, "ptz_can_zoom": True, "ptz_can_home": True, "onvif_host": "127.0.0.1"})
     with browsing(tmp_path) as browser:
         # A server that knows nothing of it shows nothing.
         browser.sign_in(nvr.api.base).open(f"/ui/live/{keys[2]}")
@@ -236,4 +239,4 @@ def test_cameras_that_move_are_moved_where_the_server_can(scene, tmp_path):
         assert browser.execute_script("return window.moves") == [
             [f"move/{keys[2]}", {"pan": -1, "tilt": 0, "zoom": 0}], [f"stop/{keys[2]}", None], [f"goto-home/{keys[2]}", None]]
         assert browser.complaints() == []
-    nvr.api.put(f"/cameras/{keys[2]}", json={"ptz_can_pan_tilt": False, "ptz_can_zoom": False, "ptz_can_home": False})
+    nvr.api.put(f"/cameras/{keys[2]}", json={"onvif_host": None})

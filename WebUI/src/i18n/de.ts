@@ -434,6 +434,7 @@ export const de: Catalogue = {
   'live.enlarge': '{name} vergrößern',
   'live.full': 'Vollbild',
   'live.kioskLink': 'Link für einen Wandmonitor kopieren',
+  'live.layoutBadName': 'Ein Name ohne „/“.',
   'live.layoutDeleted': 'Ansicht gelöscht.',
   'live.layoutName': 'Name der Ansicht',
   'live.layoutTaken': 'Eine Ansicht dieses Namens gibt es schon.',

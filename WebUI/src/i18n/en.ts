@@ -433,6 +433,7 @@ export const en = {
   'live.enlarge': 'Enlarge {name}',
   'live.full': 'Full screen',
   'live.kioskLink': 'Copy a link for a wall display',
+  'live.layoutBadName': 'A name without “/”.',
   'live.layoutDeleted': 'Layout deleted.',
   'live.layoutName': 'Name of the layout',
   'live.layoutTaken': 'There is a layout of this name.',

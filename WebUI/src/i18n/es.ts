@@ -434,6 +434,7 @@ export const es: Catalogue = {
   'live.enlarge': 'Ampliar {name}',
   'live.full': 'Pantalla completa',
   'live.kioskLink': 'Copiar un enlace para una pantalla mural',
+  'live.layoutBadName': 'Un nombre sin «/».',
   'live.layoutDeleted': 'Disposición eliminada.',
   'live.layoutName': 'Nombre de la disposición',
   'live.layoutTaken': 'Ya existe una disposición con este nombre.',

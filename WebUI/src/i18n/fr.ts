@@ -434,6 +434,7 @@ export const fr: Catalogue = {
   'live.enlarge': 'Agrandir {name}',
   'live.full': 'Plein écran',
   'live.kioskLink': 'Copier un lien pour écran mural',
+  'live.layoutBadName': 'Un nom sans « / ».',
   'live.layoutDeleted': 'Disposition supprimée.',
   'live.layoutName': 'Nom de la disposition',
   'live.layoutTaken': 'Une disposition porte déjà ce nom.',

@@ -434,6 +434,7 @@ export const it: Catalogue = {
   'live.enlarge': 'Ingrandisci {name}',
   'live.full': 'Schermo intero',
   'live.kioskLink': 'Copia un link per uno schermo a parete',
+  'live.layoutBadName': 'Un nome senza «/».',
   'live.layoutDeleted': 'Disposizione eliminata.',
   'live.layoutName': 'Nome della disposizione',
   'live.layoutTaken': 'Esiste già una disposizione con questo nome.',

@@ -21,9 +21,10 @@ const ROUTE = '/onvif/ptz/move/{camera_id}';
 /** Moves a camera while a button is held. Only for cameras that say that they can, users who may, and servers that know how. */
 export function PTZ({ camera }: { camera: Camera }): ReactElement | null {
   const user = useUser();
-  const can = camera.ptz_can_pan_tilt || camera.ptz_can_zoom || camera.ptz_can_home;
+  // Cameras that nobody has asked say that they can everything: one that is moved has an ONVIF address.
+  const can = Boolean(camera.onvif_host) && (camera.ptz_can_pan_tilt || camera.ptz_can_zoom || camera.ptz_can_home);
   const isAsked = can && mayControl(user, camera);
-  const paths = useQuery<{ paths: Record<string, unknown> }>(isAsked ? '/openapi.json' : null).data?.paths;
+  const document = useQuery<{ paths: Record<string, { post?: { responses: Record<string, unknown> } }> }>(isAsked ? '/openapi.json' : null).data;
   const isMoving = useRef(false);
   const stop = () => {
     if (!isMoving.current) return;
@@ -41,7 +42,8 @@ export function PTZ({ camera }: { camera: Camera }): ReactElement | null {
       end();
     };
   }, [camera.id]);
-  if (!isAsked || !paths || !(ROUTE in paths)) return null;
+  // Servers that only know the route do not promise success.
+  if (!isAsked || !document?.paths[ROUTE]?.post?.responses['200']) return null;
   const start = (move: Move) => {
     isMoving.current = true;
     api.post(`/onvif/ptz/move/${camera.id}`, move).catch((problem: unknown) => {

@@ -17,6 +17,10 @@ export function readLayout({ name, layout }: Stored): Layout | null {
   return { name, cameras: cameras.filter((id): id is number => Number.isSafeInteger(id)), columns: Number.isSafeInteger(columns) && Number(columns) >= 0 && Number(columns) <= 12 ? Number(columns) : 0 };
 }
 
+/** Names are elements of paths: no server takes a stroke in one, and browsers take points alone for a way up. */
+export const isUsableName = (name: string): boolean => !name.includes('/') && !/^\.{1,2}$/.test(name);
+const usableName = (name: string): string => name.replaceAll('/', '-').replace(/^\.{1,2}$/, '-');
+
 const put = ({ name, cameras, columns }: Layout): Promise<unknown> => api.put(`${PATH}/${encodeURIComponent(name)}`, { layout: { cameras, columns } });
 const show = (change: (held: Stored[]) => Stored[]): void => adjust<Stored[]>(PATH, change);
 const byName = (a: Stored, b: Stored): number => a.name.localeCompare(b.name);
@@ -48,7 +52,8 @@ async function move(stored: readonly Stored[]): Promise<void> {
   const known = new Set(stored.map((one) => one.name));
   try {
     for (const layout of prefs.value.layouts) {
-      if (!known.has(layout.name)) await put(layout);
+      const name = usableName(layout.name);
+      if (!known.has(name)) await put({ ...layout, name });
       setPref('layouts', prefs.value.layouts.filter((one) => one.name !== layout.name));
     }
   } catch (problem) {
