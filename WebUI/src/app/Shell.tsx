@@ -33,12 +33,13 @@ function Banner(): ReactElement | null {
   }), []);
   if (!isUp) return <div className="banner bad" role="alert"><Icon name="offline" /><span>{t('banner.offline')}</span></div>;
   if (isNew) return <div className="banner" role="status"><Icon name="info" /><span>{t('banner.newVersion')}</span><Button small onClick={() => location.reload()}>{t('action.reload')}</Button></div>;
-  const told = lines.map((line) => line.text).join();
+  const told = lines.map((line) => line.key).join();
   if (lines.length > 0 && told !== hidden) {
     return (
       <div className={`banner ${isGrave ? 'bad' : 'warn'}`} role="status" id="health-banner">
         <Icon name="warning" />
-        <span className="banner-text">{lines.map((line) => <span key={line.text}>{line.text}</span>)}</span>
+        <span className="banner-text">{lines.map((line) => <span key={line.key}>{line.text}</span>)}</span>
+        {lines.length > 1 ? <span className="banner-more" aria-hidden="true">+{lines.length - 1}</span> : null}
         <Link to={lines[0]!.to}>{t('health.look')}</Link>
         <Button kind="quiet" small icon="close" label={t('health.hide')} onClick={() => setHidden(told)} />
       </div>

@@ -3,7 +3,7 @@ import { isAdmin, useUser } from '../core/session';
 import { alarmText, useCleanupAlarm } from '../system/alarm';
 import { failingText, useFailingCopies } from '../system/copies';
 
-export interface Warning { text: string; /** Where it is looked into. */ to: string }
+export interface Warning { /** Another one when something else is wrong. */ key: string; text: string; /** Where it is looked into. */ to: string }
 
 /** What everybody who may mend it, or is concerned by it, is told on every page. */
 export function useWarnings(): { lines: Warning[]; isGrave: boolean } {
@@ -12,9 +12,9 @@ export function useWarnings(): { lines: Warning[]; isGrave: boolean } {
   const alarm = useCleanupAlarm(isAdmin(user));
   const failing = useFailingCopies(isAdmin(user));
   const lines = [
-    ...(health?.problems ?? []).map((problem) => ({ text: problemText(problem), to: '/system' })),
-    ...(alarm ? [{ text: alarmText(alarm), to: '/system/storage' }] : []),
-    ...failing.map((one) => ({ text: failingText(one), to: '/system/storage' })),
+    ...(health?.problems ?? []).map((problem) => ({ key: `${problem.kind} ${problem.cause ?? ''} ${problem.count}`, text: problemText(problem), to: '/system' })),
+    ...(alarm ? [{ key: `cleanup ${alarm.cause}`, text: alarmText(alarm), to: '/system/storage' }] : []),
+    ...failing.map((one) => ({ key: `offsite ${one.profile_id}`, text: failingText(one), to: '/system/storage' })),
   ];
   return { lines, isGrave: health?.status === 'error' };
 }

@@ -1,6 +1,6 @@
 import { t, words } from '../i18n';
 import { useQuery } from './query';
-import { showDateTime } from './time';
+import { showAgo } from './time';
 
 // GET /health, /health/events and /health/recorded.
 
@@ -18,7 +18,7 @@ export const causeOfHealth = (cause: string | null): string | null => cause ? wo
 /** What is wrong now, in a line. */
 export function problemText({ kind, cause, count, since }: HealthProblem): string {
   const parts = [count > 1 ? `${kindOfHealth(kind)} (${count})` : kindOfHealth(kind), causeOfHealth(cause)].filter(Boolean).join(': ');
-  return `${parts} · ${t('health.since', { time: showDateTime(since) })}`;
+  return `${parts} · ${showAgo(since)}`;
 }
 
 /** The share of what should have been recorded that was, of all days together; null where nothing should have been. */

@@ -77,7 +77,8 @@ export interface ResourceSample {
 export interface HourOfEvents { time: string; events: number; videos: number }
 
 export interface StorageProfile {
-  id: number; name: string; path: string; description: string | null; max_size_gb: number;
+  id: number; name: string; path: string; description: string | null; max_size_gb: number; used_gb?: number | null;
+  state?: { status: 'ok' | 'lost' | 'new'; cause: string | null; reason: string | null; since: string | null };
   disk: { total_gb: number; free_gb: number; percent: number | null } | null;
 }
 export interface APIKey { id: number; name: string; token: string | null; created_at: string; expires_at: string | null; last_used_at: string | null; is_active: boolean }

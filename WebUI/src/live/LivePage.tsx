@@ -171,7 +171,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
           <Button kind="quiet" icon={chosen.layout ? 'edit' : 'grid'} label={t(chosen.layout ? 'live.editLayout' : 'live.newLayout')} onClick={() => setEditing(chosen.layout ?? { name: '', cameras: tiles, columns: 0 })} />
           {chosen.layout ? <Button kind="quiet" icon="trash" label={t('live.deleteLayout')} onClick={remove} /> : null}
           <Button kind="quiet" icon="tour" label={t('live.tour')} onClick={() => { if (tiles[0] !== undefined) navigate(`/live/${tiles[0]}?${new URLSearchParams({ ...Object.fromEntries(query), tour: '1' }).toString()}`); }} />
-          <Button kind="quiet" icon="link" label={t('live.kioskLink')} onClick={kioskLink} />
+          <Button kind="quiet" icon="link" label={t('live.kioskLink')} className="kiosk-link" onClick={kioskLink} />
           {canBe ? <Button kind="quiet" icon={isFull ? 'shrink' : 'expand'} label={t(isFull ? 'live.leaveFull' : 'live.full')} onClick={toggleFull} /> : null}
         </header>
       )}

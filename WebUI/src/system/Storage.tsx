@@ -3,7 +3,7 @@ import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { Store, useStore } from '../core/store';
 import type { StorageProfile } from '../core/types';
-import { showGB } from '../core/time';
+import { showAgo, showGB } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
@@ -42,7 +42,7 @@ export function Storage(): ReactElement {
         <p className="soft">{t('storage.hint')}</p>
         <div className="cards">
           {profiles.filter((profile) => !gone.has(profile.id)).map((profile) => (
-            <Card key={profile.id} title={profile.name} actions={
+            <Card key={profile.id} className={profile.state?.status === 'lost' ? 'lost' : ''} title={profile.name} actions={
               <span className="row tight">
                 <Button kind="quiet" small icon="edit" label={t('storage.edit', { name: profile.name })} onClick={() => setEdited(profile)} />
                 <Button kind="quiet" small icon="trash" label={t('storage.delete', { name: profile.name })} onClick={() => remove(profile)} />
@@ -55,8 +55,13 @@ export function Storage(): ReactElement {
                   <Meter value={profile.disk.percent ?? 0} label={profile.name} />
                   <p className="soft">{t('storage.freeOf', { free: showGB(profile.disk.free_gb), total: showGB(profile.disk.total_gb) })}</p>
                 </>
-              ) : <p className="problem">{t('storage.unreachable')}</p>}
-              <p className="soft">{profile.max_size_gb > 0 ? t('storage.limit', { size: showGB(profile.max_size_gb) }) : t('storage.noLimit')}</p>
+              ) : profile.state ? null : <p className="problem">{t('storage.unreachable')}</p>}
+              {profile.state?.status === 'lost' ? (
+                <p className="problem" role="alert">{words(`volume.${profile.state.cause ?? 'unknown'}`, profile.state.reason ?? t('storage.unreachable'))} {t('storage.elsewhere')}
+                  {profile.state.since ? ` · ${showAgo(profile.state.since)}` : ''}{profile.state.reason ? <span className="soft reason">{profile.state.reason}</span> : null}</p>
+              ) : null}
+              <p className="soft">{[profile.used_gb === undefined || profile.used_gb === null ? null : t('storage.used', { size: showGB(profile.used_gb) }),
+                profile.max_size_gb > 0 ? t('storage.limit', { size: showGB(profile.max_size_gb) }) : t('storage.noLimit')].filter(Boolean).join(' · ')}</p>
             </Card>
           ))}
         </div>
