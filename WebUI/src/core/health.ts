@@ -1,4 +1,4 @@
-import { t, words } from '../i18n';
+import { words } from '../i18n';
 import { useQuery } from './query';
 import { showAgo } from './time';
 

@@ -389,7 +389,6 @@ export const de: Catalogue = {
   'health.recorded': '{percent} % aufgezeichnet',
   'health.recordedHint': 'Von dem, was in den letzten sieben Tagen aufzuzeichnen war',
   'health.recording_stalled': 'Die Aufzeichnung steht still',
-  'health.since': 'seit {time}',
   'health.title': 'Was nicht gut ging',
   'health.volume_lost': 'Ein Speicherordner ist verloren',
   'hint.ai_object_types': 'Durch Kommas getrennt.',

@@ -388,7 +388,6 @@ export const en = {
   'health.recorded': 'recorded {percent} %',
   'health.recordedHint': 'Of what had to be recorded in the last seven days',
   'health.recording_stalled': 'Recording stands still',
-  'health.since': 'since {time}',
   'health.title': 'What went wrong',
   'health.volume_lost': 'A storage folder is lost',
   'hint.ai_object_types': 'Separated by commas.',

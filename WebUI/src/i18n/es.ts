@@ -389,7 +389,6 @@ export const es: Catalogue = {
   'health.recorded': 'grabado {percent} %',
   'health.recordedHint': 'De lo que había que grabar en los últimos siete días',
   'health.recording_stalled': 'La grabación está parada',
-  'health.since': 'desde el {time}',
   'health.title': 'Incidencias',
   'health.volume_lost': 'Se ha perdido una carpeta de almacenamiento',
   'hint.ai_object_types': 'Separados por comas.',

@@ -389,7 +389,6 @@ export const fr: Catalogue = {
   'health.recorded': '{percent} % enregistrés',
   'health.recordedHint': 'De ce qui devait être enregistré ces sept derniers jours',
   'health.recording_stalled': 'L’enregistrement est arrêté',
-  'health.since': 'depuis le {time}',
   'health.title': 'Incidents',
   'health.volume_lost': 'Un dossier de stockage est perdu',
   'hint.ai_object_types': 'Séparés par des virgules.',

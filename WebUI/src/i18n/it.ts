@@ -389,7 +389,6 @@ export const it: Catalogue = {
   'health.recorded': 'registrato {percent} %',
   'health.recordedHint': 'Di ciò che andava registrato negli ultimi sette giorni',
   'health.recording_stalled': 'La registrazione è ferma',
-  'health.since': 'dal {time}',
   'health.title': 'Inconvenienti',
   'health.volume_lost': 'Una cartella di archiviazione è persa',
   'hint.ai_object_types': 'Separati da virgole.',
