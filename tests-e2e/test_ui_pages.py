@@ -236,10 +236,20 @@ def test_events_are_filtered_by_group_time_of_day_label_and_zone(scene, tmp_path
         browser.open(f"/ui/events?from={(hour + 22) % 24:02}:00&to={(hour + 3) % 24:02}:00")
         browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
 
-        # What a detector tells of its events is offered.
+        # What a detector tells of its events is offered, and found.
+        of = nvr.api.events(event_type="continuous")[1]
         metadata = json.dumps({"objects": [{"label": "person", "zone": "drive", "score": 0.9}]})
-        told = nvr.api.post("/events", json={"camera_id": 1, "type": "video", "event_type": "motion", "ai_metadata": metadata})
-        print("posted", told.status_code, told.text[:200])
+        told = nvr.api.post("/events", json={
+            "camera_id": 1, "type": "video", "event_type": "manual", "timestamp_start": of["timestamp_start"], "timestamp_end": of["timestamp_end"],
+            "file_path": of["file_path"], "ai_metadata": metadata})
+        assert told.status_code == 200, told.text
+        browser.open("/ui/events?zone=drive")
+        browser.shown("[name=zone]")
+        browser.fill(".events-bar.more", label="person")
+        browser.until("that event alone", "return [...document.querySelectorAll('#event-list .event')].map((event) => event.dataset.event).join() === arguments[0]", str(told.json()["id"]))
+        browser.press("#clear-filters")
+        browser.until("everything again", "return !location.search && document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        nvr.api.delete(f"/events/{told.json()['id']}")
         assert browser.complaints() == []
 
 
@@ -411,3 +421,76 @@ def test_languages_and_colours_are_chosen(scene, tmp_path):
         browser.fill("#main", theme="Light")
         assert browser.until("light", "return document.documentElement.dataset.theme === 'light' && getComputedStyle(document.body).backgroundColor") == "rgb(243, 245, 248)"
         assert browser.complaints() == []
+
+
+def test_what_is_wrong_is_told_on_every_page(tmp_path):
+    with GstCamera({"/main": footage.street()}, live=True) as camera, NVR(segment_seconds=5) as nvr, browsing(tmp_path, DESKTOP) as browser:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("Front door", camera.url("/main"), recording_mode="Continuous")
+        wait_for("it records", lambda: nvr.rows(key), 30)
+        browser.sign_in(nvr.api.base).open("/ui/events")
+        browser.shown(".sidebar")
+        assert not browser.find_elements(By.CSS_SELECTOR, "#health-banner")
+        camera.close()
+        wait_for("the server knows", lambda: nvr.api.json("/health").get("problems"), 120, 0.5)
+        assert "Recording" in browser.text("#health-banner")
+        browser.press("#health-banner a")
+        browser.until("the dashboard", "return location.pathname === '/ui/system'")
+        browser.shown("#health-problems")
+        browser.until("what happened", "return document.querySelector('#health-events li')?.textContent.includes('Front door')")
+        browser.until("how much was recorded", "return /recorded [\\d.]+ %/.test(document.querySelector(`.health [data-camera='${arguments[0]}']`)?.textContent ?? '')", str(key))
+        # Hidden until something else is wrong.
+        browser.press("#health-banner button")
+        browser.gone("#health-banner")
+        browser.open("/ui/live")
+        browser.shown("#health-banner")
+
+
+def test_storage_tells_how_long_footage_stays_and_cleans_up(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/system/storage")
+        browser.until("the forecast", "return document.querySelectorAll('#forecast tbody tr').length >= 2")
+        assert "Front door" in browser.text("#forecast tbody")
+        browser.press("#cleanup")
+        browser.shown("dialog")
+        # Nothing of this footage is too old.
+        assert not browser.find_elements(By.CSS_SELECTOR, "#run-cleanup")
+        browser.press("dialog .dialog-actions .button")
+        browser.gone("dialog")
+        # A look at the files that mends nothing.
+        browser.press("[name=dry_run] ~ .track")
+        browser.press("#start-sync")
+        wait_for("it is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] == "completed", 60)
+        assert nvr.api.json("/settings/sync-orphans/status")["dry_run"] is True
+        assert browser.complaints() == []
+
+
+def test_a_bucket_for_copies_is_set_up_tested_and_deleted(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/system/storage")
+        browser.press("#add-bucket")
+        browser.press("#save-bucket")
+        browser.until("what is missing is told", "return document.querySelectorAll('dialog .field.wrong').length >= 4")
+        browser.fill("dialog", name="Away", endpoint="http://127.0.0.1:9", bucket="copies", access_key="AK", secret_key="sesame-street")
+        browser.execute_script("document.querySelector('dialog .picks input').click()")
+        browser.press("#save-bucket")
+        browser.gone("dialog")
+        (bucket,) = nvr.api.json("/storage/s3")
+        assert (bucket["name"], bucket["bucket"], bucket["offsite_camera_ids"]) == ("Away", "copies", [1])
+        assert "sesame" not in json.dumps(bucket)
+        # Nobody listens there: the test says so.
+        browser.press(".bucket .card-head .button:first-child")
+        browser.shown(".toast.bad")
+        # Changed without the secret being typed again.
+        browser.press(".bucket [aria-label='Edit profile Away']")
+        browser.fill("dialog", prefix="house")
+        browser.press("#save-bucket")
+        browser.gone("dialog")
+        assert nvr.api.json("/storage/s3")[0]["prefix"] == "house"
+        browser.press(".bucket [aria-label='Delete profile Away']")
+        browser.press("dialog .button.danger")
+        wait_for("it is gone", lambda: nvr.api.json("/storage/s3") == [])
+        browser.gone(".bucket")
+        assert [line for line in browser.complaints() if "status of 4" not in line] == []
