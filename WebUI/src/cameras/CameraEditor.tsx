@@ -7,7 +7,7 @@ import { t, words } from '../i18n';
 import { guardLeaving, Link, navigate } from '../app/router';
 import { tone, statusText, trouble } from '../live/state';
 import { Button } from '../ui/Button';
-import { Badge, Card, PageHead, Problem, Spinner } from '../ui/Bits';
+import { Badge, Card, PageHead, Problem, Spinner, useTabRow } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
 import { complain, toast } from '../ui/Toasts';
 import { CameraField } from './CameraField';
@@ -24,6 +24,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
   const schema = useSchema('CameraChanges');
   const [draft, setDraft] = useState<Record<string, unknown>>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
+  const row = useTabRow(camera && schema ? tab : '');
   const changed = useMemo(() => Object.entries(draft).filter(([name, value]) => camera && !same(value, camera[name])), [draft, camera]);
   const isChanged = changed.length > 0;
   useEffect(() => {
@@ -100,7 +101,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
         <Link className="button" to={`/live/${id}`}><Icon name="live" /><span>{t('nav.live')}</span></Link>
       </PageHead>
       <p className="row"><span className={`dot ${tone(camera.status)}`} /><span>{statusText(camera.status)}</span>{problem ? <span className="soft">{problem.lines.join(' · ')}</span> : null}</p>
-      <nav className="tabs" aria-label={t('cameras.sections')}>
+      <nav className="tabs" aria-label={t('cameras.sections')} ref={row}>
         {tabs.map((one) => {
           const isWrong = Object.keys(errors).some((name) => tabOf(name) === one.id);
           const hasDraft = changed.some(([name]) => tabOf(name) === one.id);

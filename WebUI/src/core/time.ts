@@ -24,6 +24,11 @@ type Moment = string | number | Date;
 const date = (moment: Moment): Date => moment instanceof Date ? moment : new Date(moment);
 
 export const showDateTime = (moment: Moment): string => format('dt', { dateStyle: 'medium', timeStyle: 'medium' }).format(date(moment));
+/** As short as can be, with the seconds: the year is left out while it is this one. */
+export function showMoment(moment: Moment): string {
+  const isThisYear = civil(date(moment).getTime()).year === civil(Date.now()).year;
+  return format(isThisYear ? 'sm' : 'sy', { ...(isThisYear ? {} : { year: '2-digit' }), month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' }).format(date(moment));
+}
 export const showDay = (moment: Moment): string => format('d', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).format(date(moment));
 export const showTime = (moment: Moment): string => format('t', { timeStyle: 'medium' }).format(date(moment));
 export const showMinute = (moment: Moment): string => format('m', { hour: '2-digit', minute: '2-digit' }).format(date(moment));

@@ -11,6 +11,7 @@ import { Card, Problem, Spinner } from '../ui/Bits';
 import { HealthCard } from './HealthCard';
 import { Bars, Meter, Plot } from '../ui/Plot';
 
+const speed = (mbps: number) => mbps >= 1 ? `${showNumber(mbps, 1)} Mbit/s` : `${showNumber(mbps * 1000)} kbit/s`;
 const percent = (value: number) => `${showNumber(value, value < 10 ? 1 : 0)} %`;
 
 function Fact({ label, value, hint, kind }: { label: string; value: string; hint?: string; kind?: string }): ReactElement {
@@ -100,7 +101,7 @@ function Load({ samples, data }: { samples: ResourceSample[] | undefined; data: 
     <>
       <Card title={t('dashboard.cpu')}><Plot label={t('dashboard.cpu')} times={times} series={series.cpu} format={percent} formatTime={showMinute} /></Card>
       <Card title={t('dashboard.memory')}><Plot label={t('dashboard.memory')} times={times} series={series.memory} format={(value) => showBytes(value * 1e6)} formatTime={showMinute} /></Card>
-      <Card title={t('dashboard.network')}><Plot label={t('dashboard.network')} times={times} series={series.network} format={(value) => `${showNumber(value, 1)} Mbit/s`} formatTime={showMinute} /></Card>
+      <Card title={t('dashboard.network')}><Plot label={t('dashboard.network')} times={times} series={series.network} format={speed} formatTime={showMinute} /></Card>
     </>
   );
 }
