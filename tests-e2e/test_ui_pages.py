@@ -98,6 +98,19 @@ def test_every_page_fits_a_phone(scene, tmp_path):
         # A finger finds every button of the main navigation.
         sizes = browser.execute_script("return [...document.querySelectorAll('.sidebar nav a')].map((link) => link.getBoundingClientRect()).map((box) => [box.width, box.height])")
         assert all(width >= 44 and height >= 44 for width, height in sizes), sizes
+        # In the languages of long words, too, everything is inside of the window.
+        for language in ("de", "fr", "it", "es"):
+            browser.sign_in(nvr.api.base, preferences={"language": language})
+            for page in ("/ui/live", "/ui/replay?cameras=1", "/ui/events?from=10:00", "/ui/cameras/new", "/ui/system", "/ui/system/storage", "/ui/profile"):
+                browser.open(page)
+                ready(browser)
+                browser.until("its language", "return document.documentElement.lang === arguments[0]", language)
+                wide = browser.execute_script("""
+                    const main = document.querySelector('#main');
+                    return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth,
+                      ...[...document.querySelectorAll('.sidebar a')].map((link) => Math.ceil(link.getBoundingClientRect().right - innerWidth))];""")
+                if max(wide) > 0:
+                    problems.append(f"{language} {page}: {wide} pixels too wide")
     assert problems == [], "\n".join(problems)
 
 

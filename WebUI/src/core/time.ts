@@ -41,6 +41,16 @@ export function showDuration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
+/** The server's `1d 2h 3m` in the viewer's language, the two largest parts of it. */
+export function showUptime(text: string): string {
+  const found = /^(\d+)d (\d+)h (\d+)m$/.exec(text);
+  if (!found) return text;
+  const parts = (['day', 'hour', 'minute'] as const).map((unit, index) => ({ unit, value: Number(found[index + 1]) }));
+  const largest = parts.findIndex((part) => part.value > 0);
+  const first = largest < 0 ? 2 : largest;
+  return parts.slice(first, first + 2).map(({ unit, value }) => new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'short' }).format(value)).join(' ');
+}
+
 /** `5 minutes ago`, in the viewer's language. */
 export function showAgo(moment: Moment, now = Date.now()): string {
   const seconds = (date(moment).getTime() - now) / 1000;

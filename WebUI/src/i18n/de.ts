@@ -171,6 +171,7 @@ export const de: Catalogue = {
   'dashboard.cpu': 'CPU',
   'dashboard.days.one': '{count} Tag',
   'dashboard.days.other': '{count} Tage',
+  'dashboard.degraded': 'Nicht alles läuft',
   'dashboard.disk': 'Platte',
   'dashboard.events24': 'Ereignisse in 24 Stunden',
   'dashboard.eventsPerHour': 'Ereignisse je Stunde',

@@ -170,6 +170,7 @@ export const en = {
   'dashboard.cpu': 'CPU',
   'dashboard.days.one': '{count} day',
   'dashboard.days.other': '{count} days',
+  'dashboard.degraded': 'Not everything runs',
   'dashboard.disk': 'Disk',
   'dashboard.events24': 'Events in 24 hours',
   'dashboard.eventsPerHour': 'Events per hour',

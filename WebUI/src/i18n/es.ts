@@ -171,6 +171,7 @@ export const es: Catalogue = {
   'dashboard.cpu': 'CPU',
   'dashboard.days.one': '{count} día',
   'dashboard.days.other': '{count} días',
+  'dashboard.degraded': 'No todo funciona',
   'dashboard.disk': 'Disco',
   'dashboard.events24': 'Eventos en 24 horas',
   'dashboard.eventsPerHour': 'Eventos por hora',

@@ -171,6 +171,7 @@ export const fr: Catalogue = {
   'dashboard.cpu': 'CPU',
   'dashboard.days.one': '{count} jour',
   'dashboard.days.other': '{count} jours',
+  'dashboard.degraded': 'Tout ne fonctionne pas',
   'dashboard.disk': 'Disque',
   'dashboard.events24': 'Événements en 24 heures',
   'dashboard.eventsPerHour': 'Événements par heure',

@@ -171,6 +171,7 @@ export const it: Catalogue = {
   'dashboard.cpu': 'CPU',
   'dashboard.days.one': '{count} giorno',
   'dashboard.days.other': '{count} giorni',
+  'dashboard.degraded': 'Non tutto funziona',
   'dashboard.disk': 'Disco',
   'dashboard.events24': 'Eventi in 24 ore',
   'dashboard.eventsPerHour': 'Eventi all’ora',

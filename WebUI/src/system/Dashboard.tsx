@@ -2,7 +2,7 @@ import { useMemo, type ReactElement } from 'react';
 import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, HourOfEvents, ResourceSample, Statistics } from '../core/types';
-import { showBytes, showGB, showMinute, showNumber } from '../core/time';
+import { showBytes, showGB, showMinute, showNumber, showUptime } from '../core/time';
 import { count, t } from '../i18n';
 import { Link } from '../app/router';
 import { statusText, tone, trouble, useCameras } from '../live/state';
@@ -34,7 +34,7 @@ export function Dashboard(): ReactElement {
         <Fact label={t('dashboard.cameras')} value={`${online} / ${active.length}`} hint={t('dashboard.recording', { count: recording })} kind={online < active.length ? 'warn' : 'good'} />
         <Fact label={t('dashboard.events24')} value={showNumber(data.events_24h)} hint={t('dashboard.ofAll', { count: showNumber(data.total_events) })} />
         <Fact label={t('dashboard.storage')} value={storage.used_gb === null ? '–' : showGB(storage.used_gb)} {...(storage.free_gb === null ? {} : { hint: t('dashboard.free', { size: showGB(storage.free_gb) }) })} />
-        <Fact label={t('dashboard.uptime')} value={data.uptime} hint={data.system_status} />
+        <Fact label={t('dashboard.uptime')} value={showUptime(data.uptime)} hint={data.system_status === 'Healthy' ? t('health.good') : t('dashboard.degraded')} kind={data.system_status === 'Healthy' ? 'good' : 'warn'} />
       </div>
       <div className="cards wide">
         <StorageCard data={data} cameras={cameras} />
