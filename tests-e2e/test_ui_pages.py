@@ -24,7 +24,7 @@ from test_accounts import totp
 VIEWER_PASSWORD = "Watching-7-things"
 
 PAGES = [
-    "/ui/live", "/ui/live/1", "/ui/replay?cameras=1", "/ui/events", "/ui/cameras", "/ui/cameras/new", "/ui/cameras/groups",
+    "/ui/live", "/ui/live/1", "/ui/replay?cameras=1", "/ui/events", "/ui/events?from=00:00&to=23:59", "/ui/cameras", "/ui/cameras/new", "/ui/cameras/groups",
     "/ui/cameras/1/general", "/ui/cameras/1/stream", "/ui/cameras/1/recording", "/ui/cameras/1/motion", "/ui/cameras/1/masks", "/ui/cameras/1/snapshots",
     "/ui/cameras/1/schedule", "/ui/cameras/1/storage", "/ui/cameras/1/overlay", "/ui/cameras/1/objects", "/ui/cameras/1/alerts",
     "/ui/system", "/ui/system/users", "/ui/system/settings", "/ui/system/storage", "/ui/system/backups", "/ui/system/logs", "/ui/system/audit",

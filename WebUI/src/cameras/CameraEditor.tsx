@@ -15,6 +15,8 @@ import { tabOf, tabs, unknownFields, type Section } from './fields';
 import { ProbeButton } from './ProbeButton';
 import { Schedule } from './Schedule';
 import { MaskEditor } from './MaskEditor';
+import { isShort, useForecast } from '../system/forecastFacts';
+import { showNumber } from '../core/time';
 
 const same = (a: unknown, b: unknown): boolean => (a ?? null) === (b ?? null) || JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
@@ -114,6 +116,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
         })}
       </nav>
       {current.isIdle ? <p className="note"><Icon name="info" /><span>{t('cameras.idle')}</span></p> : null}
+      {current.id === 'recording' ? <ShortStay camera={id} /> : null}
       {current.sections.map((section) => <Card key={section.id} title={words(`section.${section.id}`, section.id)}>{content(section)}</Card>)}
       {others.length > 0 ? <Card title={t('section.others')}>{content({ id: 'others', fields: others })}</Card> : null}
       {isChanged ? (
@@ -126,4 +129,12 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
       ) : null}
     </div>
   );
+}
+
+/** Told where the limits are set: less footage than wished will be there. */
+function ShortStay({ camera }: { camera: number }): ReactElement | null {
+  const found = useForecast()?.cameras.find((one) => one.camera_id === camera);
+  if (!found || !isShort(found)) return null;
+  const days = (value: number | null) => showNumber(value ?? 0, (value ?? 0) < 10 ? 1 : 0);
+  return <p className="note warn" role="status"><Icon name="warning" /><span>{t('storage.shortStay', { days: days(found.days), wanted: days(found.configured_days) })}</span></p>;
 }

@@ -741,6 +741,7 @@ export const de: Catalogue = {
   'storage.path': 'Ordner',
   'storage.profiles': 'Speicherprofile',
   'storage.short': 'zu kurz',
+  'storage.shortStay': 'Nach der Vorhersage bleiben Aufnahmen dieser Kamera {days} Tage, nicht {wanted}.',
   'storage.standard': 'Standardordner',
   'storage.stored': 'Gespeichert',
   'storage.sync': 'Prüfung der Aufnahmen',

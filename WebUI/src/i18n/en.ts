@@ -740,6 +740,7 @@ export const en = {
   'storage.path': 'Folder',
   'storage.profiles': 'Storage profiles',
   'storage.short': 'too short',
+  'storage.shortStay': 'By the forecast, footage of this camera stays {days} days, not {wanted}.',
   'storage.standard': 'Default folder',
   'storage.stored': 'Stored',
   'storage.sync': 'Check of the footage',

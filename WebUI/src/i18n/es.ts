@@ -741,6 +741,7 @@ export const es: Catalogue = {
   'storage.path': 'Carpeta',
   'storage.profiles': 'Perfiles de almacenamiento',
   'storage.short': 'demasiado poco',
+  'storage.shortStay': 'Según la previsión, las grabaciones de esta cámara duran {days} días, no {wanted}.',
   'storage.standard': 'Carpeta predeterminada',
   'storage.stored': 'Guardado',
   'storage.sync': 'Comprobación de las grabaciones',

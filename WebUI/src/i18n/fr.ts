@@ -741,6 +741,7 @@ export const fr: Catalogue = {
   'storage.path': 'Dossier',
   'storage.profiles': 'Profils de stockage',
   'storage.short': 'trop court',
+  'storage.shortStay': 'Selon la prévision, les enregistrements de cette caméra restent {days} jours, et non {wanted}.',
   'storage.standard': 'Dossier par défaut',
   'storage.stored': 'Stocké',
   'storage.sync': 'Vérification des enregistrements',

@@ -741,6 +741,7 @@ export const it: Catalogue = {
   'storage.path': 'Cartella',
   'storage.profiles': 'Profili di archiviazione',
   'storage.short': 'troppo poco',
+  'storage.shortStay': 'Secondo la previsione le registrazioni di questa telecamera restano {days} giorni, non {wanted}.',
   'storage.standard': 'Cartella predefinita',
   'storage.stored': 'Archiviato',
   'storage.sync': 'Controllo delle registrazioni',

@@ -1,18 +1,9 @@
 import type { ReactElement } from 'react';
-import { useQuery } from '../core/query';
 import { showBytes, showNumber } from '../core/time';
 import { t, words } from '../i18n';
 import { Link } from '../app/router';
 import { Badge, Card } from '../ui/Bits';
-
-export interface CameraForecast {
-  camera_id: number; name: string; bytes_per_day: number; stored_bytes: number; days: number | null; limited_by: string | null; configured_days: number | null;
-}
-export interface StorageForecast { cleanup_enabled: boolean; cameras: CameraForecast[] }
-
-export const useForecast = (isAsked = true): StorageForecast | undefined => useQuery<StorageForecast>(isAsked ? '/storage/forecast' : null, 60_000).data;
-/** Whether less will be kept than was asked for. */
-export const isShort = (camera: CameraForecast): boolean => camera.configured_days !== null && camera.days !== null && camera.days < camera.configured_days;
+import { isShort, useForecast } from './forecastFacts';
 
 /** How long the footage of each camera will be there, and what ends it. */
 export function Forecast(): ReactElement | null {
