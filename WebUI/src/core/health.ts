@@ -10,7 +10,12 @@ export interface HealthEvent { id: number; kind: string; camera_id: number | nul
 export interface RecordedDay { date: string; cameras: { camera_id: number; percent: number | null; recorded_seconds: number; missed_seconds: number }[] }
 
 /** Asked again every 15 s. */
-export const useHealth = (): Health | undefined => useQuery<Health>('/health', 15_000).data;
+export function useHealth(): Health | undefined {
+  const { data, failure } = useQuery<Health>('/health', 15_000);
+  // A server that is not well says so by its status, too.
+  const told = failure?.status === 503 ? failure.body as Partial<Health> | null : null;
+  return told?.status ? { status: told.status, problems: told.problems ?? [] } : data;
+}
 
 export const kindOfHealth = (kind: string): string => words(`health.${kind}`, kind.replaceAll('_', ' '));
 export const causeOfHealth = (cause: string | null): string | null => cause ? words(`gap.${cause}`, cause.replaceAll('_', ' ')) : null;

@@ -381,6 +381,7 @@ export const de: Catalogue = {
   'health.database_damaged': 'Die Datenbank war beschädigt',
   'health.database_lost': 'Die Datenbank ging verloren; eine neue wurde begonnen',
   'health.database_restored': 'Die Datenbank wurde aus einer Kopie wiederhergestellt',
+  'health.error': 'Dem Server geht es nicht gut: Seine Datenbank versagt.',
   'health.footage_drift': 'Dateien und Verzeichnis der Aufnahmen wichen ab',
   'health.footage_reindexed': 'Die Aufnahmen wurden neu verzeichnet',
   'health.goesOn': 'noch immer',

@@ -380,6 +380,7 @@ export const en = {
   'health.database_damaged': 'The database was damaged',
   'health.database_lost': 'The database was lost; a new one was begun',
   'health.database_restored': 'The database was restored from a copy',
+  'health.error': 'The server is not well: its database fails.',
   'health.footage_drift': 'Files and list of footage differed',
   'health.footage_reindexed': 'Footage was listed anew',
   'health.goesOn': 'still so',

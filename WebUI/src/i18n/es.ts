@@ -381,6 +381,7 @@ export const es: Catalogue = {
   'health.database_damaged': 'La base de datos estaba dañada',
   'health.database_lost': 'La base de datos se perdió; se empezó una nueva',
   'health.database_restored': 'La base de datos se restauró desde una copia',
+  'health.error': 'El servidor no está bien: su base de datos falla.',
   'health.footage_drift': 'Los archivos y la lista de grabaciones no coincidían',
   'health.footage_reindexed': 'Las grabaciones se volvieron a indexar',
   'health.goesOn': 'aún en curso',

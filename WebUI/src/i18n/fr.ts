@@ -381,6 +381,7 @@ export const fr: Catalogue = {
   'health.database_damaged': 'La base de données était endommagée',
   'health.database_lost': 'La base de données est perdue ; une nouvelle a été créée',
   'health.database_restored': 'La base de données a été restaurée depuis une copie',
+  'health.error': 'Le serveur va mal : sa base de données est en panne.',
   'health.footage_drift': 'Fichiers et liste des enregistrements différaient',
   'health.footage_reindexed': 'Les enregistrements ont été réindexés',
   'health.goesOn': 'toujours en cours',

@@ -381,6 +381,7 @@ export const it: Catalogue = {
   'health.database_damaged': 'Il database era danneggiato',
   'health.database_lost': 'Il database è andato perso; ne è stato creato uno nuovo',
   'health.database_restored': 'Il database è stato ripristinato da una copia',
+  'health.error': 'Il server non sta bene: il suo database non funziona.',
   'health.footage_drift': 'File ed elenco delle registrazioni non coincidevano',
   'health.footage_reindexed': 'Le registrazioni sono state reindicizzate',
   'health.goesOn': 'ancora in corso',
