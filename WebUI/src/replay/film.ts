@@ -50,7 +50,8 @@ export class Film {
   private keys: { of: Piece[]; step: number; list: Piece[] } = { of: [], step: 0, list: [] };
   /** Bytes of a fragment up to the end of its key frame, as they were of late. */
   private keyBytes = FIRST_LOOK;
-  private isFeeding = false;
+  /** The generation of the source that is being fed: an older one may wait for ever for a buffer that is gone. */
+  private feeding: number | null = null;
   private generation = 0;
   private target = 0;
   private rate = 1;
@@ -235,11 +236,11 @@ export class Film {
 
   /** Fetches and appends what comes next, one piece at a time. */
   private async feedPieces(): Promise<void> {
-    if (this.isFeeding || this.isClosed || this.source?.readyState !== 'open') return;
+    if (this.feeding === this.generation || this.isClosed || this.source?.readyState !== 'open') return;
     const mine = this.generation;
     const piece = this.next();
     if (!piece) return;
-    this.isFeeding = true;
+    this.feeding = mine;
     try {
       const parts: ArrayBuffer[] = [];
       const type = `video/mp4; codecs="${piece.codecs}"`;
@@ -260,10 +261,11 @@ export class Film {
       if (mine !== this.generation || this.isClosed) return;
       if (Math.abs(this.buffer.timestampOffset - offset) > 0.0005) this.buffer.timestampOffset = offset;
       await this.append(parts[parts.length - 1]!);
+      if (mine !== this.generation || this.isClosed) return;
       this.initOf = piece.url;
       this.fed = piece;
       await this.forget(mine);
-    } catch (problem) { await this.failed(problem, mine); } finally { this.isFeeding = false; }
+    } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
   }
 
   private async failed(problem: unknown, mine: number): Promise<void> {
@@ -274,14 +276,14 @@ export class Film {
 
   /** The same for fast playback: of every fragment only what describes its key frame, and the key frame. */
   private async feedKeys(): Promise<void> {
-    if (this.isFeeding || this.isClosed || this.source?.readyState !== 'open') return;
+    if (this.feeding === this.generation || this.isClosed || this.source?.readyState !== 'open') return;
     const mine = this.generation;
     const held = this.held();
     const lacking = lackingKeys(this.fastKeys(), this.target, this.direction, this.reach(), (key) => held.some((range) => key.start >= range.start - 5 && key.start + 1 < range.end),
       // One by one until it is known how large they are.
       this.keyBytes === FIRST_LOOK ? 1 : TOGETHER);
     if (lacking.length === 0) return;
-    this.isFeeding = true;
+    this.feeding = mine;
     try {
       const found = await Promise.all(lacking.map((key) => this.keyFrame(key)));
       for (const [at, key] of lacking.entries()) {
@@ -300,11 +302,12 @@ export class Film {
         if (mine !== this.generation || this.isClosed) return;
         this.buffer.timestampOffset = (key.start - this.base) / 1000;
         await this.append(keyFragment(one.picture, one.head, (key.end - key.start) / 1000));
+        if (mine !== this.generation || this.isClosed) return;
         this.initOf = key.url;
         this.fed = key;
       }
       await this.forget(mine);
-    } catch (problem) { await this.failed(problem, mine); } finally { this.isFeeding = false; }
+    } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
     return undefined;
   }
 
