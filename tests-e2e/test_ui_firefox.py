@@ -75,7 +75,8 @@ def test_firefox_plays_stored_footage_and_its_key_frames_fast(tmp_path):
         seen: list[int] = []
 
         def is_over() -> bool:
-            corner = browser.run(CORNER, ".replay .tile video")
+            # While it seeks, it gives nothing to a canvas.
+            corner = browser.run("if (document.querySelector(arguments[0]).seeking) return '';" + CORNER, ".replay .tile video")
             number = reader.number(corner) if corner else None
             if number is not None and number not in seen[-1:]:
                 seen.append(number)
@@ -89,4 +90,4 @@ def test_firefox_plays_stored_footage_and_its_key_frames_fast(tmp_path):
             seen.pop(0)
         steps = [(after - before) % reader.count for before, after in zip(seen, seen[1:])]
         assert 0 < fetched < whole * 0.6, (fetched, whole)
-        assert len(steps) >= 3 and all(step % 30 == 0 and 0 < step < reader.count / 2 for step in steps), seen
+        assert len(steps) >= 3 and all(step % 30 == 0 and 0 < step < reader.count / 2 for step in steps), str(seen)
