@@ -447,6 +447,8 @@ def test_what_is_wrong_is_told_on_every_page(tmp_path):
         camera.close()
         wait_for("the server knows", lambda: nvr.api.json("/health").get("problems"), 120, 0.5)
         assert "Recording" in browser.text("#health-banner")
+        shares = lambda: [one["percent"] for day in nvr.api.json("/health/recorded")["days"] for one in day["cameras"]]  # noqa: E731
+        wait_for("it is known how much was recorded", lambda: any(share is not None for share in shares()), 90, 0.5)
         browser.press("#health-banner a")
         browser.until("the dashboard", "return location.pathname === '/ui/system'")
         browser.shown("#health-problems")
