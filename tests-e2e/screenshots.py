@@ -31,6 +31,7 @@ PAGES = {
     "editor": ("/ui/cameras/1/recording", "return document.querySelectorAll('.editor .field').length > 4"),
     "masks": ("/ui/cameras/1/masks", "return document.querySelector('.mask-stage img')?.naturalWidth > 100"),
     "dashboard": ("/ui/system", "return document.querySelectorAll('.card').length >= 4"),
+    "storage": ("/ui/system/storage", "return document.querySelectorAll('#main .card').length >= 3"),
     "users": ("/ui/system/users", "return document.querySelector('tbody tr')"),
     "profile": ("/ui/profile", "return document.querySelectorAll('.card').length >= 4"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.browser import PHONE, browsing
+from harness.browser import DESKTOP, PHONE, browsing
 from harness.counter import CounterReader
 from harness.server import NVR, wait_for
 from peers import footage
@@ -136,3 +136,107 @@ def test_a_restart_of_the_server_is_told_and_healed(tmp_path):
         browser.gone(".banner.bad")
         browser.until("it plays again", "return document.querySelector('.tile').dataset.condition === 'playing'")
         moves(browser, CounterReader(film), [key])
+
+
+def test_a_tab_that_slept_shows_its_cameras_again_within_two_seconds(scene, tmp_path):
+    nvr, keys, reader = scene
+    with browsing(tmp_path) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/live?cameras={keys[0]},{keys[1]}")
+        moves(browser, reader, keys[:2])
+        tab = browser.current_window_handle
+        browser.switch_to.new_window("tab")
+        # Who does not look is sent nothing after a while.
+        wait_for("the streams of the sleeping tab end", lambda: nvr.metric("vibenvr_live_viewers") == 0, 60, 0.5)
+        browser.close()
+        # The time is taken in the page, from the moment that it is seen until every tile has shown another picture.
+        browser.switch_to.window(tab)
+        took = browser.execute_async_script("""
+            const done = arguments[arguments.length - 1];
+            const begun = performance.now();
+            const look = () => {
+              const tiles = [...document.querySelectorAll('.tile')];
+              if (!document.hidden && tiles.every((tile) => tile.dataset.condition === 'playing' && tile.querySelector('.layer:not(.waiting) [data-way]'))) done(performance.now() - begun);
+              else if (performance.now() - begun > 30000) done(-1);
+              else setTimeout(look, 20);
+            };
+            look();""")
+        print(f"back after {took:.0f} ms")
+        assert 0 <= took < 2000, took
+        moves(browser, reader, keys[:2])
+        assert browser.complaints() == []
+
+
+def test_layouts_are_kept_by_the_server_and_those_of_the_browser_move_there(scene, tmp_path):
+    nvr, keys, _ = scene
+    layouts = lambda: {one["name"]: one["layout"] for one in nvr.api.json("/auth/me/layouts")}  # noqa: E731
+    with browsing(tmp_path / "one", DESKTOP) as browser:
+        browser.sign_in(nvr.api.base, preferences={"layouts": [{"name": "Yard", "cameras": keys[3:5], "columns": 2}]}).open("/ui/live")
+        wait_for("what the browser kept is on the server", lambda: layouts() == {"Yard": {"cameras": keys[3:5], "columns": 2}})
+        wait_for("and not in the browser any more", lambda: browser.execute_script("return JSON.parse(localStorage.getItem('vibenvr.preferences')).layouts.length") == 0)
+        # A new one, by its dialog.
+        browser.press("[aria-label='New layout']")
+        browser.fill("dialog", name="Doors / north")
+        browser.press("dialog [type=submit]")
+        assert "/" in browser.text("dialog .field-error")
+        browser.fill("dialog", name="Doors, north & söuth?")
+        browser.execute_script("for (const box of [...document.querySelectorAll('dialog .picks input')].slice(2)) box.click()")
+        browser.press("dialog [type=submit]")
+        browser.gone("dialog")
+        wait_for("it is stored", lambda: layouts().get("Doors, north & söuth?", {}).get("cameras") == keys[:2])
+        browser.until("two tiles", "return document.querySelectorAll('.tile').length === 2")
+        assert browser.complaints() == []
+    with browsing(tmp_path / "two", DESKTOP) as browser:
+        # Another browser of the same user has them.
+        browser.sign_in(nvr.api.base).open("/ui/live?view=lYard")
+        browser.until("the tiles of the layout", "return [...document.querySelectorAll('.tile')].map((tile) => Number(tile.dataset.camera)).join() === arguments[0]", ",".join(map(str, keys[3:5])))
+        browser.press("[aria-label='Delete layout']")
+        wait_for("it is gone", lambda: "Yard" not in layouts())
+        browser.press(".toast .button")
+        wait_for("and back", lambda: layouts().get("Yard") == {"cameras": keys[3:5], "columns": 2})
+        assert browser.complaints() == []
+
+
+PTZ_SERVER = """
+const ask = window.fetch;
+window.moves = [];
+window.fetch = async (target, options) => {
+  const path = new URL(target, location.href).pathname;
+  if (path === '/api/openapi.json') {
+    const document = await (await ask(target, options)).json();
+    document.paths['/onvif/ptz/move/{camera_id}'] = { post: { responses: { 200: {} } } };
+    return new Response(JSON.stringify(document), { headers: { 'Content-Type': 'application/json' } });
+  }
+  if (path.startsWith('/api/onvif/ptz/')) {
+    window.moves.push([path.slice(15), options.body ? JSON.parse(options.body) : null]);
+    return new Response('{}', { headers: { 'Content-Type': 'application/json' } });
+  }
+  return ask(target, options);
+};
+"""
+
+
+def test_cameras_that_move_are_moved_where_the_server_can(scene, tmp_path):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    nvr, keys, reader = scene
+    nvr.api.put(f"/cameras/{keys[2]}", json={"ptz_can_pan_tilt": True, "ptz_can_zoom": True, "ptz_can_home": True, "onvif_host": "127.0.0.1"})
+    with browsing(tmp_path) as browser:
+        # A server that knows nothing of it shows nothing.
+        browser.sign_in(nvr.api.base).open(f"/ui/live/{keys[2]}")
+        moves(browser, reader, [keys[2]], ".enlarged")
+        assert not browser.find_elements("css selector", ".ptz")
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": PTZ_SERVER})
+        browser.open(f"/ui/live/{keys[1]}")
+        moves(browser, reader, [keys[1]], ".enlarged")
+        assert not browser.find_elements("css selector", ".ptz")
+        browser.open(f"/ui/live/{keys[2]}")
+        ActionChains(browser).move_to_element(browser.shown(".ptz-left")).click_and_hold().perform()
+        browser.until("it moves", "return window.moves.length === 1")
+        ActionChains(browser).release().perform()
+        browser.until("it stops", "return window.moves.length === 2")
+        browser.press(".ptz-home")
+        browser.until("it goes home", "return window.moves.length === 3")
+        assert browser.execute_script("return window.moves") == [
+            [f"move/{keys[2]}", {"pan": -1, "tilt": 0, "zoom": 0}], [f"stop/{keys[2]}", None], [f"goto-home/{keys[2]}", None]]
+        assert browser.complaints() == []
+    nvr.api.put(f"/cameras/{keys[2]}", json={"onvif_host": None})

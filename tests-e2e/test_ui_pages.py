@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 from harness.browser import DESKTOP, PHONE, browsing
+from harness.media import probe
 from harness.server import NVR, PASSWORD, USER, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
@@ -22,7 +24,7 @@ from test_accounts import totp
 VIEWER_PASSWORD = "Watching-7-things"
 
 PAGES = [
-    "/ui/live", "/ui/live/1", "/ui/replay?cameras=1", "/ui/events", "/ui/cameras", "/ui/cameras/new", "/ui/cameras/groups",
+    "/ui/live", "/ui/live/1", "/ui/replay?cameras=1", "/ui/events", "/ui/events?from=00:00&to=23:59", "/ui/cameras", "/ui/cameras/new", "/ui/cameras/groups",
     "/ui/cameras/1/general", "/ui/cameras/1/stream", "/ui/cameras/1/recording", "/ui/cameras/1/motion", "/ui/cameras/1/masks", "/ui/cameras/1/snapshots",
     "/ui/cameras/1/schedule", "/ui/cameras/1/storage", "/ui/cameras/1/overlay", "/ui/cameras/1/objects", "/ui/cameras/1/alerts",
     "/ui/system", "/ui/system/users", "/ui/system/settings", "/ui/system/storage", "/ui/system/backups", "/ui/system/logs", "/ui/system/audit",
@@ -96,6 +98,19 @@ def test_every_page_fits_a_phone(scene, tmp_path):
         # A finger finds every button of the main navigation.
         sizes = browser.execute_script("return [...document.querySelectorAll('.sidebar nav a')].map((link) => link.getBoundingClientRect()).map((box) => [box.width, box.height])")
         assert all(width >= 44 and height >= 44 for width, height in sizes), sizes
+        # In the languages of long words, too, everything is inside of the window.
+        for language in ("de", "fr", "it", "es"):
+            browser.sign_in(nvr.api.base, preferences={"language": language})
+            for page in ("/ui/live", "/ui/replay?cameras=1", "/ui/events?from=10:00", "/ui/cameras/new", "/ui/system", "/ui/system/storage", "/ui/profile"):
+                browser.open(page)
+                ready(browser)
+                browser.until("its language", "return document.documentElement.lang === arguments[0]", language)
+                wide = browser.execute_script("""
+                    const main = document.querySelector('#main');
+                    return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth,
+                      ...[...document.querySelectorAll('.sidebar a')].map((link) => Math.ceil(link.getBoundingClientRect().right - innerWidth))];""")
+                if max(wide) > 0:
+                    problems.append(f"{language} {page}: {wide} pixels too wide")
     assert problems == [], "\n".join(problems)
 
 
@@ -205,6 +220,99 @@ def test_events_are_sorted_out_by_keyboard(scene, tmp_path):
         browser.gone(".event.gone")
         assert browser.complaints() == []
     nvr.api.put("/cameras/1", json={"recording_mode": "Continuous"})
+
+
+def listed(browser) -> list[int]:
+    return browser.execute_script("return [...document.querySelectorAll('#event-list .event[data-event]')].map((event) => Number(event.dataset.event))")
+
+
+def test_events_are_filtered_by_group_time_of_day_label_and_zone(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        assert not browser.find_elements(By.CSS_SELECTOR, "[name=group], [name=label], [name=from]")
+        browser.press("#more-filters")
+        browser.shown("[name=group]")
+        # Nothing has been recognised yet: there is nothing to choose from.
+        assert not browser.find_elements(By.CSS_SELECTOR, "[name=label], [name=zone]")
+        browser.fill(".events-bar.more", group="Outside")
+        browser.until("it is in the address", "return location.search.includes('group=')")
+        browser.until("all of its camera", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        # An hour of the day in which nothing was recorded, over midnight or not.
+        hour = int(nvr.api.json("/events")[0]["timestamp_start"][11:13])
+        browser.open(f"/ui/events?from={(hour + 3) % 24:02}:00&to={(hour + 22) % 24:02}:00")
+        browser.until("nothing is found", "return document.querySelector('#main .empty')")
+        assert browser.shown("[name=from]").get_attribute("value") == f"{(hour + 3) % 24:02}:00"
+        browser.press("#main .empty .button")
+        browser.until("everything again", "return !location.search && document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        browser.open(f"/ui/events?from={(hour + 22) % 24:02}:00&to={(hour + 3) % 24:02}:00")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+
+        # What a detector tells of its events is offered, and found.
+        of = nvr.api.events(event_type="continuous")[1]
+        metadata = json.dumps({"objects": [{"label": "person", "zone": "drive", "score": 0.9}]})
+        told = nvr.api.post("/events", json={
+            "camera_id": 1, "type": "video", "event_type": "manual", "timestamp_start": of["timestamp_start"], "timestamp_end": of["timestamp_end"],
+            "file_path": of["file_path"], "ai_metadata": metadata})
+        assert told.status_code == 200, told.text
+        browser.open("/ui/events?zone=drive")
+        browser.shown("[name=zone]")
+        browser.fill(".events-bar.more", label="person")
+        browser.until("that event alone", "return [...document.querySelectorAll('#event-list .event')].map((event) => event.dataset.event).join() === arguments[0]", str(told.json()["id"]))
+        browser.press("#clear-filters")
+        browser.until("everything again", "return !location.search && document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        nvr.api.delete(f"/events/{told.json()['id']}")
+        assert browser.complaints() == []
+
+
+def test_chosen_events_are_exported_as_one_file(scene, tmp_path):
+    nvr, _ = scene
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    with browsing(tmp_path / "profile", DESKTOP, downloads) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        done = [event["id"] for event in nvr.api.events(event_type="continuous") if event["timestamp_end"]][:2]
+        for event in done:
+            browser.execute_script("document.querySelector(`.event[data-event='${arguments[0]}'] .event-choose input`).click()", event)
+        browser.press("#export-chosen")
+        browser.press("dialog .export-link")
+        browser.gone("dialog")
+        (path,) = wait_for("the file is here", lambda: list(downloads.glob("*.zip")), 60)
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".mp4")]
+            assert len(names) == 2 and archive.testzip() is None, archive.namelist()
+            movie = tmp_path / "one.mp4"
+            movie.write_bytes(archive.read(names[0]))
+        assert probe(movie).video.codec == "h264"
+        assert not browser.find_elements(By.CSS_SELECTOR, ".event.chosen")
+        assert browser.complaints() == []
+
+
+def test_a_stream_is_seen_before_it_is_saved(scene, tmp_path):
+    nvr, camera = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/cameras/new")
+        browser.fill("#camera-form", rtsp_url=camera.url("/main"))
+        browser.press("#probe")
+        size = browser.until("its picture", "const picture = document.querySelector('#probe-picture'); return picture && picture.naturalWidth > 0 && [picture.naturalWidth, picture.naturalHeight]")
+        assert 100 < size[0] <= 640, size
+        # Another attempt that fails shows no old picture.
+        browser.fill("#camera-form", rtsp_url="rtsp://127.0.0.1:1/none")
+        browser.press("#probe")
+        browser.gone("#probe-picture")
+        browser.until("why not", "return document.querySelector('#probe-result.bad')")
+        assert browser.complaints() == []
+
+
+def test_tiles_tell_what_was_recorded_in_the_last_minute(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/live")
+        browser.until("it is told", "return /\\d.*[kM]B.min/.test(document.querySelector(`.tile[data-camera='1'] .tile-stored`)?.textContent ?? '')")
+        assert not browser.find_elements(By.CSS_SELECTOR, ".tile[data-camera='2'] .tile-stored")
+        assert browser.complaints() == []
 
 
 def test_footage_of_an_event_is_held_and_released(scene, tmp_path):
@@ -326,3 +434,78 @@ def test_languages_and_colours_are_chosen(scene, tmp_path):
         browser.fill("#main", theme="Light")
         assert browser.until("light", "return document.documentElement.dataset.theme === 'light' && getComputedStyle(document.body).backgroundColor") == "rgb(243, 245, 248)"
         assert browser.complaints() == []
+
+
+def test_what_is_wrong_is_told_on_every_page(tmp_path):
+    with GstCamera({"/main": footage.street()}, live=True) as camera, NVR(segment_seconds=5) as nvr, browsing(tmp_path, DESKTOP) as browser:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("Front door", camera.url("/main"), recording_mode="Continuous")
+        wait_for("it records", lambda: nvr.rows(key), 30)
+        browser.sign_in(nvr.api.base).open("/ui/events")
+        browser.shown(".sidebar")
+        assert not browser.find_elements(By.CSS_SELECTOR, "#health-banner")
+        camera.close()
+        wait_for("the server knows", lambda: nvr.api.json("/health").get("problems"), 120, 0.5)
+        assert "Recording" in browser.text("#health-banner")
+        shares = lambda: [one["percent"] for day in nvr.api.json("/health/recorded")["days"] for one in day["cameras"]]  # noqa: E731
+        wait_for("it is known how much was recorded", lambda: any(share is not None for share in shares()), 90, 0.5)
+        browser.press("#health-banner a")
+        browser.until("the dashboard", "return location.pathname === '/ui/system'")
+        browser.shown("#health-problems")
+        browser.until("what happened", "return document.querySelector('#health-events li')?.textContent.includes('Front door')")
+        browser.until("how much was recorded", "return /recorded [\\d.]+ %/.test(document.querySelector(`.health [data-camera='${arguments[0]}']`)?.textContent ?? '')", str(key))
+        # Hidden until something else is wrong.
+        browser.press("#health-banner button")
+        browser.gone("#health-banner")
+        browser.open("/ui/live")
+        browser.shown("#health-banner")
+
+
+def test_storage_tells_how_long_footage_stays_and_cleans_up(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/system/storage")
+        browser.until("the forecast", "return document.querySelectorAll('#forecast tbody tr').length >= 2")
+        assert "Front door" in browser.text("#forecast tbody")
+        browser.press("#cleanup")
+        browser.shown("dialog")
+        # Nothing of this footage is too old.
+        assert not browser.find_elements(By.CSS_SELECTOR, "#run-cleanup")
+        browser.press("dialog .dialog-actions .button")
+        browser.gone("dialog")
+        # A look at the files that mends nothing.
+        browser.press("[name=dry_run] ~ .track")
+        browser.press("#start-sync")
+        wait_for("it is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] == "completed", 60)
+        assert nvr.api.json("/settings/sync-orphans/status")["dry_run"] is True
+        assert browser.complaints() == []
+
+
+def test_a_bucket_for_copies_is_set_up_tested_and_deleted(scene, tmp_path):
+    nvr, _ = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/system/storage")
+        browser.press("#add-bucket")
+        browser.press("#save-bucket")
+        browser.until("what is missing is told", "return document.querySelectorAll('dialog .field.wrong').length >= 4")
+        browser.fill("dialog", name="Away", endpoint="http://127.0.0.1:9", bucket="copies", access_key="AK", secret_key="sesame-street")
+        browser.execute_script("document.querySelector('dialog .picks input').click()")
+        browser.press("#save-bucket")
+        browser.gone("dialog")
+        (bucket,) = nvr.api.json("/storage/s3")
+        assert (bucket["name"], bucket["bucket"], bucket["offsite_camera_ids"]) == ("Away", "copies", [1])
+        assert "sesame" not in json.dumps(bucket)
+        # Nobody listens there: the test says so.
+        browser.press(".bucket .card-head .button:first-child")
+        browser.shown(".toast.bad")
+        # Changed without the secret being typed again.
+        browser.press(".bucket [aria-label='Edit profile Away']")
+        browser.fill("dialog", prefix="house")
+        browser.press("#save-bucket")
+        browser.gone("dialog")
+        assert nvr.api.json("/storage/s3")[0]["prefix"] == "house"
+        browser.press(".bucket [aria-label='Delete profile Away']")
+        browser.press("dialog .button.danger")
+        wait_for("it is gone", lambda: nvr.api.json("/storage/s3") == [])
+        browser.gone(".bucket")
+        assert [line for line in browser.complaints() if "status of 4" not in line] == []

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 
-from harness.browser import browsing
+from harness.browser import CORNER, browsing
 from harness.counter import CounterReader
 from harness.media import probe
 from harness.server import NVR, wait_for
@@ -93,8 +93,6 @@ def test_cameras_play_together(scene, tmp_path):
         settled(browser, 2)
         browser.until("both run", "return [...document.querySelectorAll('.replay video')].every((video) => !video.paused && video.currentTime > 0)")
         # Both are read in one go: the cameras show the same moment, so the counters tell how far apart the pictures are.
-        from harness.browser import CORNER
-
         both = "const read = (selector) => (function () { " + CORNER + " }).call(null, selector); return [read(arguments[0]), read(arguments[1])];"
         selectors = [f".replay .tile[data-camera='{key}'] video" for key in keys]
         looks: list[tuple[int, int]] = []
@@ -156,6 +154,35 @@ def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
         assert browser.complaints() == []
 
 
+def test_the_timeline_shows_tiles_of_an_hours_sheet(scene, tmp_path):
+    nvr, keys, _, stored = scene
+    start = seconds(stored(keys[0])[0]["start"])
+    asked = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes(arguments[0])).length"
+    with browsing(tmp_path, (1280, 900)) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 3:.1f}")
+        settled(browser, 1)
+        browser.press("#play")
+        canvas = browser.shown("#timeline")
+        left, right = (int(canvas.get_attribute(f"data-{side}")) / 1000 for side in ("start", "end"))
+        place = lambda at: int((at - (left + right) / 2) / (right - left) * canvas.size["width"])  # noqa: E731
+        ActionChains(browser).move_to_element_with_offset(canvas, place(start + 10), 12).perform()
+        tile = browser.until("a tile", "const tile = document.querySelector('.timeline-tip .tip-tile'); return tile && tile.naturalWidth > 1000 && [tile.clientWidth, tile.clientHeight]")
+        assert tile == [160, 90]
+        # Beside it nothing more has to be asked for.
+        single, sheets = browser.execute_script(asked, "/preview.jpg"), browser.execute_script(asked, "/sprite.jpg")
+        for offset in (1, 2, -1, 0):
+            ActionChains(browser).move_to_element_with_offset(canvas, place(start + 10) + offset, 12).perform()
+        browser.until("a tile", "return document.querySelector('.timeline-tip .tip-tile')")
+        assert (browser.execute_script(asked, "/preview.jpg"), browser.execute_script(asked, "/sprite.jpg")) == (single, sheets) and sheets == 1
+        # Where seconds can be told apart, a tile of half a minute would be the wrong picture: one of its own is shown.
+        canvas.send_keys("\ue013" * 9)
+        wait_for("it is closer", lambda: int(canvas.get_attribute("data-end")) - int(canvas.get_attribute("data-start")) < 120_000)
+        left, right = (int(canvas.get_attribute(f"data-{side}")) / 1000 for side in ("start", "end"))
+        ActionChains(browser).move_to_element_with_offset(canvas, place(start + 12), 12).perform()
+        browser.until("a picture of its own", "const picture = document.querySelector('.timeline-tip img:not(.tip-tile)'); return picture && picture.naturalWidth > 0")
+        assert browser.complaints() == []
+
+
 def test_live_and_replay_are_one_control(scene, tmp_path):
     nvr, keys, reader, _ = scene
     with browsing(tmp_path, (1280, 900)) as browser:
@@ -166,4 +193,72 @@ def test_live_and_replay_are_one_control(scene, tmp_path):
         settled(browser, 1)
         browser.press("#go-live")
         wait_for("it is live again", lambda: state(browser) == ["live"] and browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        assert browser.complaints() == []
+
+
+BYTES = """return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/media/')).reduce((sum, entry) => sum + entry.transferSize, 0)"""
+
+
+QUIET = """
+const now = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/media/')).length;
+if (window.fetched?.count !== now) window.fetched = { count: now, since: performance.now() };
+return now > 1 && performance.now() - window.fetched.since > 1500;"""
+SET_SPEED = """
+const speed = document.querySelector('.speed');
+speed.value = arguments[0];
+speed.dispatchEvent(new Event('change', { bubbles: true }));"""
+
+
+def at_eight_times(browser, nvr, key: int, start: float, reader: CounterReader, footage_seconds: float) -> tuple[int, list[int]]:
+    """Bytes of footage fetched while so many seconds were played at 8×, and the numbers that were seen."""
+    browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={key}&t={start + 0.5:.2f}")
+    settled(browser, 1)
+    browser.press("#play")
+    browser.until("it stands", "return document.querySelector('.replay video').paused")
+    # What is fetched ahead of a picture that stands is all here.
+    browser.until("nothing more is fetched", QUIET)
+    browser.execute_script("performance.setResourceTimingBufferSize(5000); performance.clearResourceTimings()")
+    browser.execute_script(SET_SPEED, "8")
+    browser.press("#play")
+    seen: list[int] = []
+
+    def is_over() -> bool:
+        # While it seeks, it may give nothing to a canvas.
+        corner = browser.execute_script("if (document.querySelector(arguments[0]).seeking) return '';" + CORNER, f".replay .tile[data-camera='{key}'] video")
+        number = reader.number(corner) if corner else None
+        if number is not None and number not in seen[-1:]:
+            seen.append(number)
+        return float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) / 1000 >= start + footage_seconds
+
+    wait_for("the end", is_over, 60, 0.02)
+    return browser.execute_script(BYTES), seen
+
+
+def test_fast_playback_fetches_key_frames_alone(scene, tmp_path):
+    nvr, keys, reader, stored = scene
+    fragments = stored(keys[0])
+    start = seconds(fragments[0]["start"])
+    whole = sum(fragment["size"] for fragment in fragments if seconds(fragment["start"]) < start + 20)
+    with browsing(tmp_path, (1280, 900)) as browser:
+        fetched, seen = at_eight_times(browser, nvr, keys[0], start, reader, 20)
+        print(f"8x: {fetched} bytes fetched of {whole} that 20 s of footage are; {len(seen)} pictures seen")
+        assert 0 < fetched < whole * 0.6, (fetched, whole)
+        # Key frames, in their order on the loop that the film is; what stood before goes first.
+        while seen and seen[0] % 30:
+            seen.pop(0)
+        steps = [(after - before) % reader.count for before, after in zip(seen, seen[1:])]
+        assert len(seen) >= 4 and all(step % 30 == 0 and 0 < step < reader.count / 2 for step in steps), str(seen)
+        # At normal speed everything is shown again, however often that is changed: the counter goes on by single pictures.
+        for rate in ("1", "8", "1", "16", "1"):
+            browser.execute_script(SET_SPEED, rate)
+            time.sleep(0.15)  # As fast as somebody can.
+        numbers: set[int] = set()
+
+        def is_smooth() -> bool:
+            number = shown(browser, reader, keys[0])
+            if number is not None:
+                numbers.add(number)
+            return any({number, number + 1, number + 2, number + 3} <= numbers for number in numbers)
+
+        wait_for("pictures follow each other", is_smooth, 30, 0.01)
         assert browser.complaints() == []

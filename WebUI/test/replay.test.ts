@@ -4,6 +4,8 @@ import { KEYS_ABOVE, ReplayClock, shuttle, steer } from '../src/replay/clock';
 import { DAY, held, HOUR, lengthOf, LONGEST, lowerBound, MINUTE, panned, pixelSpans, revealing, SHORTEST, ticks, tickStep, timeOf, xOf, zoomed } from '../src/replay/geometry';
 import { joins, merged, pieceAt, pieceFrom, pieces, resumesAt } from '../src/replay/plan';
 
+import { tileAt, type Sheet } from '../src/replay/sheets';
+
 const now = Date.UTC(2026, 10, 28, 12);
 const view = { start: now - HOUR, end: now };
 const utc = () => 0;
@@ -134,4 +136,18 @@ test('a film is steered gently when it drifts a little, and jumps when it is far
   assert.ok(steer(-0.1, 1).rate > 1);
   assert.ok(steer(0.6, 1).seek && steer(-3, 2).seek);
   assert.ok(steer(0.3, 0.25).rate >= 0.0625);
+});
+
+test('the tile of a sheet that is nearest to a time is shown, and none where there was nothing', () => {
+  const time = (seconds: number) => new Date(now + seconds * 1000).toISOString();
+  const sheet: Sheet = {
+    url: '/sheet', interval: 30, columns: 12, rows: 10, tile_width: 160, tile_height: 90, is_complete: true,
+    tiles: [{ index: 0, x: 0, y: 0, time: time(1) }, { index: 1, x: 160, y: 0, time: time(31) }, { index: 12, x: 0, y: 90, time: time(361) }],
+  };
+  assert.deepEqual(tileAt(sheet, now), { url: '/sheet', x: 0, y: 0, width: 160, height: 90, time: now + 1000 });
+  assert.equal(tileAt(sheet, now + 17_000)?.x, 160);
+  assert.equal(tileAt(sheet, now + 15_000)?.x, 0);
+  assert.equal(tileAt(sheet, now + 200_000), null);
+  assert.equal(tileAt(sheet, now + 370_000)?.y, 90);
+  assert.equal(tileAt({ ...sheet, tiles: [] }, now), null);
 });

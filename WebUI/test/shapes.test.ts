@@ -2,6 +2,8 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { streamURL, brands } from '../src/cameras/brands';
 import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, type Polygon } from '../src/cameras/polygon';
+import { pictureBlob } from '../src/core/pictures';
+import { eventQuery, exportPath } from '../src/events/filters';
 import { pagesOf, TALLEST, windowOf } from '../src/events/virtual';
 import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, zoomAt } from '../src/live/geometry';
 
@@ -93,4 +95,21 @@ test('addresses of common makes hold any password', () => {
   assert.equal(streamURL(brand, brand.main, '10.0.0.9', 'admin', 'p@ss:w/rd'), 'rtsp://admin:p%40ss%3Aw%2Frd@10.0.0.9:554/Streaming/Channels/101');
   assert.equal(streamURL(brand, brand.main, '10.0.0.9:8554', '', ''), 'rtsp://10.0.0.9:8554/Streaming/Channels/101');
   assert.equal(streamURL(brand, brand.main, 'fe80::1', '', ''), 'rtsp://[fe80::1]:554/Streaming/Channels/101');
+});
+
+test('filters of events are asked for by the names of the server', () => {
+  const items = new URLSearchParams('camera=3&group=2&kind=motion&from=22:00&to=06:30&label=person&zone=drive&event=9&date=2026-11-28');
+  assert.deepEqual(eventQuery(items), { camera_id: '3', group_id: '2', event_type: 'motion', date: '2026-11-28', time_from: '22:00', time_to: '06:30', label: 'person', zone: 'drive' });
+  assert.deepEqual(eventQuery(new URLSearchParams('from=25:00&to=7&type=')), {});
+});
+
+test('several events are exported by one address', () => {
+  assert.equal(exportPath([3, 1, 2], true, false), '/exports?event_ids=3,1,2&exact=true&manifest=false');
+});
+
+test('pictures come out of data URLs, and nothing else does', async () => {
+  const blob = pictureBlob('data:image/jpeg;base64,/9j/AA==')!;
+  assert.equal(blob.type, 'image/jpeg');
+  assert.deepEqual([...new Uint8Array(await blob.arrayBuffer())], [255, 216, 255, 0]);
+  for (const wrong of ['', 'data:text/html;base64,AAAA', 'javascript:alert(1)', 'data:image/jpeg;base64,A', 'data:image/svg+xml;base64,AAAA']) assert.equal(pictureBlob(wrong), null, wrong);
 });

@@ -1,5 +1,6 @@
 import { Suspense, useEffect, useState, type ReactElement, type ReactNode } from 'react';
 import { connection } from '../core/connection';
+import { useWarnings } from './warnings';
 import { isAdmin, signOut, useUser } from '../core/session';
 import { useStore } from '../core/store';
 import { t, type Key } from '../i18n';
@@ -23,12 +24,27 @@ function Banner(): ReactElement | null {
   const isUp = useStore(connection.isUp);
   const isNew = useStore(connection.hasNewVersion);
   const [isBack, setBack] = useState(false);
+  const { lines, isGrave } = useWarnings();
+  // Hidden until something else is wrong.
+  const [hidden, setHidden] = useState('');
   useEffect(() => connection.whenBack(() => {
     setBack(true);
     setTimeout(() => setBack(false), 4000);
   }), []);
   if (!isUp) return <div className="banner bad" role="alert"><Icon name="offline" /><span>{t('banner.offline')}</span></div>;
   if (isNew) return <div className="banner" role="status"><Icon name="info" /><span>{t('banner.newVersion')}</span><Button small onClick={() => location.reload()}>{t('action.reload')}</Button></div>;
+  const told = lines.map((line) => line.key).join();
+  if (lines.length > 0 && told !== hidden) {
+    return (
+      <div className={`banner ${isGrave ? 'bad' : 'warn'}`} role="status" id="health-banner">
+        <Icon name="warning" />
+        <span className="banner-text">{lines.map((line) => <span key={line.key}>{line.text}</span>)}</span>
+        {lines.length > 1 ? <span className="banner-more" aria-hidden="true">+{lines.length - 1}</span> : null}
+        <Link to={lines[0]!.to}>{t('health.look')}</Link>
+        <Button kind="quiet" small icon="close" label={t('health.hide')} onClick={() => setHidden(told)} />
+      </div>
+    );
+  }
   if (isBack) return <div className="banner good" role="status"><Icon name="check" /><span>{t('banner.back')}</span></div>;
   return null;
 }

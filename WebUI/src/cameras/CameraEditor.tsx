@@ -7,7 +7,7 @@ import { t, words } from '../i18n';
 import { guardLeaving, Link, navigate } from '../app/router';
 import { tone, statusText, trouble } from '../live/state';
 import { Button } from '../ui/Button';
-import { Badge, Card, PageHead, Problem, Spinner } from '../ui/Bits';
+import { Badge, Card, PageHead, Problem, Spinner, useTabRow } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
 import { complain, toast } from '../ui/Toasts';
 import { CameraField } from './CameraField';
@@ -15,6 +15,8 @@ import { tabOf, tabs, unknownFields, type Section } from './fields';
 import { ProbeButton } from './ProbeButton';
 import { Schedule } from './Schedule';
 import { MaskEditor } from './MaskEditor';
+import { isShort, useForecast } from '../system/forecastFacts';
+import { showNumber } from '../core/time';
 
 const same = (a: unknown, b: unknown): boolean => (a ?? null) === (b ?? null) || JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
@@ -24,6 +26,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
   const schema = useSchema('CameraChanges');
   const [draft, setDraft] = useState<Record<string, unknown>>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
+  const row = useTabRow(camera && schema ? tab : '');
   const changed = useMemo(() => Object.entries(draft).filter(([name, value]) => camera && !same(value, camera[name])), [draft, camera]);
   const isChanged = changed.length > 0;
   useEffect(() => {
@@ -100,7 +103,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
         <Link className="button" to={`/live/${id}`}><Icon name="live" /><span>{t('nav.live')}</span></Link>
       </PageHead>
       <p className="row"><span className={`dot ${tone(camera.status)}`} /><span>{statusText(camera.status)}</span>{problem ? <span className="soft">{problem.lines.join(' · ')}</span> : null}</p>
-      <nav className="tabs" aria-label={t('cameras.sections')}>
+      <nav className="tabs" aria-label={t('cameras.sections')} ref={row}>
         {tabs.map((one) => {
           const isWrong = Object.keys(errors).some((name) => tabOf(name) === one.id);
           const hasDraft = changed.some(([name]) => tabOf(name) === one.id);
@@ -113,6 +116,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
         })}
       </nav>
       {current.isIdle ? <p className="note"><Icon name="info" /><span>{t('cameras.idle')}</span></p> : null}
+      {current.id === 'recording' ? <ShortStay camera={id} /> : null}
       {current.sections.map((section) => <Card key={section.id} title={words(`section.${section.id}`, section.id)}>{content(section)}</Card>)}
       {others.length > 0 ? <Card title={t('section.others')}>{content({ id: 'others', fields: others })}</Card> : null}
       {isChanged ? (
@@ -125,4 +129,12 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
       ) : null}
     </div>
   );
+}
+
+/** Told where the limits are set: less footage than wished will be there. */
+function ShortStay({ camera }: { camera: number }): ReactElement | null {
+  const found = useForecast()?.cameras.find((one) => one.camera_id === camera);
+  if (!found || !isShort(found)) return null;
+  const days = (value: number | null) => showNumber(value ?? 0, (value ?? 0) < 10 ? 1 : 0);
+  return <p className="note warn" role="status"><Icon name="warning" /><span>{t('storage.shortStay', { days: days(found.days), wanted: days(found.configured_days) })}</span></p>;
 }

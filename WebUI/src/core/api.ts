@@ -8,9 +8,13 @@ export class Failure extends Error {
   /** What is wrong, by the name of the field in the body or query. */
   readonly fields: Record<string, string>;
 
-  constructor(readonly status: number, message: string, fields: Record<string, string> = {}) {
+  /** What the server said, where it is none of the usual complaints. */
+  readonly body: unknown;
+
+  constructor(readonly status: number, message: string, fields: Record<string, string> = {}, body: unknown = null) {
     super(message);
     this.fields = fields;
+    this.body = body;
   }
 }
 
@@ -32,7 +36,7 @@ export function failureOf(status: number, body: unknown): Failure {
     }
     return new Failure(status, lines.join('\n'), fields);
   }
-  return new Failure(status, `HTTP ${status}`);
+  return new Failure(status, `HTTP ${status}`, {}, body);
 }
 
 export type Query = Record<string, string | number | boolean | null | undefined>;

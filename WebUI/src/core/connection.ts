@@ -37,7 +37,8 @@ class Connection {
     const deadline = setTimeout(() => ending.abort(), 4000);
     try {
       const answer = await fetch('/api/health', { cache: 'no-store', signal: ending.signal });
-      if (answer.status < 500) return this.back();
+      // What stands before a server that is away answers in its place, but not in JSON.
+      if (answer.status < 500 || (answer.headers.get('Content-Type') ?? '').includes('json')) return this.back();
     } catch { /* Not yet; asked again below. */ } finally { clearTimeout(deadline); }
     if (!this.isUp.value) this.schedule();
   }

@@ -1,13 +1,15 @@
 import { Store, useStore } from './store';
 
-/** Where the wishes of a viewer live that the server has no place for: in this browser. */
+/** A named choice of cameras for the live view; columns 0 are as many as fit. */
 export interface Layout { name: string; cameras: number[]; columns: number }
 
+/** Wishes of a viewer that are of this browser: they live in it. */
 export interface Prefs {
   theme: 'auto' | 'dark' | 'light';
   zone: 'viewer' | 'server';
   language: string | null;
   columns: number;
+  /** Layouts that the server does not have yet. */
   layouts: Layout[];
   tourSeconds: number;
   eventsView: 'grid' | 'list';

@@ -54,6 +54,12 @@ export function useUser(): User {
 
 export const isAdmin = (user: User): boolean => user.role === 'admin';
 
+/** Whether a camera may be moved; the server decides in the end. */
+export function mayControl(user: User, camera: Pick<Camera, 'id' | 'groups'>): boolean {
+  return isAdmin(user) || user.camera_accesses.some((grant) => grant.id === camera.id && grant.can_control)
+    || user.group_accesses.some((grant) => grant.can_control && camera.groups.some((group) => group.name === grant.name));
+}
+
 /** Whether recordings of a camera may be seen; the server decides in the end. */
 export function mayReplay(user: User, camera: Pick<Camera, 'id' | 'groups'>): boolean {
   if (isAdmin(user) || !user.restrict_camera_access) return true;

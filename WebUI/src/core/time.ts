@@ -24,6 +24,11 @@ type Moment = string | number | Date;
 const date = (moment: Moment): Date => moment instanceof Date ? moment : new Date(moment);
 
 export const showDateTime = (moment: Moment): string => format('dt', { dateStyle: 'medium', timeStyle: 'medium' }).format(date(moment));
+/** As short as can be, with the seconds: the year is left out while it is this one. */
+export function showMoment(moment: Moment): string {
+  const isThisYear = civil(date(moment).getTime()).year === civil(Date.now()).year;
+  return format(isThisYear ? 'sm' : 'sy', { ...(isThisYear ? {} : { year: '2-digit' }), month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' }).format(date(moment));
+}
 export const showDay = (moment: Moment): string => format('d', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).format(date(moment));
 export const showTime = (moment: Moment): string => format('t', { timeStyle: 'medium' }).format(date(moment));
 export const showMinute = (moment: Moment): string => format('m', { hour: '2-digit', minute: '2-digit' }).format(date(moment));
@@ -34,6 +39,16 @@ export function showDuration(seconds: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const hours = Math.floor(whole / 3600);
   return hours > 0 ? `${hours}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+}
+
+/** The server's `1d 2h 3m` in the viewer's language, the two largest parts of it. */
+export function showUptime(text: string): string {
+  const found = /^(\d+)d (\d+)h (\d+)m$/.exec(text);
+  if (!found) return text;
+  const parts = (['day', 'hour', 'minute'] as const).map((unit, index) => ({ unit, value: Number(found[index + 1]) }));
+  const largest = parts.findIndex((part) => part.value > 0);
+  const first = largest < 0 ? 2 : largest;
+  return parts.slice(first, first + 2).map(({ unit, value }) => new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'short' }).format(value)).join(' ');
 }
 
 /** `5 minutes ago`, in the viewer's language. */

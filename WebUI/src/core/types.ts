@@ -19,7 +19,7 @@ export interface Camera {
   live_view_mode: string; resolution_width: number; resolution_height: number; framerate: number; rtsp_url: string;
   sub_rtsp_url: string | null; audio_enabled: boolean; record_audio: boolean; enable_manual_snapshots: boolean; sort_order: number;
   motion_masks: string; privacy_masks: string; detect_motion_mode: string; groups: { name: string; description: string | null }[];
-  created_at: string; ptz_can_pan_tilt: boolean;
+  created_at: string; ptz_can_pan_tilt: boolean; ptz_can_zoom: boolean; ptz_can_home: boolean; onvif_host: string | null;
 }
 /** Every field by its name, for the editor. */
 export type CameraFields = Camera & Record<string, unknown>;
@@ -38,7 +38,11 @@ export interface EventStatus {
   active_ids: number[];
   live_motion: Record<string, { timestamp: string; source: string; ai_metadata: string | null; _updated_at: number }>;
   camera_health: Record<string, string>;
+  /** Bytes by camera id. */
+  recorded_bytes_last_minute?: Record<string, number>;
 }
+/** What detectors have seen, and where. */
+export interface EventLabels { labels: string[]; zones: string[] }
 
 export interface Fragment { start: string; duration: number; offset: number; size: number; media_start: number }
 export interface ReplaySegment {
@@ -73,7 +77,8 @@ export interface ResourceSample {
 export interface HourOfEvents { time: string; events: number; videos: number }
 
 export interface StorageProfile {
-  id: number; name: string; path: string; description: string | null; max_size_gb: number;
+  id: number; name: string; path: string; description: string | null; max_size_gb: number; used_gb?: number | null;
+  state?: { status: 'ok' | 'lost' | 'new'; cause: string | null; reason: string | null; since: string | null };
   disk: { total_gb: number; free_gb: number; percent: number | null } | null;
 }
 export interface APIKey { id: number; name: string; token: string | null; created_at: string; expires_at: string | null; last_used_at: string | null; is_active: boolean }

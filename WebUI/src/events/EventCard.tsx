@@ -1,6 +1,6 @@
 import { memo, useEffect, useState, type ReactElement } from 'react';
 import type { NVREvent } from '../core/types';
-import { showBytes, showDateTime, showDuration, showNumber } from '../core/time';
+import { showBytes, showDateTime, showDuration, showMoment, showNumber } from '../core/time';
 import { t, words } from '../i18n';
 import { Badge } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
@@ -51,7 +51,7 @@ export const EventCard = memo(function EventCard(props: EventCardProps): ReactEl
         </span>
         <span className="event-text">
           <strong>{camera}</strong>
-          <span className="event-when">{showDateTime(event.timestamp_start)}</span>
+          <span className="event-when">{showMoment(event.timestamp_start)}</span>
           <span className="row tight">
             <Badge kind={event.event_type === 'motion' ? 'warn' : event.event_type === 'continuous' ? 'accent' : 'plain'}>{kindName(event)}</Badge>
             {event.motion_score !== null ? <span className="soft">{showNumber(event.motion_score * 100, 1)} %</span> : null}

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
-import { api } from '../core/api';
+import { api, type Query } from '../core/api';
 import { setPref, usePrefs } from '../core/prefs';
 import { invalidate } from '../core/query';
 import { isAdmin, mayReplay, useUser } from '../core/session';
@@ -12,7 +12,10 @@ import { Button } from '../ui/Button';
 import { Choice, Empty, Problem, Spinner } from '../ui/Bits';
 import { complain, undoable } from '../ui/Toasts';
 import { EventCard } from './EventCard';
+import { EventFilters } from './EventFilters';
 import { EventViewer } from './EventViewer';
+import { ExportEvents } from './ExportEvents';
+import { allFilters, eventQuery } from './filters';
 import { HoldDialog } from './HoldDialog';
 import { pagesOf, windowOf } from './virtual';
 import { PAGE, useEvents } from './useEvents';
@@ -28,12 +31,14 @@ export function EventsPage(): ReactElement {
   const { cameras } = useCameras(15_000);
   const [items, change] = useQueryItems();
   const { eventsView: view } = usePrefs();
-  const [ofCamera, kind, type, date] = [items.get('camera'), items.get('kind'), items.get('type'), items.get('date')];
-  const query = useMemo(() => ({ camera_id: ofCamera, event_type: kind, type, date }), [ofCamera, kind, type, date]);
+  // As text, so that what an opened event changes in the address asks nothing anew.
+  const asked = JSON.stringify(eventQuery(items));
+  const query = useMemo(() => JSON.parse(asked) as Query, [asked]);
   const { total, failure, at, need, fresh, reload } = useEvents(query);
   const gone = useStore(leaving);
   const [chosen, setChosen] = useState<ReadonlyMap<number, NVREvent>>(new Map());
   const [isHolding, setHolding] = useState(false);
+  const [isExporting, setExporting] = useState(false);
   const [opened, setOpened] = useState<number | null>(null);
   const [linked, setLinked] = useState<NVREvent | null>(null);
   const [current, setCurrent] = useState(0);
@@ -157,7 +162,7 @@ export function EventsPage(): ReactElement {
       case 'ArrowUp': goTo(current - columns); break;
       case 'Home': goTo(0); break;
       case 'End': goTo((total ?? 1) - 1); break;
-      case 'x': if (here && isAdmin(user)) choose(current, !chosen.has(here.id), false); break;
+      case 'x': if (here) choose(current, !chosen.has(here.id), false); break;
       case 'Escape': setChosen(new Map()); break;
       case 'Delete': if (isAdmin(user)) {
         if (chosen.size > 0) remove([...chosen.values()]);
@@ -169,43 +174,33 @@ export function EventsPage(): ReactElement {
   };
   const seen = (cameras ?? []).filter((camera) => mayReplay(user, camera));
   const openedEvent = opened === null ? linked ?? undefined : at(opened);
-  const hasFilter = Object.values(query).some(Boolean);
+  const hasFilter = asked !== '{}';
   return (
     <div className="events-page" onKeyDown={key}>
-      <header className="events-bar">
-        <h1>{t('nav.events')}</h1>
-        <select aria-label={t('events.camera')} name="camera" value={items.get('camera') ?? ''} onChange={(event) => change({ camera: event.target.value })}>
-          <option value="">{t('live.allCameras')}</option>
-          {seen.map((camera) => <option key={camera.id} value={camera.id}>{camera.name}</option>)}
-        </select>
-        <select aria-label={t('events.kind')} name="kind" value={items.get('kind') ?? ''} onChange={(event) => change({ kind: event.target.value })}>
-          <option value="">{t('events.allKinds')}</option>
-          {(['motion', 'continuous', 'manual'] as const).map((kind) => <option key={kind} value={kind}>{t(`events.${kind}`)}</option>)}
-        </select>
-        <select aria-label={t('events.medium')} name="type" value={items.get('type') ?? ''} onChange={(event) => change({ type: event.target.value })}>
-          <option value="">{t('events.allMedia')}</option>
-          <option value="video">{t('events.videos')}</option>
-          <option value="snapshot">{t('events.snapshots')}</option>
-        </select>
-        <input type="date" aria-label={t('events.day')} name="date" value={items.get('date') ?? ''} onChange={(event) => change({ date: event.target.value })} />
-        {hasFilter ? <Button kind="quiet" icon="close" label={t('events.clear')} onClick={() => change({ camera: null, kind: null, type: null, date: null })} /> : null}
-        <span className="spring" />
-        {total !== null ? <span className="soft nowrap" id="event-count">{count('events.count', total)}</span> : null}
-        <Choice label={t('events.view')} value={view} onValue={(next) => setPref('eventsView', next)} options={[{ value: 'grid', label: t('events.grid'), icon: 'grid' }, { value: 'list', label: t('events.list'), icon: 'list' }]} />
-      </header>
+      <EventFilters cameras={seen}>
+        <>
+          {total !== null ? <span className="soft nowrap" id="event-count">{count('events.count', total)}</span> : null}
+          <Choice label={t('events.view')} value={view} onValue={(next) => setPref('eventsView', next)} options={[{ value: 'grid', label: t('events.grid'), icon: 'grid' }, { value: 'list', label: t('events.list'), icon: 'list' }]} />
+        </>
+      </EventFilters>
       {chosen.size > 0 ? (
         <div className="selection-bar" role="region" aria-label={t('events.selection')}>
           <span>{count('state.chosen', chosen.size)}</span>
           <span className="spring" />
           <Button small onClick={() => setChosen(new Map())}>{t('action.cancel')}</Button>
-          <Button small icon="shield" id="hold-chosen" onClick={() => setHolding(true)}>{t('export.hold')}</Button>
-          <Button small icon="trash" kind="danger" id="delete-chosen" onClick={() => remove([...chosen.values()])}>{t('action.delete')}</Button>
+          <Button small icon="download" id="export-chosen" onClick={() => setExporting(true)}>{t('action.export')}</Button>
+          {isAdmin(user) ? (
+            <>
+              <Button small icon="shield" id="hold-chosen" onClick={() => setHolding(true)}>{t('export.hold')}</Button>
+              <Button small icon="trash" kind="danger" id="delete-chosen" onClick={() => remove([...chosen.values()])}>{t('action.delete')}</Button>
+            </>
+          ) : null}
         </div>
       ) : null}
       <div className="events-scroll" ref={scroller} tabIndex={-1}>
         {fresh > 0 && box.top >= 40 ? <Button kind="primary" small className="fresh" icon="up" onClick={() => { scroller.current?.scrollTo(0, 0); reload(); }}>{count('events.fresh', fresh)}</Button> : null}
         {failure && total === null ? <Problem failure={failure} retry={async () => reload()} /> : total === null ? <Spinner /> : total === 0 ? (
-          <Empty icon="events" title={t(hasFilter ? 'state.nothingFound' : 'events.none')}>{hasFilter ? null : <p>{t('events.noneHint')}</p>}</Empty>
+          <Empty icon="events" title={t(hasFilter ? 'state.nothingFound' : 'events.none')}>{hasFilter ? <Button onClick={() => change(Object.fromEntries(allFilters.map((name) => [name, null])))}>{t('events.clear')}</Button> : <p>{t('events.noneHint')}</p>}</Empty>
         ) : (
           <div className="events-space" style={{ height: shown.height }}>
             <ul id="event-list" className={`events ${view}`} aria-label={t('nav.events')} style={{ transform: `translateY(${shown.top}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, gridAutoRows: `${rowHeight - 12}px` }}>
@@ -214,7 +209,7 @@ export function EventsPage(): ReactElement {
                 const event = at(index);
                 return (
                   <EventCard key={index} index={index} event={event} camera={nameOf(event)} view={view} isChosen={event !== undefined && chosen.has(event.id)} isGone={event !== undefined && gone.has(event.id)}
-                    isCurrent={index === current} canChoose={isAdmin(user)} open={open} choose={choose} focus={setCurrent} />
+                    isCurrent={index === current} canChoose open={open} choose={choose} focus={setCurrent} />
                 );
               })}
             </ul>
@@ -222,6 +217,7 @@ export function EventsPage(): ReactElement {
         )}
       </div>
       {isHolding && chosen.size > 0 ? <HoldDialog events={[...chosen.values()]} onClose={() => setHolding(false)} onDone={() => { setHolding(false); setChosen(new Map()); }} /> : null}
+      {isExporting && chosen.size > 0 ? <ExportEvents events={[...chosen.values()]} onClose={() => setExporting(false)} onDone={() => { setExporting(false); setChosen(new Map()); }} /> : null}
       {openedEvent ? <EventViewer event={openedEvent} camera={nameOf(openedEvent)} onClose={close} step={step} remove={removeOne} isGone={gone.has(openedEvent.id)} /> : null}
     </div>
   );

@@ -2,13 +2,14 @@ import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } 
 import { saveBlob } from '../core/api';
 import { setPref, usePrefs } from '../core/prefs';
 import { isAdmin, mayReplay, useUser } from '../core/session';
-import { localText, showNumber } from '../core/time';
+import { localText, showBytes, showNumber } from '../core/time';
 import type { Camera } from '../core/types';
 import { t } from '../i18n';
 import { Link, navigate } from '../app/router';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
 import { toast } from '../ui/Toasts';
+import { PTZ } from './PTZ';
 import { copyPicture, keptPicture, StreamView, type Showing } from './StreamView';
 import { statusText, takeSnapshot, toggleRecording, tone, trouble } from './state';
 import { wayNames } from './Tile';
@@ -16,10 +17,10 @@ import { useAsleep } from './useAsleep';
 import { useFullScreen } from './useFullScreen';
 import { useZoom } from './useZoom';
 
-export interface EnlargedProps { camera: Camera; motion: boolean; others: number[]; path: (camera: number | null) => string; isTouring: boolean; stopTour: () => void }
+export interface EnlargedProps { camera: Camera; motion: boolean; /** Bytes recorded in the last minute. */ stored: number | undefined; others: number[]; path: (camera: number | null) => string; isTouring: boolean; stopTour: () => void }
 
 /** One camera over the whole page, with its main stream. */
-export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: EnlargedProps): ReactElement {
+export function Enlarged({ camera, motion, stored, others, path, isTouring, stopTour }: EnlargedProps): ReactElement {
   const user = useUser();
   const { boxes, volume } = usePrefs();
   const [audio, setAudio] = useState(false);
@@ -82,7 +83,7 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
         {motion && isLive ? <span className="chip motion">{t('live.motion')}</span> : null}
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
         {isLive && showing ? <span className="chip way">{wayNames[showing.way]}</span> : null}
-        {facts ? <span className="facts">{facts.codec_name.toUpperCase()}{facts.transcoded ? ` (${t('live.transcoded')})` : ''} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}</span> : null}
+        {facts ? <span className="facts">{facts.codec_name.toUpperCase()}{facts.transcoded ? ` (${t('live.transcoded')})` : ''} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}{stored ? ` · ${t('live.stored', { size: showBytes(stored) })}` : ''}</span> : null}
         {isTouring ? <Button small icon="tour" onClick={stopTour}>{t('live.stopTour')}</Button> : null}
       </header>
       <div className="enlarged-stage" ref={frame}>
@@ -99,6 +100,7 @@ export function Enlarged({ camera, motion, others, path, isTouring, stopTour }: 
           </>
         ) : null}
       </div>
+      <PTZ camera={camera} />
       <footer className="enlarged-foot">
         {camera.audio_enabled || facts?.audio ? (
           <span className="volume">

@@ -1,24 +1,24 @@
 import { useState, type ReactElement } from 'react';
-import { prefs, setPref, type Layout } from '../core/prefs';
+import type { Layout } from '../core/prefs';
 import type { Camera } from '../core/types';
 import { t } from '../i18n';
 import { navigate } from '../app/router';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { TextField } from '../ui/Field';
+import { isUsableName, saveLayout } from './layouts';
 
-/** A named choice of cameras, kept in this browser. */
-export function LayoutDialog({ layout, cameras, onClose }: { layout: Layout; cameras: Camera[]; onClose: () => void }): ReactElement {
+/** A named choice of cameras. `taken`: the names of the other layouts. */
+export function LayoutDialog({ layout, taken, cameras, onClose }: { layout: Layout; taken: string[]; cameras: Camera[]; onClose: () => void }): ReactElement {
   const [name, setName] = useState(layout.name);
   const [chosen, setChosen] = useState<number[]>(layout.cameras);
   const [problem, setProblem] = useState<string | undefined>(undefined);
-  const save = () => {
+  const save = async () => {
     const clean = name.trim();
-    const others = prefs.value.layouts.filter((one) => one.name !== layout.name);
     if (!clean) return setProblem(t('form.required'));
-    if (others.some((one) => one.name === clean)) return setProblem(t('live.layoutTaken'));
-    const next = { ...layout, name: clean, cameras: chosen };
-    setPref('layouts', [...others, next]);
+    if (!isUsableName(clean)) return setProblem(t('live.layoutBadName'));
+    if (taken.includes(clean)) return setProblem(t('live.layoutTaken'));
+    if (!await saveLayout({ ...layout, name: clean, cameras: chosen }, layout.name || undefined)) return undefined;
     onClose();
     navigate(`/live?view=${encodeURIComponent(`l${clean}`)}`, { replace: true });
     return undefined;

@@ -14,6 +14,7 @@ import { attempt, toast } from '../ui/Toasts';
 import { Enlarged } from './Enlarged';
 import { bestColumns, moved } from './geometry';
 import { LayoutDialog } from './LayoutDialog';
+import { removeLayout, saveLayout, useLayouts } from './layouts';
 import { CAMERAS, useCameras, useEventStatus } from './state';
 import { Tile } from './Tile';
 import { useAsleep } from './useAsleep';
@@ -29,7 +30,7 @@ interface Choice { id: string; label: string; cameras: Camera[]; layout: Layout 
 
 function useChoice(cameras: Camera[]): { choices: Choice[]; chosen: Choice } {
   const { query } = usePlace();
-  const { layouts } = usePrefs();
+  const layouts = useLayouts();
   const groups = useQuery<Group[]>('/groups?limit=1000').data;
   return useMemo(() => {
     const byID = new Map(cameras.map((camera) => [camera.id, camera]));
@@ -71,7 +72,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const user = useUser();
   const { segments, query } = usePlace();
   const [, changeQuery] = useQueryItems();
-  const { columns: wished, volume, boxes, layouts, tourSeconds } = usePrefs();
+  const { columns: wished, volume, boxes, tourSeconds } = usePrefs();
   const { choices, chosen } = useChoice(cameras);
   const status = useEventStatus();
   const [audio, setAudio] = useState<number | null>(null);
@@ -110,7 +111,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const reorder = useCallback(async (from: number, to: number) => {
     const order = moved(shown.map((camera) => camera.id), from, to);
     if (chosen.layout) {
-      setPref('layouts', layouts.map((layout) => layout.name === chosen.layout?.name ? { ...layout, cameras: order } : layout));
+      await saveLayout({ ...chosen.layout, cameras: order });
       return;
     }
     const rest = cameras.filter((camera) => !order.includes(camera.id)).map((camera) => camera.id);
@@ -118,7 +119,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
     adjust<Camera[]>(CAMERAS, (held) => [...held].sort((a, b) => all.indexOf(a.id) - all.indexOf(b.id)));
     await attempt(() => api.post('/cameras/reorder', { camera_ids: all }));
     await invalidate('/cameras');
-  }, [shown, chosen, layouts, cameras]);
+  }, [shown, chosen, cameras]);
   const drag = useDrag(isArranging, reorder);
 
   const large = segments[1] === undefined ? undefined : cameras.find((camera) => String(camera.id) === segments[1]);
@@ -142,11 +143,11 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
     const link = `${location.origin}${href('/live')}?${items.toString()}`;
     await attempt(() => copyText(link), t('live.linkCopied'));
   };
-  const removeLayout = () => {
-    const held = layouts;
-    setPref('layouts', layouts.filter((layout) => layout.name !== chosen.layout?.name));
+  const remove = async () => {
+    const held = chosen.layout;
+    if (!held) return;
     changeQuery({ view: null });
-    toast(t('live.layoutDeleted'), 'plain', { label: t('action.undo'), run: () => setPref('layouts', held) });
+    if (await removeLayout(held.name)) toast(t('live.layoutDeleted'), 'plain', { label: t('action.undo'), run: () => { void saveLayout(held); } });
   };
   return (
     <div className="live" ref={root}>
@@ -159,7 +160,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
           <select aria-label={t('live.columns')} className="columns-choice" value={chosen.layout ? chosen.layout.columns : wished}
             onChange={(event) => {
               const value = Number(event.target.value);
-              if (chosen.layout) setPref('layouts', layouts.map((layout) => layout === chosen.layout ? { ...layout, columns: value } : layout));
+              if (chosen.layout) void saveLayout({ ...chosen.layout, columns: value });
               else setPref('columns', value);
             }}>
             <option value={0}>{t('live.columnsAuto')}</option>
@@ -168,9 +169,9 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
           <span className="spring" />
           {isAdmin(user) || chosen.layout ? <Button kind="quiet" icon="move" label={t('live.arrange')} aria-pressed={isArranging} onClick={() => setArranging(!isArranging)} /> : null}
           <Button kind="quiet" icon={chosen.layout ? 'edit' : 'grid'} label={t(chosen.layout ? 'live.editLayout' : 'live.newLayout')} onClick={() => setEditing(chosen.layout ?? { name: '', cameras: tiles, columns: 0 })} />
-          {chosen.layout ? <Button kind="quiet" icon="trash" label={t('live.deleteLayout')} onClick={removeLayout} /> : null}
+          {chosen.layout ? <Button kind="quiet" icon="trash" label={t('live.deleteLayout')} onClick={remove} /> : null}
           <Button kind="quiet" icon="tour" label={t('live.tour')} onClick={() => { if (tiles[0] !== undefined) navigate(`/live/${tiles[0]}?${new URLSearchParams({ ...Object.fromEntries(query), tour: '1' }).toString()}`); }} />
-          <Button kind="quiet" icon="link" label={t('live.kioskLink')} onClick={kioskLink} />
+          <Button kind="quiet" icon="link" label={t('live.kioskLink')} className="kiosk-link" onClick={kioskLink} />
           {canBe ? <Button kind="quiet" icon={isFull ? 'shrink' : 'expand'} label={t(isFull ? 'live.leaveFull' : 'live.full')} onClick={toggleFull} /> : null}
         </header>
       )}
@@ -179,15 +180,15 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
         {size.width > 0 ? (
           <div className="live-grid" style={{ gridTemplateColumns: `repeat(${columns}, ${Math.floor(tileWidth)}px)` }} {...drag}>
             {shown.map((camera, index) => (
-              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} suspended={large !== undefined || isAsleep} audio={audio === camera.id && !large} volume={volume}
+              <Tile key={camera.id} camera={camera} motion={status?.live_motion[camera.id] !== undefined} stored={status?.recorded_bytes_last_minute?.[camera.id]} suspended={large !== undefined || isAsleep} audio={audio === camera.id && !large} volume={volume}
                 boxes={boxes} to={path(camera.id)} onAudio={listen} arranging={isArranging ? { index, count: shown.length, move: (from, to) => { void reorder(from, to); } } : null} />
             ))}
           </div>
         ) : null}
         {shown.length === 0 ? <Empty icon="grid" title={t('live.emptyView')} /> : null}
       </div>
-      {large ? <Enlarged camera={large} motion={status?.live_motion[large.id] !== undefined} others={tiles.includes(large.id) ? tiles : [large.id]} path={path} isTouring={tour} stopTour={stopTour} /> : null}
-      {editing ? <LayoutDialog layout={editing} cameras={cameras} onClose={() => setEditing(null)} /> : null}
+      {large ? <Enlarged camera={large} motion={status?.live_motion[large.id] !== undefined} stored={status?.recorded_bytes_last_minute?.[large.id]} others={tiles.includes(large.id) ? tiles : [large.id]} path={path} isTouring={tour} stopTour={stopTour} /> : null}
+      {editing ? <LayoutDialog layout={editing} taken={choices.flatMap((choice) => choice.layout && choice.layout.name !== editing.name ? [choice.layout.name] : [])} cameras={cameras} onClose={() => setEditing(null)} /> : null}
     </div>
   );
 }

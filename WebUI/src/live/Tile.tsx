@@ -3,20 +3,22 @@ import { isAdmin, useUser } from '../core/session';
 import type { Camera } from '../core/types';
 import { t } from '../i18n';
 import { Link } from '../app/router';
+import { showBytes } from '../core/time';
 import { Button } from '../ui/Button';
+import { Icon } from '../ui/Icon';
 import { keepPicture, StreamView, type Showing } from './StreamView';
 import { statusText, takeSnapshot, toggleRecording, tone, trouble } from './state';
 
 export const wayNames: Record<string, string> = { webcodecs: 'WebCodecs', mse: 'MSE', jpeg: 'JPEG' };
 
 export interface TileProps {
-  camera: Camera; motion: boolean; suspended: boolean; audio: boolean; volume: number; boxes: boolean; to: string;
+  camera: Camera; motion: boolean; /** Bytes recorded in the last minute. */ stored: number | undefined; suspended: boolean; audio: boolean; volume: number; boxes: boolean; to: string;
   onAudio: (camera: number) => void;
   arranging: { index: number; count: number; move: (from: number, to: number) => void } | null;
 }
 
 export const Tile = memo(function Tile(props: TileProps): ReactElement {
-  const { camera, motion, suspended, audio, volume, boxes, to, onAudio, arranging } = props;
+  const { camera, motion, stored, suspended, audio, volume, boxes, to, onAudio, arranging } = props;
   const user = useUser();
   const frame = useRef<HTMLElement>(null);
   const [isSeen, setSeen] = useState(false);
@@ -46,6 +48,7 @@ export const Tile = memo(function Tile(props: TileProps): ReactElement {
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
         {isLive && showing ? <span className="chip way" title={showing.facts ? `${showing.facts.codec_name} ${showing.facts.width}×${showing.facts.height}` : undefined}>{wayNames[showing.way]}</span> : null}
       </div>
+      {stored ? <p className="tile-stored" title={t('live.storedHint')}><Icon name="disk" size={13} /><span className="visually-hidden">{t('live.storedHint')}: </span>{t('live.stored', { size: showBytes(stored) })}</p> : null}
       {arranging ? (
         <div className="tile-arrange">
           <Button icon="left" label={t('live.moveEarlier', { name: camera.name })} disabled={arranging.index === 0} onClick={() => arranging.move(arranging.index, arranging.index - 1)} />

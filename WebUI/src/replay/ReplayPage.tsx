@@ -26,6 +26,8 @@ import { useReplay } from './useReplay';
 
 /** Cameras that play at once. */
 const MOST = 9;
+/** Pixels between pictures. */
+const GAP = 6;
 
 export function ReplayPage(): ReactElement {
   const user = useUser();
@@ -198,10 +200,10 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
         <Button kind={isLive ? 'danger' : 'plain'} className={`live-button${isLive ? ' on' : ''}`} aria-pressed={isLive} id="go-live" onClick={() => { goLive(); change({ t: null }); setView((old) => held({ start: Date.now() - lengthOf(old) * 0.7, end: Date.now() + lengthOf(old) * 0.3 }, Date.now())); }}>{t('nav.live')}</Button>
         <Button kind="quiet" icon={hasSound ? 'sound' : 'mute'} label={t(hasSound ? 'live.soundOff' : 'live.soundOn')} aria-pressed={hasSound} onClick={() => setSound(!hasSound)} />
         <span className="spring" />
-        <Button kind="quiet" icon="zoomOut" label={t('replay.wider')} onClick={() => setView((old) => zoomed(old, 0.5, position(), Date.now()))} />
-        <Button kind="quiet" icon="zoomIn" label={t('replay.closer')} onClick={() => setView((old) => zoomed(old, 2, position(), Date.now()))} />
-        <Button icon="edit" aria-pressed={isSelecting} id="select-range" onClick={() => { setSelecting(!isSelecting); if (isSelecting) setSelection(null); }}>{t('replay.select')}</Button>
-        <Button icon="download" id="export" disabled={!selection || selection.end - selection.start < 500} onClick={() => setExporting(true)}>{t('action.export')}</Button>
+        <Button kind="quiet" icon="zoomOut" label={t('replay.wider')} className="wide-only" onClick={() => setView((old) => zoomed(old, 0.5, position(), Date.now()))} />
+        <Button kind="quiet" icon="zoomIn" label={t('replay.closer')} className="wide-only" onClick={() => setView((old) => zoomed(old, 2, position(), Date.now()))} />
+        <Button icon="edit" className="terse" aria-pressed={isSelecting} id="select-range" onClick={() => { setSelecting(!isSelecting); if (isSelecting) setSelection(null); }}>{t('replay.select')}</Button>
+        <Button icon="download" className="terse" id="export" disabled={!selection || selection.end - selection.start < 500} onClick={() => setExporting(true)}>{t('action.export')}</Button>
       </div>
       {failure && !facts ? <p className="problem timeline-problem" role="alert">{t('replay.noTimeline')}</p> : null}
       <Timeline cameras={chosen} facts={facts} view={view} onView={onView} onWidth={setWidth} position={() => scrub ?? position()} onSeek={(time) => { goTo(time); if (!isPlaying) play(); }} onScrub={onScrub}
@@ -248,9 +250,9 @@ function Pictures({ chosen, films, states, isLive, scrub, facts, position, time 
     if (frame.current) observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
-  const columns = bestColumns(chosen.length, size, 16 / 9, 4, 100);
+  const columns = bestColumns(chosen.length, size, 16 / 9, GAP, 100);
   const rows = Math.ceil(chosen.length / columns);
-  const width = chosen.length === 1 ? size.width : Math.min((size.width - 4 * (columns - 1)) / columns, ((size.height - 4 * (rows - 1)) / rows) * 16 / 9);
+  const width = chosen.length === 1 ? size.width : Math.min((size.width - GAP * (columns - 1)) / columns, ((size.height - GAP * (rows - 1)) / rows) * 16 / 9);
   const cause = (camera: number): string | null => {
     const at = position();
     const gap = facts?.lanes.get(camera)?.gaps.find((one) => at >= one.start && at < one.end);
@@ -286,7 +288,8 @@ function FilmView({ film, isHidden }: { film: Film; isHidden: boolean }): ReactE
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     film.element.className = 'picture';
-    host.current?.replaceChildren(film.element);
+    film.still.className = 'picture';
+    host.current?.replaceChildren(film.still, film.element);
   }, [film]);
   return <div className={`layers${isHidden ? ' blank' : ''}`} ref={host} />;
 }

@@ -4,6 +4,8 @@ import { showDateTime } from '../core/time';
 import { t, words } from '../i18n';
 import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } from './geometry';
 import { LANE, paint, RULER } from './paint';
+import { COARSEST, type SheetPicture } from './sheets';
+import { sheets } from './sheetSource';
 import type { Facts } from './timelineFacts';
 
 export interface TimelineProps {
@@ -176,32 +178,48 @@ export function Timeline(props: TimelineProps): ReactElement {
         <canvas ref={canvas} id="timeline" className={isSelecting ? 'selecting' : ''} style={{ height }} tabIndex={0} role="slider" aria-label={t('replay.timeline')} aria-orientation="horizontal"
           aria-valuemin={Math.round(view.start / 1000)} aria-valuemax={Math.round(held(view, Date.now()).end / 1000)} aria-valuenow={Math.round(Math.min(view.end, Math.max(view.start, position)) / 1000)} aria-valuetext={showDateTime(position)}
           data-start={Math.round(view.start)} data-end={Math.round(view.end)} onKeyDown={key} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerCancel={up} onPointerLeave={leave} />
-        {tip ? <Tip {...tip} width={width} /> : null}
+        {tip ? <Tip {...tip} width={width} isCoarse={(30_000 / lengthOf(view)) * width < COARSEST} /> : null}
       </div>
     </div>
   );
 }
 
-/** What was to be seen at the time that is pointed at. */
-function Tip({ x, left, top, time, camera, text, width }: { x: number; left: number; top: number; time: number; camera: number | null; text: string | null; width: number }): ReactElement {
-  const [shown, setShown] = useState<{ camera: number; second: number } | null>(null);
+interface TipProps { x: number; left: number; top: number; time: number; camera: number | null; text: string | null; width: number; /** Whether a picture of some seconds earlier or later will do. */ isCoarse: boolean }
+
+/** What was to be seen at the time that is pointed at: a tile of the hour's sheet where that is near enough, else a picture of its own. */
+function Tip({ x, left, top, time, camera, text, width, isCoarse }: TipProps): ReactElement {
+  const [single, setSingle] = useState<{ camera: number; second: number } | null>(null);
+  const [tile, setTile] = useState<SheetPicture | null>(null);
   const [isMissing, setMissing] = useState(false);
   const second = Math.round(time / 1000);
   useEffect(() => {
+    setSingle(null);
     if (camera === null || text) {
-      setShown(null);
+      setTile(null);
       return undefined;
     }
-    // Asked when the pointer rests.
+    let isOver = false;
+    // Asked when the pointer rests; a sheet that is not there yet is made meanwhile.
     const timer = setTimeout(() => {
       setMissing(false);
-      setShown({ camera, second });
-    }, 120);
-    return () => clearTimeout(timer);
-  }, [camera, second, text]);
+      setSingle({ camera, second });
+    }, isCoarse ? 350 : 120);
+    if (isCoarse) {
+      void sheets.at(camera, second * 1000).then((found) => {
+        if (isOver) return;
+        setTile(found);
+        if (found) clearTimeout(timer);
+      });
+    } else setTile(null);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [camera, second, text, isCoarse]);
   return (
     <div className="timeline-tip" style={{ left: left + Math.min(Math.max(x, 88), Math.max(88, width - 88)), top }} aria-hidden="true">
-      {shown && !isMissing && shown.camera === camera ? <img src={withQuery(`/cameras/${shown.camera}/preview.jpg`, { t: shown.second, width: 320 })} alt="" onError={() => setMissing(true)} /> : null}
+      {camera === null || text ? null : tile ? <img className="tip-tile" src={tile.url} alt="" style={{ width: tile.width, height: tile.height, objectPosition: `${-tile.x}px ${-tile.y}px` }} />
+        : single && !isMissing && single.camera === camera ? <img src={withQuery(`/cameras/${single.camera}/preview.jpg`, { t: single.second, width: 320 })} alt="" onError={() => setMissing(true)} /> : null}
       <span>{showDateTime(time)}</span>
       {text ? <span className="soft">{text}</span> : null}
     </div>

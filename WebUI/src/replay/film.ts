@@ -3,7 +3,8 @@ import type { PlaybackIndex } from '../core/types';
 import { spans } from '../player/fragments';
 import { isPlayable, mediaSourceClass, prepareElement } from '../player/source';
 import { KEYS_ABOVE, steer } from './clock';
-import { joins, merged, pieceAt, pieceFrom, pieces, resumesAt, type Piece } from './plan';
+import { keyFragment, keyFrameIn, pictureCodec, pictureHead, type PictureHead } from './keyframes';
+import { FAST_PICTURES, joins, keysOf, lackingKeys, merged, pieceAt, pieceFrom, pieces, resumesAt, type Piece, type Reach } from './plan';
 
 /** Milliseconds of the index asked for around and ahead of the picture. */
 const BEFORE = 30_000;
@@ -11,6 +12,11 @@ const AHEAD = 300_000;
 /** Seconds of footage in the buffer ahead of the picture at normal speed, and behind it. */
 const BUFFERED = 12;
 const BEHIND = 20;
+/** Seconds of the clock for which fast playback has key frames ahead, and how many are asked for at once. */
+const FAST_AHEAD = 5;
+const TOGETHER = 4;
+/** Bytes of a fragment's begin that are asked for before it is known how large key frames are. */
+const FIRST_LOOK = 48_000;
 /** Milliseconds that second 0 of the element lies before the first picture: there is no time before it. */
 const MARGIN = 600_000;
 
@@ -19,6 +25,8 @@ export type FilmState = 'loading' | 'ready' | 'gap' | 'unsupported' | 'failed';
 /** One camera's stored footage in a video element, led by a clock of others. */
 export class Film {
   readonly element = document.createElement('video');
+  /** What was shown before the element got another source; it lies under the element, which is clear until it has a picture. */
+  readonly still = document.createElement('canvas');
   state: FilmState = 'loading';
   private source: MediaSource | null = null;
   private buffer: SourceBuffer | null = null;
@@ -32,8 +40,18 @@ export class Film {
   private asked = 0;
   private fed: Piece | null = null;
   private initOf = '';
-  private heads = new Map<string, ArrayBuffer>();
-  private isFeeding = false;
+  private heads = new Map<string, Promise<ArrayBuffer>>();
+  /** Whether the source holds key frames alone. */
+  private isFast = false;
+  /** Set when key frames could not be taken out of fragments: then whole ones are fetched at any speed. */
+  private refusesFast = false;
+  private keepsStill = false;
+  private direction: 1 | -1 = 1;
+  private keys: { of: Piece[]; step: number; list: Piece[] } = { of: [], step: 0, list: [] };
+  /** Bytes of a fragment up to the end of its key frame, as they were of late. */
+  private keyBytes = FIRST_LOOK;
+  /** The generation of the source that is being fed: an older one may wait for ever for a buffer that is gone. */
+  private feeding: number | null = null;
   private generation = 0;
   private target = 0;
   private rate = 1;
@@ -86,7 +104,9 @@ export class Film {
   lead(time: number, rate: number, isPlaying: boolean): void {
     if (this.isClosed) return;
     this.target = time;
-    this.rate = Math.abs(rate);
+    // What stands needs no more footage than what is played at normal speed.
+    this.rate = isPlaying ? Math.abs(rate) : 1;
+    this.direction = rate < 0 ? -1 : 1;
     this.look(time, rate);
     const at = pieceAt(this.index, time);
     if (at < 0) {
@@ -96,7 +116,10 @@ export class Film {
       return;
     }
     if (this.state === 'unsupported') return;
-    const piece = this.index[at]!;
+    const isFast = this.rate > KEYS_ABOVE;
+    if (isFast !== this.isFast && !(isFast && this.refusesFast)) this.change(isFast);
+    const keys = isFast ? this.fastKeys() : this.index;
+    const piece = keys[pieceAt(keys, time)] ?? this.index[at]!;
     if (!this.source || time < this.base || time - this.base > 86_400_000) this.open(piece.start - MARGIN);
     void this.feed();
     const { element } = this;
@@ -107,10 +130,10 @@ export class Film {
       if (!element.paused) element.pause();
       return;
     }
-    if (!isPlaying || rate < 0 || this.rate > KEYS_ABOVE) {
+    if (!isPlaying || rate < 0 || isFast) {
       if (!element.paused) element.pause();
       // Fast and backwards, pictures are set one by one, each when the last is there: key frames where it goes fast.
-      const goal = isPlaying && this.rate > KEYS_ABOVE ? (piece.start - this.base) / 1000 + 0.001 : wanted;
+      const goal = isFast ? (piece.start - this.base) / 1000 + 0.001 : wanted;
       const slack = isPlaying ? 0.03 : 0.004;
       if (!element.seeking && Math.abs(element.currentTime - goal) > slack) element.currentTime = goal;
     } else {
@@ -121,7 +144,8 @@ export class Film {
       // Refused without a gesture or in a hidden tab; asked again with the next picture.
       if (element.paused && !element.seeking) element.play().catch(() => {});
     }
-    this.become(element.seeking || element.readyState < 2 ? 'loading' : 'ready');
+    // Fast playback is one seek after the other; what is seen meanwhile is the picture before.
+    this.become(element.readyState < (isFast ? 1 : 2) || (element.seeking && !isFast) ? 'loading' : 'ready');
   }
 
   private become(state: FilmState): void {
@@ -161,9 +185,31 @@ export class Film {
     }
   }
 
+  /** The other kind of source, with the picture that is shown until it has one of its own. */
+  private change(isFast: boolean): void {
+    this.isFast = isFast;
+    if (!this.source) return;
+    const { still, element } = this;
+    if (element.videoWidth > 0 && element.readyState >= 2) {
+      still.width = element.videoWidth;
+      still.height = element.videoHeight;
+      still.getContext('2d')?.drawImage(element, 0, 0);
+    }
+    this.keepsStill = true;
+    this.source = null;
+  }
+
+  private fastKeys(): Piece[] {
+    const step = (this.rate * 1000) / FAST_PICTURES;
+    if (this.keys.of !== this.index || this.keys.step !== step) this.keys = { of: this.index, step, list: keysOf(this.index, step) };
+    return this.keys.list;
+  }
+
   private open(base: number): void {
     this.generation += 1;
     this.base = base;
+    if (!this.keepsStill) this.still.width = 0;
+    this.keepsStill = false;
     this.fed = null;
     this.initOf = '';
     this.buffer = null;
@@ -179,17 +225,22 @@ export class Film {
 
   private restart(): void {
     if (this.isClosed) return;
+    // A decoder that does not take key frames alone may take everything.
+    if (this.isFast) this.refusesFast = true;
+    this.isFast = false;
     this.source = null;
     this.become('loading');
   }
 
+  private feed(): Promise<void> { return this.isFast ? this.feedKeys() : this.feedPieces(); }
+
   /** Fetches and appends what comes next, one piece at a time. */
-  private async feed(): Promise<void> {
-    if (this.isFeeding || this.isClosed || this.source?.readyState !== 'open') return;
+  private async feedPieces(): Promise<void> {
+    if (this.feeding === this.generation || this.isClosed || this.source?.readyState !== 'open') return;
     const mine = this.generation;
     const piece = this.next();
     if (!piece) return;
-    this.isFeeding = true;
+    this.feeding = mine;
     try {
       const parts: ArrayBuffer[] = [];
       const type = `video/mp4; codecs="${piece.codecs}"`;
@@ -210,21 +261,92 @@ export class Film {
       if (mine !== this.generation || this.isClosed) return;
       if (Math.abs(this.buffer.timestampOffset - offset) > 0.0005) this.buffer.timestampOffset = offset;
       await this.append(parts[parts.length - 1]!);
+      if (mine !== this.generation || this.isClosed) return;
       this.initOf = piece.url;
       this.fed = piece;
       await this.forget(mine);
-    } catch (problem) {
-      if (this.isClosed || mine !== this.generation) return;
-      if (problem instanceof DOMException && problem.name === 'QuotaExceededError') await this.forget(mine, 2);
-      else if (!(problem instanceof TypeError)) this.restart();
-    } finally { this.isFeeding = false; }
+    } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
+  }
+
+  private async failed(problem: unknown, mine: number): Promise<void> {
+    if (this.isClosed || mine !== this.generation) return;
+    if (problem instanceof DOMException && problem.name === 'QuotaExceededError') await this.forget(mine, 2);
+    else if (!(problem instanceof TypeError)) this.restart();
+  }
+
+  /** The same for fast playback: of every fragment only what describes its key frame, and the key frame. */
+  private async feedKeys(): Promise<void> {
+    if (this.feeding === this.generation || this.isClosed || this.source?.readyState !== 'open') return;
+    const mine = this.generation;
+    const held = this.held();
+    const lacking = lackingKeys(this.fastKeys(), this.target, this.direction, this.reach(), (key) => held.some((range) => key.start >= range.start - 5 && key.start + 1 < range.end),
+      // One by one until it is known how large they are.
+      this.keyBytes === FIRST_LOOK ? 1 : TOGETHER);
+    if (lacking.length === 0) return;
+    this.feeding = mine;
+    try {
+      const found = await Promise.all(lacking.map((key) => this.keyFrame(key)));
+      for (const [at, key] of lacking.entries()) {
+        const one = found[at];
+        const codec = pictureCodec(key.codecs);
+        if (mine !== this.generation || this.isClosed || !this.source) return;
+        if (!one || !codec) {
+          this.refusesFast = true;
+          return this.change(false);
+        }
+        const type = `video/mp4; codecs="${codec}"`;
+        if (!isPlayable(type)) return this.become('unsupported');
+        if (!this.buffer) this.buffer = this.source.addSourceBuffer(type);
+        else if (this.fed && pictureCodec(this.fed.codecs) !== codec) this.buffer.changeType(type);
+        if (this.initOf !== key.url) await this.append(one.head.data);
+        if (mine !== this.generation || this.isClosed) return;
+        this.buffer.timestampOffset = (key.start - this.base) / 1000;
+        await this.append(keyFragment(one.picture, one.head, (key.end - key.start) / 1000));
+        if (mine !== this.generation || this.isClosed) return;
+        this.initOf = key.url;
+        this.fed = key;
+      }
+      await this.forget(mine);
+    } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
+    return undefined;
+  }
+
+  /** The key frame of a fragment; null when it cannot be found in it. */
+  private async keyFrame(key: Piece): Promise<{ head: PictureHead; picture: Uint8Array } | null> {
+    const head = pictureHead(new Uint8Array(await this.head(key)));
+    if (!head) return null;
+    let begin = new Uint8Array(await this.bytes(key.url, key.offset, Math.min(key.size, this.keyBytes)));
+    let place = keyFrameIn(begin, head);
+    if (place === 'more' && begin.length < key.size) {
+      begin = new Uint8Array(await this.bytes(key.url, key.offset, key.size));
+      place = keyFrameIn(begin, head);
+    }
+    if (place === null || place === 'more' || place.offset < 0 || place.offset + place.size > key.size) return null;
+    const end = place.offset + place.size;
+    // A little more than the last one needed: the next is hardly ever larger by much.
+    this.keyBytes = Math.ceil(Math.max(end * 1.1, this.keyBytes * 0.8) / 512) * 512;
+    if (end <= begin.length) return { head, picture: begin.subarray(place.offset, end) };
+    const rest = new Uint8Array(await this.bytes(key.url, key.offset + begin.length, end - begin.length));
+    const picture = new Uint8Array(place.size);
+    const first = begin.subarray(Math.min(place.offset, begin.length));
+    picture.set(first);
+    picture.set(rest.subarray(rest.length - (place.size - first.length)), first.length);
+    return { head, picture };
+  }
+
+  private held(): { start: number; end: number }[] {
+    return spans(this.element.buffered).map((range) => ({ start: this.base + range.start * 1000, end: this.base + range.end * 1000 }));
+  }
+
+  private reach(): Reach {
+    return this.isFast ? { ahead: FAST_AHEAD * this.rate * 1000, behind: BEHIND * 1000 } : { ahead: BUFFERED * 1000 * Math.min(4, Math.max(1, this.rate)), behind: BEHIND * 1000 };
   }
 
   /** The piece that the buffer lacks; null while there is enough. */
   private next(): Piece | null {
     const wanted = this.target;
-    const limit = wanted + BUFFERED * 1000 * Math.min(4, Math.max(1, this.rate));
-    const held = spans(this.element.buffered).map((range) => ({ start: this.base + range.start * 1000, end: this.base + range.end * 1000 }));
+    const limit = wanted + this.reach().ahead;
+    const held = this.held();
     const isHeld = (piece: Piece) => held.some((range) => piece.start >= range.start - 120 && Math.min(piece.end, piece.start + 60) <= range.end + 5 && piece.end <= range.end + 250);
     let at = pieceFrom(this.index, wanted);
     if (at < 0) return null;
@@ -239,11 +361,12 @@ export class Film {
     return null;
   }
 
-  private async head(piece: Piece): Promise<ArrayBuffer> {
+  private head(piece: Piece): Promise<ArrayBuffer> {
     let found = this.heads.get(piece.url);
     if (!found) {
-      found = await this.bytes(piece.url, 0, piece.initLength);
+      found = this.bytes(piece.url, 0, piece.initLength);
       this.heads.set(piece.url, found);
+      found.catch(() => { this.heads.delete(piece.url); });
       if (this.heads.size > 20) this.heads.delete(this.heads.keys().next().value as string);
     }
     return found;
@@ -256,7 +379,7 @@ export class Film {
     return answer.status === 200 ? data.slice(offset, offset + size) : data;
   }
 
-  private append(data: ArrayBuffer): Promise<void> { return this.run((buffer) => buffer.appendBuffer(data)); }
+  private append(data: BufferSource): Promise<void> { return this.run((buffer) => buffer.appendBuffer(data)); }
 
   private run(action: (buffer: SourceBuffer) => void): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -272,10 +395,13 @@ export class Film {
   /** Removes what lies far from the picture. */
   private async forget(mine: number, keep = BEHIND): Promise<void> {
     const current = (this.target - this.base) / 1000;
-    const most = BUFFERED * 8;
+    const reach = this.reach();
+    const isBack = this.isFast && this.direction < 0;
+    const before = isBack ? reach.ahead / 1000 + 10 : keep;
+    const most = isBack ? BEHIND : Math.max(BUFFERED * 8, reach.ahead / 1000 + 20);
     for (const range of spans(this.element.buffered)) {
       if (mine !== this.generation) return;
-      if (range.start < current - keep - 10) await this.run((buffer) => buffer.remove(range.start, Math.min(range.end, current - keep)));
+      if (range.start < current - before - 10) await this.run((buffer) => buffer.remove(range.start, Math.min(range.end, current - before)));
       else if (range.end > current + most) await this.run((buffer) => buffer.remove(Math.max(range.start, current + most - 5), range.end));
     }
   }

@@ -58,3 +58,43 @@ export function resumesAt(list: readonly Piece[], time: number): number | null {
   const next = list[lowerBound(list, time, (piece) => piece.start)];
   return next ? next.start : null;
 }
+
+/** Pictures in a second that fast playback shows. */
+export const FAST_PICTURES = 10;
+
+/** The key frames that fast playback shows: the first in every `step` milliseconds of wall time and after every gap, each shown until the next. */
+export function keysOf(list: readonly Piece[], step: number): Piece[] {
+  const found: Piece[] = [];
+  let slot = NaN;
+  list.forEach((piece, at) => {
+    const before = list[at - 1];
+    const last = found[found.length - 1];
+    const goesOn = before !== undefined && last !== undefined && joins(before, piece);
+    const own = Math.floor(piece.start / step);
+    if (goesOn && own === slot) {
+      last.end = Math.max(last.end, piece.end);
+      return;
+    }
+    if (goesOn) last.end = piece.start;
+    slot = own;
+    found.push({ ...piece });
+  });
+  return found;
+}
+
+/** How far around the picture footage is held, milliseconds; playing backwards `ahead` lies before it. */
+export interface Reach { ahead: number; behind: number }
+
+/** What fast playback lacks, the nearest first in the direction that it goes. */
+export function lackingKeys(keys: readonly Piece[], target: number, direction: 1 | -1, reach: Reach, isHeld: (piece: Piece) => boolean, most: number): Piece[] {
+  const found: Piece[] = [];
+  const here = pieceAt(keys, target);
+  let at = here >= 0 ? here : lowerBound(keys, target, (piece) => piece.start) - (direction < 0 ? 1 : 0);
+  while (at >= 0 && at < keys.length && found.length < most) {
+    const piece = keys[at]!;
+    if (direction > 0 ? piece.start > target + reach.ahead : piece.end < target - reach.ahead) break;
+    if (!isHeld(piece)) found.push(piece);
+    at += direction;
+  }
+  return found;
+}

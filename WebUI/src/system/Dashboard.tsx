@@ -2,13 +2,16 @@ import { useMemo, type ReactElement } from 'react';
 import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, HourOfEvents, ResourceSample, Statistics } from '../core/types';
-import { showBytes, showGB, showMinute, showNumber } from '../core/time';
+import { showBytes, showGB, showMinute, showNumber, showUptime } from '../core/time';
 import { count, t } from '../i18n';
 import { Link } from '../app/router';
 import { statusText, tone, trouble, useCameras } from '../live/state';
+import { flooredShare, recordedShare, type RecordedDay } from '../core/health';
 import { Card, Problem, Spinner } from '../ui/Bits';
+import { HealthCard } from './HealthCard';
 import { Bars, Meter, Plot } from '../ui/Plot';
 
+const speed = (mbps: number) => mbps >= 1 ? `${showNumber(mbps, 1)} Mbit/s` : `${showNumber(mbps * 1000)} kbit/s`;
 const percent = (value: number) => `${showNumber(value, value < 10 ? 1 : 0)} %`;
 
 function Fact({ label, value, hint, kind }: { label: string; value: string; hint?: string; kind?: string }): ReactElement {
@@ -31,7 +34,7 @@ export function Dashboard(): ReactElement {
         <Fact label={t('dashboard.cameras')} value={`${online} / ${active.length}`} hint={t('dashboard.recording', { count: recording })} kind={online < active.length ? 'warn' : 'good'} />
         <Fact label={t('dashboard.events24')} value={showNumber(data.events_24h)} hint={t('dashboard.ofAll', { count: showNumber(data.total_events) })} />
         <Fact label={t('dashboard.storage')} value={storage.used_gb === null ? '–' : showGB(storage.used_gb)} {...(storage.free_gb === null ? {} : { hint: t('dashboard.free', { size: showGB(storage.free_gb) }) })} />
-        <Fact label={t('dashboard.uptime')} value={data.uptime} hint={data.system_status} />
+        <Fact label={t('dashboard.uptime')} value={showUptime(data.uptime)} hint={data.system_status === 'Healthy' ? t('health.good') : t('dashboard.degraded')} kind={data.system_status === 'Healthy' ? 'good' : 'warn'} />
       </div>
       <div className="cards wide">
         <StorageCard data={data} cameras={cameras} />
@@ -43,6 +46,7 @@ export function Dashboard(): ReactElement {
         </Card>
         <Load samples={samples} data={data} />
         <Health cameras={cameras} data={data} />
+        <HealthCard cameras={cameras} />
       </div>
     </>
   );
@@ -97,24 +101,27 @@ function Load({ samples, data }: { samples: ResourceSample[] | undefined; data: 
     <>
       <Card title={t('dashboard.cpu')}><Plot label={t('dashboard.cpu')} times={times} series={series.cpu} format={percent} formatTime={showMinute} /></Card>
       <Card title={t('dashboard.memory')}><Plot label={t('dashboard.memory')} times={times} series={series.memory} format={(value) => showBytes(value * 1e6)} formatTime={showMinute} /></Card>
-      <Card title={t('dashboard.network')}><Plot label={t('dashboard.network')} times={times} series={series.network} format={(value) => `${showNumber(value, 1)} Mbit/s`} formatTime={showMinute} /></Card>
+      <Card title={t('dashboard.network')}><Plot label={t('dashboard.network')} times={times} series={series.network} format={speed} formatTime={showMinute} /></Card>
     </>
   );
 }
 
 function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): ReactElement {
   const user = useUser();
+  const days = useQuery<{ days: RecordedDay[] }>('/health/recorded?days=7', 60_000).data?.days;
   return (
     <Card title={t('dashboard.health')}>
       <ul className="plain-list health">
         {cameras.map((camera) => {
           const problem = trouble(camera);
           const held = data.details.cameras[String(camera.id)];
+          const share = days ? recordedShare(days, camera.id) : null;
           return (
-            <li key={camera.id}>
+            <li key={camera.id} data-camera={camera.id}>
               <span className={`dot ${tone(camera.status)}`} />
               {isAdmin(user) ? <Link to={`/cameras/${camera.id}`}>{camera.name}</Link> : <span>{camera.name}</span>}
               <span className="soft">{problem ? `${problem.title}${problem.lines.length ? `: ${problem.lines.join(' · ')}` : ''}` : `${statusText(camera.status)} · ${camera.resolution_width}×${camera.resolution_height}${held?.daily_rate_gb ? ` · ${t('dashboard.aDay', { size: showGB(held.daily_rate_gb) })}` : ''}`}</span>
+              {share === null ? null : <span className={`recorded ${share < 99 ? 'warn' : ''}`} title={t('health.recordedHint')}>{t('health.recorded', { percent: showNumber(flooredShare(share), 2) })}</span>}
             </li>
           );
         })}

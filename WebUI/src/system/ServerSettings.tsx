@@ -13,12 +13,12 @@ type Values = Record<string, { value: string; description: string }>;
 
 const groups: readonly { id: string; keys: readonly string[] }[] = [
   { id: 'interface', keys: ['default_live_view_mode', 'default_landing_page', 'opt_live_view_quality', 'opt_live_view_height_limit', 'opt_live_view_fps_throttle', 'opt_snapshot_quality'] },
-  { id: 'keeping', keys: ['max_global_storage_gb', 'cleanup_enabled', 'cleanup_interval_hours', 'archival_enabled', 'archival_interval_hours'] },
+  { id: 'keeping', keys: ['max_global_storage_gb', 'storage_floor_gb', 'cleanup_enabled', 'cleanup_interval_hours', 'retention_event_days', 'retention_labelled_days', 'retention_minimum_days', 'retention_max_share_percent', 'archival_enabled', 'archival_interval_hours', 'archival_max_mb_per_second'] },
   { id: 'backups', keys: ['backup_auto_enabled', 'backup_auto_frequency_hours', 'backup_auto_retention'] },
   { id: 'logs', keys: ['log_max_size_mb', 'log_backup_count', 'log_rotation_check_minutes', 'audit_retention_days', 'opt_verbose_engine_logs'] },
   { id: 'detection', keys: ['opt_motion_analysis_height', 'opt_motion_fps_throttle', 'ai_enabled', 'ai_model', 'ai_hardware'] },
   { id: 'mail', keys: ['smtp_server', 'smtp_port', 'smtp_username', 'smtp_password', 'smtp_from_email', 'smtp_verify_cert', 'notify_email_recipient'] },
-  { id: 'messages', keys: ['telegram_bot_token', 'telegram_chat_id', 'telegram_proxy_enabled', 'telegram_proxy_url', 'telegram_proxy_retries', 'telegram_proxy_retry_delay', 'notify_webhook_url'] },
+  { id: 'messages', keys: ['telegram_bot_token', 'telegram_chat_id', 'telegram_proxy_enabled', 'telegram_proxy_url', 'telegram_proxy_retries', 'telegram_proxy_retry_delay', 'notify_webhook_url', 'notify_webhook_secret'] },
   { id: 'mqtt', keys: ['mqtt_enabled', 'mqtt_host', 'mqtt_port', 'mqtt_username', 'mqtt_password', 'mqtt_topic_prefix'] },
   { id: 'signOn', keys: ['oauth_global_enabled', 'oauth_auto_redirect', 'oauth_provider_name', 'oauth_client_id', 'oauth_client_secret', 'oauth_metadata_url'] },
 ];

@@ -3,17 +3,20 @@ import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { Store, useStore } from '../core/store';
 import type { StorageProfile } from '../core/types';
-import { showGB } from '../core/time';
+import { showAgo, showGB } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
-import { Dialog } from '../ui/Dialog';
-import { TextField } from '../ui/Field';
+import { ask, Dialog } from '../ui/Dialog';
+import { SwitchField, TextField } from '../ui/Field';
 import { Meter } from '../ui/Plot';
+import { Cleanup } from './Cleanup';
+import { Forecast } from './Forecast';
 import { Holds } from './Holds';
+import { OffSite } from './OffSite';
 import { attempt, reason, toast, undoable } from '../ui/Toasts';
 
-interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[] }
+interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[]; dry_run?: boolean; refused?: string | null }
 
 const leaving = new Store<ReadonlySet<number>>(new Set());
 
@@ -39,7 +42,7 @@ export function Storage(): ReactElement {
         <p className="soft">{t('storage.hint')}</p>
         <div className="cards">
           {profiles.filter((profile) => !gone.has(profile.id)).map((profile) => (
-            <Card key={profile.id} title={profile.name} actions={
+            <Card key={profile.id} className={profile.state?.status === 'lost' ? 'lost' : ''} title={profile.name} actions={
               <span className="row tight">
                 <Button kind="quiet" small icon="edit" label={t('storage.edit', { name: profile.name })} onClick={() => setEdited(profile)} />
                 <Button kind="quiet" small icon="trash" label={t('storage.delete', { name: profile.name })} onClick={() => remove(profile)} />
@@ -52,14 +55,22 @@ export function Storage(): ReactElement {
                   <Meter value={profile.disk.percent ?? 0} label={profile.name} />
                   <p className="soft">{t('storage.freeOf', { free: showGB(profile.disk.free_gb), total: showGB(profile.disk.total_gb) })}</p>
                 </>
-              ) : <p className="problem">{t('storage.unreachable')}</p>}
-              <p className="soft">{profile.max_size_gb > 0 ? t('storage.limit', { size: showGB(profile.max_size_gb) }) : t('storage.noLimit')}</p>
+              ) : profile.state ? null : <p className="problem">{t('storage.unreachable')}</p>}
+              {profile.state?.status === 'lost' ? (
+                <p className="problem" role="alert">{words(`volume.${profile.state.cause ?? 'unknown'}`, profile.state.reason ?? t('storage.unreachable'))} {t('storage.elsewhere')}
+                  {profile.state.since ? ` · ${showAgo(profile.state.since)}` : ''}{profile.state.reason ? <span className="soft reason">{profile.state.reason}</span> : null}</p>
+              ) : null}
+              <p className="soft">{[profile.used_gb === undefined || profile.used_gb === null ? null : t('storage.used', { size: showGB(profile.used_gb) }),
+                profile.max_size_gb > 0 ? t('storage.limit', { size: showGB(profile.max_size_gb) }) : t('storage.noLimit')].filter(Boolean).join(' · ')}</p>
             </Card>
           ))}
         </div>
         {profiles.length === 0 ? <p>{t('storage.none')}</p> : null}
       </Card>
+      <Forecast />
+      <OffSite />
       <Holds />
+      <Cleanup />
       <FootageSync />
       {edited ? <ProfileDialog profile={edited === 'new' ? null : edited} onClose={() => setEdited(null)} /> : null}
     </>
@@ -68,13 +79,25 @@ export function Storage(): ReactElement {
 
 function FootageSync(): ReactElement {
   const { data, refresh } = useQuery<Sync>('/settings/sync-orphans/status', 2000);
+  const [isLook, setLook] = useState(false);
+  const [isDeep, setDeep] = useState(false);
+  const start = (force: boolean) => attempt(async () => {
+    await api.post('/settings/sync-orphans', undefined, { ...(isLook && !force ? { dry_run: true } : {}), ...(isDeep ? { checksums: true } : {}), ...(force ? { force: true } : {}) });
+    await refresh();
+  });
+  const insist = async () => {
+    if (await ask({ title: t('storage.syncForceTitle'), text: t('storage.syncForceText'), action: t('storage.syncForce'), danger: true })) await start(true);
+  };
   return (
-    <Card title={t('storage.sync')} actions={<Button icon="check" disabled={data?.status === 'running'} onClick={() => attempt(async () => { await api.post('/settings/sync-orphans'); await refresh(); })}>{t('storage.syncStart')}</Button>}>
+    <Card title={t('storage.sync')} actions={<Button icon="check" id="start-sync" disabled={data?.status === 'running'} onClick={() => start(false)}>{t('storage.syncStart')}</Button>}>
       <p className="soft">{t('storage.syncHint')}</p>
+      <SwitchField label={t('storage.syncDry')} name="dry_run" value={isLook} onValue={setLook} />
+      <SwitchField label={t('storage.syncSums')} hint={t('storage.syncSumsHint')} name="checksums" value={isDeep} onValue={setDeep} />
       {data && data.status !== 'idle' ? (
         <>
           {data.status === 'running' ? <Meter value={data.progress} label={t('storage.sync')} /> : null}
-          <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}</p>
+          <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}{data.dry_run ? ` · ${t('storage.syncWasDry')}` : ''}</p>
+          {data.refused ? <div className="note warn" role="alert"><span>{data.refused}</span><span className="spring" /><Button small kind="danger" disabled={data.status === 'running'} onClick={insist}>{t('storage.syncForce')}</Button></div> : null}
           {data.notes.length > 0 ? <ul className="plain-list mono">{data.notes.map((note) => <li key={note}>{note}</li>)}</ul> : null}
         </>
       ) : null}

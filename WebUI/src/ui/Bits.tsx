@@ -1,4 +1,4 @@
-import type { ReactElement, ReactNode } from 'react';
+import { useEffect, useRef, type ReactElement, type ReactNode, type RefObject } from 'react';
 import type { Failure } from '../core/api';
 import { t } from '../i18n';
 import { Link } from '../app/router';
@@ -33,9 +33,21 @@ export function PageHead({ title, children, back }: { title: string; children?: 
   );
 }
 
+/** A row of tabs that is wider than a phone: the one that is shown is to be seen. */
+export function useTabRow(current: string): RefObject<HTMLElement> {
+  const row = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const element = row.current;
+    const here = element?.querySelector<HTMLElement>('[aria-current]');
+    if (element && here) element.scrollLeft += here.getBoundingClientRect().left - element.getBoundingClientRect().left - (element.clientWidth - here.offsetWidth) / 2;
+  }, [current]);
+  return row;
+}
+
 export function Tabs<T extends string>({ tabs, current, to, label }: { tabs: readonly { id: T; label: string }[]; current: T; to: (id: T) => string; label: string }): ReactElement {
+  const row = useTabRow(current);
   return (
-    <nav className="tabs" aria-label={label}>
+    <nav className="tabs" aria-label={label} ref={row}>
       {tabs.map((tab) => <Link key={tab.id} to={to(tab.id)} aria-current={tab.id === current ? 'page' : undefined}>{tab.label}</Link>)}
     </nav>
   );

@@ -28,10 +28,11 @@ export function roundUp(value: number): number {
 export function Plot({ label, times, series, format, formatTime, height = 150, most }: PlotProps): ReactElement {
   const [frame, width] = useWidth();
   const [at, setAt] = useState<number | null>(null);
-  const left = 46;
+  const top = most ?? roundUp(Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0))));
+  // Room for the longest number beside the lines, at 11 pixels.
+  const left = Math.max(34, ...[0, 0.5, 1].map((share) => format(top * share).length * 6.2 + 10));
   const bottom = 20;
   const inner = { width: Math.max(1, width - left - 6), height: height - bottom - 8 };
-  const top = most ?? roundUp(Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0))));
   const first = times[0] ?? 0;
   const last = times[times.length - 1] ?? 1;
   const x = (time: number) => left + ((time - first) / Math.max(1, last - first)) * inner.width;
