@@ -68,6 +68,8 @@ package struct WebDependencies: Sendable {
     /// What is being written now.
     package var growing: GrowingSegments
     package var sync: FootageSync
+    /// Whether the server is well.
+    package var health: WebHealth
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
@@ -75,7 +77,7 @@ package struct WebDependencies: Sendable {
     package init(
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
-        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments()
+        settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(), health: WebHealth? = nil
     ) {
         self.store = store
         self.accounts = accounts
@@ -86,6 +88,7 @@ package struct WebDependencies: Sendable {
         self.replay = replay
         self.growing = growing
         self.sync = sync
+        self.health = health ?? WebHealth(store: store, growing: growing, clock: clock, logger: logger)
         self.settings = settings
         self.clock = clock
         self.logger = logger

@@ -193,6 +193,7 @@ struct Rule: Sendable {
     ]
 
     private static let system: [String: Rule] = [
+        "GET /health/events": .usersAndKeys, "GET /health/recorded": .usersAndKeys,
         "GET /audit": .administrators, "GET /logs/": administrators.at("/logs/?service=backend"), "GET /logs/download": .administrators,
         "GET /settings/engine/debug-status": .administrators, "GET /settings/sync-orphans/status": .administrators,
         "POST /settings/sync-orphans": .administrators, "GET /v1/homepage/stats": .usersAndKeys,

@@ -63,6 +63,7 @@ final class WebFixture: Sendable {
     let store: Store
     let accounts: Accounts
     let server: WebServer
+    let health: WebHealth
     let world = WorldBox()
     let setupCode = SetupCode()
     /// Removed when the test ends.
@@ -146,11 +147,12 @@ final class WebFixture: Sendable {
                 guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
                 return content(bytes, name)
             })
+        health = WebHealth(store: store, growing: GrowingSegments(), clock: clock, logger: logger)
         server = WebServer(
             WebDependencies(
                 store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
                 sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-                settings: settings, clock: clock, logger: logger))
+                settings: settings, clock: clock, logger: logger, health: health))
     }
 
     // MARK: Requests

@@ -14,6 +14,16 @@ enum Migrations {
         // It rebuilds no table; checking every reference of millions of rows would take longer than all it does.
         migrator.registerMigration("M0007_Timeline", foreignKeyChecks: .immediate) { try M0007_Timeline.run($0) }
         migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
+        migrator.registerMigration("M0010_Health") { try M0010_Health.run($0) }
         return migrator
+    }
+
+    /// The entry of a migration that nobody knows because a bit of its name has changed; nil when there is none.
+    static func damaged(_ db: Database, _ migrator: DatabaseMigrator) throws -> String? {
+        let applied = try migrator.appliedIdentifiers(db)
+        let missing = Set(migrator.migrations).subtracting(applied)
+        return try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY 1").first { entry in
+            !migrator.migrations.contains(entry) && missing.contains { Soundness.isDamaged(entry, insteadOf: $0) }
+        }
     }
 }

@@ -1,17 +1,13 @@
 import HTTPTypes
 import Hummingbird
-import Logging
 import NVRModel
-import NVRStore
 
-/// The server itself: its pages, and whether it is well.
+/// The server's pages.
 struct SystemRoutes: Sendable {
-    let store: Store
     let ui: StaticUI
     private let facts: StaticUI.Asset
 
-    init(store: Store, ui: StaticUI, version: String) {
-        self.store = store
+    init(ui: StaticUI, version: String) {
         self.ui = ui
         let facts: JSONValue = ["version": .string(version), "time_zone": JSONValue(TimeZoneName.server)]
         self.facts = StaticUI.Asset(facts.serializedBytes(), "application/json")
@@ -23,7 +19,6 @@ struct SystemRoutes: Sendable {
             Route(.get, "/ui", .anonymous) { try page($0, "") },
             Route(.get, "/ui/server.json", .anonymous) { facts.response(to: $0.head) },
             Route(.get, "/ui/{path...}", .anonymous) { try page($0, $0.parameters["path"] ?? "") },
-            Route(.get, "/health", .anonymous, health),
         ]
     }
 
@@ -35,20 +30,5 @@ struct SystemRoutes: Sendable {
     private func page(_ call: Call, _ path: String) throws -> Response {
         guard let response = ui.response(to: call.head, path: path) else { throw HTTPFailure.notFound }
         return response
-    }
-
-    private func health(_ call: Call) async throws -> Response {
-        var isSound = true
-        do { _ = try await store.users.count() } catch {
-            isSound = false
-            call.context.logger.error("the database does not answer", metadata: ["error": "\(error)"])
-        }
-        return Response(
-            status: isSound ? .ok : .serviceUnavailable,
-            json: [
-                "status": .string(isSound ? "ok" : "error"), "components": ["database": .string(isSound ? "ok" : "error"), "engine": "ok"],
-                // A weak key is refused at start.
-                "is_weak_key": false,
-            ])
     }
 }
