@@ -207,6 +207,15 @@ final class CameraRuntime: Sendable {
         environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : trouble?.since)
     }
 
+    /// Whether footage should reach the disk now, and what may keep it from doing so.
+    var recordingNeed: RecordingNeed {
+        let report = mainReader.report
+        let (plan, recording) = state.withLock { ($0.plan, $0.recording) }
+        return RecordingNeed(
+            status: report.status, reason: report.reason, mode: plan.recording.mode, isWanted: recording?.isWanted ?? false,
+            trouble: environment.disk.trouble(of: cameraID))
+    }
+
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.
     private func run(_ subReader: StreamReader) async {
         if plan.needsSub { return await subReader.run() }

@@ -163,6 +163,11 @@ package final class CameraSupervisor: Service {
         state.withLock { $0.running[id]?.runtime }?.health ?? CameraHealth(status: .disabled, since: started)
     }
 
+    /// By camera that runs: whether its footage should reach the disk now.
+    func recordingNeeds() -> [ID<Camera>: RecordingNeed] {
+        state.withLock { $0.running.mapValues(\.runtime) }.mapValues(\.recordingNeed)
+    }
+
     package func allHealth() -> [ID<Camera>: CameraHealth] {
         state.withLock { $0.running.mapValues(\.runtime) }.mapValues(\.health)
     }

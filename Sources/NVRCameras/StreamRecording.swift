@@ -83,6 +83,8 @@ final class StreamRecording: Sendable {
         if let key { hub.detach(key) }
     }
 
+    /// Whether packets that come are to be written now.
+    var isWanted: Bool { state.withLock { $0.active != nil } }
     var isRecording: Bool { state.withLock { $0.active != nil } && hub.description != nil }
     func recentBytes() -> Int64 { writer.recentBytes(now: clock.monotonic()) }
     var droppedFrames: Int { writer.droppedFrames }

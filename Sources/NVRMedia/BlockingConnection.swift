@@ -26,13 +26,13 @@ final class BlockingConnection: Sendable {
     private let changed = DispatchSemaphore(value: 0)
     private let interrupt: Interrupt
 
-    /// Connects to one address; TLS on top when `isTLS`, with `serverName` for machines that serve many names. Waits until the
-    /// connection stands.
+    /// Connects to one address; TLS on top when `isTLS`, with `serverName` for machines that serve many names. With `isTrusted` the other
+    /// side has to show a certificate that this machine believes; cameras mostly have none. Waits until the connection stands.
     init(
-        to address: SocketAddress, serverName: String?, isTLS: Bool, eventLoop: any EventLoop, interrupt: Interrupt
+        to address: SocketAddress, serverName: String?, isTLS: Bool, isTrusted: Bool = false, eventLoop: any EventLoop, interrupt: Interrupt
     ) throws(RTSPError) {
         self.interrupt = interrupt
-        connect(to: address, serverName: serverName, isTLS: isTLS, eventLoop: eventLoop)
+        connect(to: address, serverName: serverName, isTLS: isTLS, isTrusted: isTrusted, eventLoop: eventLoop)
         while true {
             let (isConnected, failure) = state.withLock { ($0.channel != nil, $0.failure) }
             if let failure { throw failure }
@@ -50,7 +50,7 @@ final class BlockingConnection: Sendable {
         close()
     }
 
-    private func connect(to address: SocketAddress, serverName: String?, isTLS: Bool, eventLoop: any EventLoop) {
+    private func connect(to address: SocketAddress, serverName: String?, isTLS: Bool, isTrusted: Bool, eventLoop: any EventLoop) {
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(5))
             .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -59,8 +59,8 @@ final class BlockingConnection: Sendable {
             .channelInitializer { [weak self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if isTLS {
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: LenientTLS.context(), serverHostname: serverName))
+                        let context = try isTrusted ? NIOSSLContext(configuration: .makeClientConfiguration()) : LenientTLS.context()
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: serverName))
                     }
                     try channel.pipeline.syncOperations.addHandler(Inlet(self))
                 }

@@ -131,7 +131,7 @@ final class WebExchange {
     }
 
     /// The head of the answer and what came behind it.
-    private static func head(from connection: BlockingConnection) throws(RTSPError) -> (HTTPHead, [UInt8]) {
+    static func head(from connection: BlockingConnection) throws(RTSPError) -> (HTTPHead, [UInt8]) {
         var bytes: [UInt8] = []
         while true {
             if let end = headEnd(bytes) {

@@ -59,6 +59,9 @@ package enum Settings {
     package static let notifyWebhookURL = Setting<String>(
         "notify_webhook_url", .url(schemes: ["http", "https"]), secret: true, "Global Webhook URL for notifications")
 
+    package static let notifyWebhookSecret = Setting<String>(
+        "notify_webhook_secret", .text(1024), secret: true, "Secret that signs what is sent to webhooks (HMAC-SHA256)")
+
     // MARK: The server and its page
 
     package static let defaultLandingPage = Setting<String>(
@@ -144,7 +147,8 @@ package enum Settings {
         retentionEventDays.key, retentionLabelledDays.key, retentionMinimumDays.key, retentionMaxSharePercent.key, storageFloorGB.key,
         smtpServer.key, smtpPort.key, smtpUsername.key, smtpPassword.key, smtpFromEmail.key, smtpVerifyCert.key, telegramBotToken.key,
         telegramChatID.key, telegramProxyEnabled.key, telegramProxyURL.key, telegramProxyRetries.key, telegramProxyRetryDelay.key,
-        notifyEmailRecipient.key, notifyWebhookURL.key, defaultLandingPage.key, aiModel.key, aiHardware.key, go2rtcEnabled.key, logMaxSizeMB.key,
+        notifyEmailRecipient.key, notifyWebhookURL.key, notifyWebhookSecret.key, defaultLandingPage.key, aiModel.key, aiHardware.key,
+        go2rtcEnabled.key, logMaxSizeMB.key,
         logBackupCount.key, logRotationCheckMinutes.key, auditRetentionDays.key, optLiveViewFPSThrottle.key, optMotionFPSThrottle.key,
         optLiveViewHeightLimit.key,
         optMotionAnalysisHeight.key, optLiveViewQuality.key, optSnapshotQuality.key, optFfmpegPreset.key, optVerboseEngineLogs.key,

@@ -28,6 +28,22 @@ package final class FootageSync: Sendable {
         package var repaired = 0
         /// The first problems, for a person.
         package var notes: [String] = []
+        /// Nothing is mended.
+        package var isDryRun = false
+        /// Why rows that have no file were left; nil when none were.
+        package var refusal: String?
+    }
+
+    /// What a pass is to do.
+    package struct Wish: Sendable {
+        /// Only tells what differs.
+        package var isDryRun = false
+        /// Removes rows even when they are more than half.
+        package var isForced = false
+        /// Reads every byte of all footage.
+        package var readsAll = false
+
+        package init() {}
     }
 
     private static let mostNotes = 100
@@ -52,26 +68,31 @@ package final class FootageSync: Sendable {
     package var current: Status { status.withLock { $0 } }
 
     /// Begins a pass; false when one runs already. It goes on by itself and ends with the program at the latest.
-    package func start() -> Bool {
+    package func start(_ wish: Wish = Wish()) -> Bool {
         let now = WallTime(microseconds: clock.wall())
         let isNew = status.withLock { status in
             guard status.phase != .running else { return false }
             status = Status()
             status.phase = .running
             status.startedAt = now
+            status.isDryRun = wish.isDryRun
             return true
         }
         guard isNew else { return false }
         // Whoever asked has gone; the state tells the rest. Ended half-way it leaves nothing half done: each mend is one commit.
-        Task { await run() }
+        Task { await run(wish) }
         return true
     }
 
-    private func run() async {
+    private func run(_ wish: Wish) async {
         do {
             let total = try await store.segments.totals().reduce(0) { $0 + $1.count }
             status.withLock { $0.total = total }
-            let report = try await check.run(repairs: true) { checked in
+            var options = IntegrityCheck.Options()
+            options.repairs = !wish.isDryRun
+            options.isForced = wish.isForced
+            options.readsAll = wish.readsAll
+            let report = try await check.run(options) { checked, _ in
                 status.withLock { status in
                     status.checked = checked
                     status.total = max(status.total, checked)
@@ -81,6 +102,7 @@ package final class FootageSync: Sendable {
                 status.files = report.files
                 status.problems = report.problems.count
                 status.repaired = report.repaired
+                status.refusal = report.refusal
                 status.notes = report.problems.prefix(Self.mostNotes).map(\.description)
             }
             logger.notice(

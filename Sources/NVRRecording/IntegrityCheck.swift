@@ -3,17 +3,43 @@
 #endif
 import ISOBMFF
 package import NVRBase
-import NVRModel
+package import NVRModel
 package import NVRStore
 
 /// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;
-/// without, it blocks, which is for the shell.
+/// without, it blocks, which is for the shell. What lies on a volume that is not there is left as it is.
 package struct IntegrityCheck: Sendable {
+    /// What is looked at, and what is done about it.
+    package struct Options: Sendable {
+        /// Missing files lose their rows, files that differ get rows of what they hold, footage that no row knows is listed.
+        package var repairs = false
+        /// Only lists footage that no row knows, and takes checksums where there are none: what cannot do harm.
+        package var adopts = false
+        /// Removes rows even when they are more than half.
+        package var isForced = false
+        /// Reads every byte and compares checksums, and the row with what the file says of itself.
+        package var readsAll = false
+        /// Also lists files that were touched a moment ago: right after a start nobody else has them in hand.
+        package var takesYoung = false
+        /// Rows up to this one were looked at before.
+        package var after: ID<Segment>?
+        /// Called before each piece of work, with the bytes that are to be read; may wait.
+        package var pace: (@Sendable (_ files: Int, _ bytes: Int64) async throws -> Void)?
+
+        package init() {}
+    }
+
     /// One difference between rows and files.
     package enum Problem: Sendable, Equatable, CustomStringConvertible {
         case missingFile(path: String)
         /// The file holds fewer bytes than its row says.
         case shortFile(path: String, bytes: Int64, expected: Int64)
+        /// The file holds more than its row says.
+        case longFile(path: String, bytes: Int64, expected: Int64)
+        /// The bytes are not those that were written.
+        case alteredFile(path: String)
+        /// The row tells another camera or time than the file.
+        case wrongRow(path: String)
         case unreadable(path: String, why: String)
         /// A file of ours that no row knows.
         case unlisted(path: String)
@@ -23,6 +49,9 @@ package struct IntegrityCheck: Sendable {
             switch self {
             case .missingFile(let path): "\(path): the row has no file"
             case .shortFile(let path, let bytes, let expected): "\(path): \(bytes) of \(expected) bytes are left"
+            case .longFile(let path, let bytes, let expected): "\(path): \(bytes) bytes, but the row says \(expected)"
+            case .alteredFile(let path): "\(path): the checksum is another; the file was altered or the disk is failing"
+            case .wrongRow(let path): "\(path): the row tells another camera or time than the file"
             case .unreadable(let path, let why): "\(path): \(why)"
             case .unlisted(let path): "\(path): footage that is not listed"
             case .database(let text): "database: \(text)"
@@ -35,10 +64,14 @@ package struct IntegrityCheck: Sendable {
         package var files = 0
         package var problems: [Problem] = []
         package var repaired = 0
+        /// Files that were listed again.
+        package var adopted = 0
+        /// Why rows that should go were left; nil when nothing was.
+        package var refusal: String?
     }
 
-    private let layout: RecordingLayout
-    private let store: Store
+    let layout: RecordingLayout
+    let store: Store
     private let thread: BlockingThread?
 
     /// With a thread the check may run while the server records: what is being written, and files that were touched within
@@ -51,159 +84,202 @@ package struct IntegrityCheck: Sendable {
 
     /// Seconds after which nobody writes to a file any more: a segment lasts 300 at most.
     private static let youngest: Int64 = 900
+    private static let pageRows = 500
 
-    private func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    /// Whether the server runs meanwhile.
+    var isLive: Bool { thread != nil }
+
+    func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         guard let thread else { return try body() }
         return try await thread.run(body)
     }
 
-    /// `repairs`: missing files lose their rows, short files get rows of what is left, unlisted footage is listed.
-    /// `progress` hears how many rows were looked at.
-    package func run(repairs: Bool, progress: @Sendable (Int) -> Void) async throws -> Report {
+    /// `progress` hears how many rows were looked at, and the last of them.
+    package func run(_ options: Options, progress: @Sendable (Int, ID<Segment>?) async throws -> Void) async throws -> Report {
         var report = Report()
         // Reading the whole database takes minutes at times, and holds what was deleted meanwhile.
-        if thread == nil { report.problems += try await store.problems().map(Problem.database) }
-        // On which volume each path lies: paths are unique among all of them.
-        var known: [String: VolumeID] = [:]
+        if !isLive { report.problems += try await store.problems().map(Problem.database) }
+        var found: [(entry: SegmentEntry, problem: Problem)] = []
         let volumes = try await onDisk { [layout] in layout.volumes.confirmed() }
-        var after: ID<Segment>?
+        var after = options.after
         while true {
-            let page = try await store.segments.entries(after: after, limit: 1000)
+            let page = try await store.segments.pageToCheck(after: after, limit: Self.pageRows)
             guard let last = page.last else { break }
-            after = last.id
-            for entry in page {
-                known[entry.path] = entry.volume
-                guard volumes.contains(entry.volume) else { continue }
-                guard entry.state == .finished || entry.state == .growing && thread == nil else { continue }
-                report.segments += 1
-                if let problem = try await check(entry), try await isStill(entry) {
-                    report.problems.append(problem)
-                    if repairs, try await repair(entry, problem) { report.repaired += 1 }
-                }
+            after = last.entry.id
+            let looked = page.filter { row in
+                volumes.contains(row.entry.volume) && (row.entry.state == .finished || row.entry.state == .growing && !isLive)
             }
-            progress(report.segments)
+            report.segments += looked.count
+            try await options.pace?(looked.count, options.readsAll ? looked.reduce(0) { $0 + $1.entry.bytes } : 0)
+            for (entry, problem) in try await check(looked, options) where try await isStill(entry) { found.append((entry, problem)) }
+            try await progress(report.segments, after)
         }
-        for volume in volumes.sorted() {
-            let files = try await onDisk { [layout] in
-                var files: [String] = []
-                if let root = layout.volumes.root(of: volume) { Self.walk(root, "") { files.append($0) } }
-                return files
-            }
-            report.files += files.count
-            // A path that is known on another volume is the copy or the original of footage that is being moved.
-            for path in files where path.hasSuffix(".mp4") && known[path] == nil {
-                let place = FootagePlace(volume, path)
-                if thread != nil, try await isYoung(place) { continue }
-                report.problems.append(.unlisted(path: path))
-                if repairs, try await adopt(place) { report.repaired += 1 }
-            }
-        }
+        report.problems += found.map(\.problem)
+        if options.repairs { try await repair(found, options, &report) }
+        for volume in volumes.sorted() { try await findUnlisted(on: volume, options, &report) }
         return report
     }
 
-    /// Whether an entry is as it was: while the server runs, it may have been deleted after it was read.
-    private func isStill(_ entry: SegmentEntry) async throws -> Bool {
-        guard thread != nil else { return true }
-        guard let now = try await store.segments.get(entry.id) else { return false }
-        return now.state == entry.state && now.volume == entry.volume
+    /// A whole comparison, as the shell asks for it.
+    package func run(repairs: Bool, progress: @Sendable (Int) -> Void) async throws -> Report {
+        var options = Options()
+        options.repairs = repairs
+        return try await run(options) { count, _ in progress(count) }
     }
 
-    /// Whether a file that no row knew is one that a row may know by now.
-    private func isYoung(_ place: FootagePlace) async throws -> Bool {
-        if try await store.segments.byPath(place.path) != nil { return true }
-        return try await onDisk { [layout] in
-            var status = stat()
-            guard stat(try layout.absolute(place), &status) == 0 else { return true }
-            return Int64(time(nil)) - Int64(status.st_mtim.tv_sec) < Self.youngest
-        }
-    }
+    // MARK: Rows
 
-    private func check(_ entry: SegmentEntry) async throws -> Problem? {
-        do {
-            let length = try await onDisk { [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).file.completeLength }
-            if entry.state == .finished, length < entry.bytes {
-                return .shortFile(path: entry.path, bytes: length, expected: entry.bytes)
+    /// What is wrong with some rows' files.
+    private func check(_ rows: [SegmentToCheck], _ options: Options) async throws -> [(SegmentEntry, Problem)] {
+        let (problems, checksums) = try await onDisk { [layout] in
+            var problems: [(SegmentEntry, Problem)] = []
+            var checksums: [(ID<Segment>, UInt32)] = []
+            for row in rows {
+                guard layout.volumes.isUsable(row.entry.volume) else { continue }
+                if let problem = Self.look(row, layout) {
+                    // With its volume, not by itself.
+                    guard layout.volumes.confirm(row.entry.volume) else { continue }
+                    problems.append((row.entry, problem))
+                } else if options.readsAll {
+                    let (problem, checksum) = Self.read(row, layout)
+                    if let problem {
+                        guard layout.volumes.confirm(row.entry.volume) else { continue }
+                        problems.append((row.entry, problem))
+                    } else if row.checksum == nil, let checksum {
+                        checksums.append((row.entry.id, checksum))
+                    }
+                }
             }
-            return nil
+            return (problems, checksums)
+        }
+        if options.repairs || options.adopts {
+            for (id, checksum) in checksums { try await store.segments.setChecksum(checksum, of: id) }
+        }
+        return problems
+    }
+
+    /// Size and, where that is not what it should be, the boxes.
+    private static func look(_ row: SegmentToCheck, _ layout: RecordingLayout) -> Problem? {
+        let entry = row.entry
+        let path: String
+        do { path = try layout.absolute(entry.place) } catch { return .unreadable(path: entry.path, why: "\(error)") }
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR
+                ? .missingFile(path: entry.path) : .unreadable(path: entry.path, why: String(cString: strerror(errno)))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { return .unreadable(path: entry.path, why: "not a file") }
+        if entry.state == .finished, Int64(status.st_size) == entry.bytes { return nil }
+        do {
+            let length = try StartupRecovery.scan(path).file.completeLength
+            guard entry.state == .finished else { return nil }
+            if length < entry.bytes { return .shortFile(path: entry.path, bytes: length, expected: entry.bytes) }
+            return .longFile(path: entry.path, bytes: Int64(status.st_size), expected: entry.bytes)
         } catch let error as FileError where error.isMissing {
-            // With its volume, not by itself.
-            guard try await onDisk({ [layout] in layout.volumes.confirm(entry.volume) }) else { return nil }
             return .missingFile(path: entry.path)
-        } catch let error as NVRError where error.kind == .unavailable {
-            return nil
         } catch {
-            guard try await onDisk({ [layout] in layout.volumes.confirm(entry.volume) }) else { return nil }
             return .unreadable(path: entry.path, why: "\(error)")
         }
     }
 
-    private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
-        switch problem {
-        // Out of descriptors, a disk that was pulled: while the server runs, nothing is deleted for what may pass.
-        case .unreadable where thread != nil: return false
-        case .missingFile, .unreadable:
-            // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
-            let garbage = try await store.segments.markGarbage([entry.id])
-            guard !garbage.isEmpty else { return false }
-            let isGone = try await onDisk { [layout] in
-                for item in garbage { try POSIXFile.remove(try layout.absolute(item.place)) }
-                return layout.volumes.confirm(entry.volume)
+    /// Every byte of a file of the right size.
+    private static func read(_ row: SegmentToCheck, _ layout: RecordingLayout) -> (Problem?, checksum: UInt32?) {
+        let entry = row.entry
+        guard entry.state == .finished else { return (nil, nil) }
+        do {
+            let path = try layout.absolute(entry.place)
+            let checksum = try FileChecksum.of(path)
+            // What is read anew already may still not be what was written when nobody noted its checksum then.
+            if let known = row.checksum, known != checksum { return (.alteredFile(path: entry.path), nil) }
+            let scan = try StartupRecovery.scan(path)
+            guard scan.file.completeLength == entry.bytes else {
+                return (.shortFile(path: entry.path, bytes: scan.file.completeLength, expected: entry.bytes), nil)
             }
-            // Lost in this very moment: what is to go waits for its return.
-            guard isGone else { return false }
-            try await store.segments.removeGarbage(garbage.map(\.id))
-            return true
-        case .shortFile:
-            guard let segment = try await store.segments.get(entry.id),
-                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).closing(of: segment) })
-            else { return false }
-            try await store.segments.finish(entry.id, closing)
-            return true
-        case .unlisted, .database: return false
+            if let identity = scan.identity, identity.cameraID != entry.cameraID || identity.start != entry.start {
+                return (.wrongRow(path: entry.path), nil)
+            }
+            return (nil, checksum)
+        } catch let error as FileError where error.isMissing {
+            return (.missingFile(path: entry.path), nil)
+        } catch {
+            return (.unreadable(path: entry.path, why: "\(error)"), nil)
         }
     }
 
-    /// Lists a file by what it says of itself.
-    private func adopt(_ place: FootagePlace) async throws -> Bool {
-        let scan: StartupRecovery.Scan
-        do {
-            scan = try await onDisk { [layout] in try StartupRecovery.scan(try layout.absolute(place)) }
-        } catch is ISOBMFFError {
-            return false
-        } catch let error as FileError where error.isMissing {
-            return false
+    /// Whether an entry is as it was: while the server runs, it may have been deleted after it was read.
+    private func isStill(_ entry: SegmentEntry) async throws -> Bool {
+        guard isLive else { return true }
+        guard let now = try await store.segments.get(entry.id) else { return false }
+        return now.state == entry.state && now.volume == entry.volume
+    }
+
+    // MARK: Files
+
+    /// Files that no row knows, folder by folder. One whose path is known on another volume is the copy or the original of footage that is
+    /// being moved.
+    private func findUnlisted(on volume: VolumeID, _ options: Options, _ report: inout Report) async throws {
+        guard let root = layout.volumes.root(of: volume) else { return }
+        var folders = [""]
+        while let folder = folders.popLast() {
+            let content = try await onDisk { FolderContent(root, folder) }
+            folders += content.folders
+            report.files += content.files.count
+            var rest = content.files.filter { $0.hasSuffix(".mp4") }[...]
+            while !rest.isEmpty {
+                let batch = Array(rest.prefix(Self.pageRows))
+                rest = rest.dropFirst(batch.count)
+                try await options.pace?(batch.count, 0)
+                let known = try await store.segments.listed(among: batch)
+                try await take(batch.filter { !known.contains($0) }.map { FootagePlace(volume, $0) }, options, &report)
+            }
         }
-        guard let box = scan.file.identification, box.type == SegmentIdentity.boxType,
-            let identity = SegmentIdentity(payload: box.payload), let track = scan.file.indexedTrack,
+    }
+
+    private func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
+        guard !places.isEmpty else { return }
+        let (old, found) = try await onDisk { [layout, isLive] in
+            let old = places.filter { !isLive || options.takesYoung || !Self.isYoung($0, layout) }
+            return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [])
+        }
+        report.problems += old.map { .unlisted(path: $0.path) }
+        let adopted = try await store.segments.adopt(found.map { ($0.segment, $0.closing) })
+        report.adopted += adopted
+        report.repaired += adopted
+    }
+
+    /// Whether a file that no row knew is one that a row may know by now.
+    private static func isYoung(_ place: FootagePlace, _ layout: RecordingLayout) -> Bool {
+        var status = stat()
+        guard let path = try? layout.absolute(place), stat(path, &status) == 0 else { return true }
+        let age = Int64(time(nil)) - Int64(status.st_mtim.tv_sec)
+        // A file of the future was written before the clock was set back.
+        return age >= 0 && age < youngest
+    }
+
+    private struct Description: Sendable {
+        var segment: Segment
+        var closing: SegmentClosing
+    }
+
+    /// The row of a file by what it says of itself; nil for one that is not ours or holds nothing whole.
+    private static func description(of place: FootagePlace, _ layout: RecordingLayout) -> Description? {
+        // What cannot be read stays a problem of the report.
+        guard let scan = try? StartupRecovery.scan(try layout.absolute(place)), let identity = scan.identity, let track = scan.file.indexedTrack,
             case .video(let entry) = track.kind
-        else { return false }
+        else { return nil }
         let segment = Segment(
-            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, volume: place.volume, path: place.path,
-            start: identity.start,
+            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, volume: place.volume, path: place.path, start: identity.start,
             end: identity.start, bytes: 0, state: .intended, width: entry.width, height: entry.height,
             codecs: scan.file.tracks.map(\.codecString).joined(separator: ","), initLength: scan.file.initRange.upperBound,
             timescale: Int(track.timescale), index: [])
-        guard let closing = scan.closing(of: segment) else { return false }
-        let id = try await store.segments.intend(segment, isContinuous: true)
-        try await store.segments.finish(id, closing)
-        return true
+        return scan.closing(of: segment).map { Description(segment: segment, closing: $0) }
     }
+}
 
-    /// Calls `visit` with every ordinary file below a folder, as a path relative to the root. Links are not followed.
-    private static func walk(_ root: String, _ relative: String, _ visit: (String) -> Void) {
-        guard let folder = opendir(relative.isEmpty ? root : "\(root)/\(relative)") else { return }
-        defer { closedir(folder) }
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard name != ".", name != ".." else { continue }
-            let path = relative.isEmpty ? name : "\(relative)/\(name)"
-            switch Int32(entry.pointee.d_type) {
-            case Int32(DT_DIR): walk(root, path, visit)
-            case Int32(DT_REG): visit(path)
-            default: continue
-            }
-        }
+extension StartupRecovery.Scan {
+    /// What the file says of itself; nil for one that is not ours.
+    var identity: SegmentIdentity? {
+        guard let box = file.identification, box.type == SegmentIdentity.boxType else { return nil }
+        return SegmentIdentity(payload: box.payload)
     }
 }

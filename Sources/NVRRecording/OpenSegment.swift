@@ -2,6 +2,7 @@ import ISOBMFF
 import NVRMedia
 import NVRModel
 import NVRStore
+import Zlib
 
 /// A segment file that is being written: what lies in it so far, whole fragments only. Used on the disk's thread only.
 struct OpenSegment {
@@ -17,17 +18,23 @@ struct OpenSegment {
     /// Bytes up to the end of the last whole fragment.
     private(set) var length: Int64
     private(set) var entries: [FragmentIndexEntry] = []
+    /// Of the bytes up to `length`.
+    private var checksum: CRC32
+    /// Bytes that are known to be on the disk.
+    private(set) var synced: Int64 = 0
     /// The segment is listed.
     var hasRow = false
     /// Where the file lies.
     var volume = VolumeID.standard
 
-    init(id: ID<Segment>, file: POSIXFile, start: WallTime, baseTime: Int64, initLength: Int64, audioTimescale: Int?) {
+    /// `checksum`: of the init segment, which is written already.
+    init(id: ID<Segment>, file: POSIXFile, start: WallTime, baseTime: Int64, initLength: Int64, checksum: CRC32, audioTimescale: Int?) {
         self.id = id
         self.file = file
         self.start = start
         self.baseTime = baseTime
         self.initLength = initLength
+        self.checksum = checksum
         sound = audioTimescale.map { SegmentSound.Place(timescale: $0, videoBase: baseTime) }
         end = start
         length = initLength
@@ -84,7 +91,7 @@ struct OpenSegment {
     }
 
     /// One gathering write of all parts; gives their bytes.
-    private func write(_ header: [UInt8], copied: [MediaPacket], bytes: [UInt8]) throws -> Int64 {
+    private mutating func write(_ header: [UInt8], copied: [MediaPacket], bytes: [UInt8]) throws -> Int64 {
         try header.withUnsafeBytes { header in
             try bytes.withUnsafeBytes { bytes in
                 var pieces: [UnsafeRawBufferPointer] = [header]
@@ -92,11 +99,23 @@ struct OpenSegment {
                 for packet in copied { packet.withUnsafeBytes { pieces.append($0) } }
                 if !bytes.isEmpty { pieces.append(bytes) }
                 try file.write(pieces, at: length)
+                for piece in pieces { checksum.update(piece) }
                 return pieces.reduce(0) { $0 + Int64($1.count) }
             }
         }
     }
 
+    /// Waits until all of it is on the disk; gives the bytes that were not before.
+    mutating func sync() throws -> Int64 {
+        try file.sync()
+        defer { synced = length }
+        return length - synced
+    }
+
     /// The final row.
-    var closing: SegmentClosing { SegmentClosing(end: end, bytes: length, index: FragmentIndex(entries: entries).packed()) }
+    var closing: SegmentClosing {
+        var closing = SegmentClosing(end: end, bytes: length, index: FragmentIndex(entries: entries).packed())
+        closing.checksum = checksum.value
+        return closing
+    }
 }

@@ -8,6 +8,7 @@ import NVRMedia
 package import NVRModel
 import NVRStore
 import Synchronization
+import Zlib
 
 /// Writes one stream's chunks into segment files: create → sync file → sync folder → row, fragment after fragment, and at the end
 /// the final row. Chunks wait in a bounded queue; when it is full because the disk is slow or full, the oldest GOPs go and are counted.
@@ -227,7 +228,8 @@ package final class SegmentWriter: @unchecked Sendable {
         if !segment.hasRow {
             let isKept: Bool
             do {
-                try segment.file.sync()
+                let synced = try segment.sync()
+                disk.noteSynced(synced, of: configuration.cameraID)
                 if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
                 isKept = try disk.list(segment.id, end: segment.end, bytes: segment.length, initLength: segment.initLength)
             } catch {
@@ -236,6 +238,7 @@ package final class SegmentWriter: @unchecked Sendable {
                 sound.goBack(to: soundBefore)
                 throw error
             }
+            open = segment
             guard isKept else { return abandon() }
             open?.hasRow = true
             disk.growing.begin(
@@ -351,9 +354,11 @@ package final class SegmentWriter: @unchecked Sendable {
                 disk.settle(WaitingRows.Entry(.discard(id), before: .unlink(absolute), volume: volume))
                 throw error
             }
+            var checksum = CRC32()
+            checksum.update(header)
             open = OpenSegment(
                 id: id, file: file, start: start, baseTime: first.dts, initLength: Int64(header.count),
-                audioTimescale: soundTrack.map { Int($0.timescale) })
+                checksum: checksum, audioTimescale: soundTrack.map { Int($0.timescale) })
             open?.volume = volume
             return
         }
@@ -361,9 +366,11 @@ package final class SegmentWriter: @unchecked Sendable {
     }
 
     func sync() {
-        guard let segment = open else { return }
+        guard var segment = open else { return }
         do {
-            try segment.file.sync()
+            let synced = try segment.sync()
+            open = segment
+            disk.noteSynced(synced, of: configuration.cameraID)
         } catch {
             if leavesVolume(after: error) { return }
             // What was not synced may be gone, and the system says so only once.

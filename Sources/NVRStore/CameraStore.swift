@@ -203,3 +203,34 @@ package struct CameraStore: Sendable {
         }
     }
 }
+
+// MARK: - After a database was lost
+
+extension CameraStore {
+    /// The highest id that was ever given to a camera; 0 when none was.
+    package func highestID() async throws -> ID<Camera> {
+        try await rows.read("reading the cameras") { db in
+            ID(try db.row("SELECT seq FROM sqlite_sequence WHERE name = 'cameras'") { $0["seq"] as Int64 } ?? 0)
+        }
+    }
+
+    /// Makes cameras with given ids that are switched off and lead nowhere, for footage of cameras that this database does not know.
+    /// Ids that exist are passed over. No other camera gets an id up to the highest of them.
+    package func insertFound(_ ids: [ID<Camera>], at now: WallTime) async throws -> [ID<Camera>] {
+        let made = try await rows.write("storing cameras that were found") { db in
+            var made: [ID<Camera>] = []
+            for id in ids.sorted() where try fetch(db, id) == nil {
+                var camera = Camera(id: id, createdAt: now, name: "Camera \(id) (found)")
+                camera.general.isActive = false
+                camera.recording.mode = .off
+                camera.recording.preserve = "Forever"
+                camera.sortOrder = Int(clamping: id.rawValue)
+                try insert(db, &camera)
+                made.append(id)
+            }
+            return made
+        }
+        for id in made { rows.changes.send(.camera(id)) }
+        return made
+    }
+}

@@ -115,6 +115,8 @@ private struct ConfigurationRestore {
     private mutating func restore(_ wanted: Camera, before: [Camera], taken: inout Set<ID<Camera>>) throws {
         let match = before.first { old in
             guard !taken.contains(old.id) else { return false }
+            // A camera of which nothing but footage was found takes the settings of the one that had its id.
+            if !isOwn, old.id == wanted.id, old.streams.url.isEmpty { return true }
             return isOwn ? old.id == wanted.id : Camera.withoutCredentials(old.streams.url) == Camera.withoutCredentials(wanted.streams.url)
         }
         var camera = wanted

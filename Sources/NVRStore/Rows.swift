@@ -8,6 +8,7 @@ struct Rows: Sendable {
     let changes: Broadcast<StoreChange>
     let secrets: SecretBox
     let versions = StoreVersions()
+    let damage: DamageWatch
     /// All cameras as they were read last: decoding their settings takes longer than most answers.
     let cameras = Versioned<Int, [Camera]>()
     /// Numbers of all events as they were read last: every page of a list tells how many there are.
@@ -26,7 +27,7 @@ struct Rows: Sendable {
         case .success(let value):
             reserve?.restoreIfDue()
             return value
-        case .failure(let error): throw Self.translated(error, doing: doing)
+        case .failure(let error): throw noted(error, doing: doing)
         }
     }
 
@@ -38,7 +39,14 @@ struct Rows: Sendable {
 
     /// Runs `body` on a snapshot of the last commit.
     func read<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        do { return try await writer.read(body) } catch { throw Self.translated(error, doing: doing) }
+        do { return try await writer.read(body) } catch { throw noted(error, doing: doing) }
+    }
+
+    /// Damage is told to who watches for it.
+    private func noted(_ error: any Error, doing: String) -> any Error {
+        let error = Self.translated(error, doing: doing)
+        if let error = error as? NVRError, error.kind == .dataLoss { damage.note(error.message) }
+        return error
     }
 
     static func translated(_ error: any Error, doing: String) -> any Error {

@@ -31,6 +31,8 @@ package struct SegmentClosing: Sendable, Hashable {
     package var width: Int?
     package var height: Int?
     package var codecs: String?
+    /// CRC-32 (ISO 3309) of the whole file; nil when nobody has taken it.
+    package var checksum: UInt32?
 
     package init(
         end: WallTime, bytes: Int64, index: [UInt8], initLength: Int64? = nil, timescale: Int? = nil, start: WallTime? = nil,

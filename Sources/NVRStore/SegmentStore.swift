@@ -13,20 +13,21 @@ package struct SegmentStore: Sendable {
     /// Announces a file that is about to be made. `id`, `state` and `index` of the segment are ignored. With `isContinuous`, a
     /// `continuous` event stands for the segment as soon as it is listed. Throws `conflict` when the path is taken.
     package func intend(_ segment: Segment, isContinuous: Bool) async throws -> ID<Segment> {
-        try await rows.write("announcing a segment") { db in
-            try db.run(
-                """
-                INSERT INTO segments (camera_id, role, run, volume, path, start_us, end_us, bytes, state, is_continuous, width, height,
-                    codecs, init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.volume.rawValue, segment.path,
-                    segment.start.microseconds, max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width,
-                    segment.height,
-                    segment.codecs, segment.initLength, segment.timescale,
-                ])
-            return ID(db.lastInsertedRowID)
-        }
+        try await rows.write("announcing a segment") { try Self.insert($0, segment, isContinuous: isContinuous) }
+    }
+
+    static func insert(_ db: Database, _ segment: Segment, isContinuous: Bool) throws -> ID<Segment> {
+        try db.run(
+            """
+            INSERT INTO segments (camera_id, role, run, volume, path, start_us, end_us, bytes, state, is_continuous, width, height, codecs,
+                init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.volume.rawValue, segment.path, segment.start.microseconds,
+                max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width, segment.height,
+                segment.codecs, segment.initLength, segment.timescale,
+            ])
+        return ID(db.lastInsertedRowID)
     }
 
     /// Commits the steps of many segments in one transaction: one sync of the disk for all. Outcomes are in the order of the steps.
@@ -60,7 +61,7 @@ package struct SegmentStore: Sendable {
         _ = try await commit([.finish(id, closing)])
     }
 
-    private static func apply(_ db: Database, _ change: SegmentChange) throws -> (SegmentOutcome, changedEvent: ID<Event>?) {
+    static func apply(_ db: Database, _ change: SegmentChange) throws -> (SegmentOutcome, changedEvent: ID<Event>?) {
         let id = change.id.rawValue
         let state = try db.row("SELECT state FROM segments WHERE id = ? AND state <> 3", [id]) { $0["state"] as Int }
         guard let state else { return (SegmentOutcome(isKept: false, eventID: nil), nil) }
@@ -102,11 +103,11 @@ package struct SegmentStore: Sendable {
             """
             UPDATE segments SET state = 2, start_us = coalesce(?, start_us), end_us = max(coalesce(?, start_us), ?), bytes = ?,
                 init_length = coalesce(?, init_length), timescale = coalesce(?, timescale), width = coalesce(?, width),
-                height = coalesce(?, height), codecs = coalesce(?, codecs) WHERE id = ?
+                height = coalesce(?, height), codecs = coalesce(?, codecs), crc32 = ? WHERE id = ?
             """,
             [
                 closing.start?.microseconds, closing.start?.microseconds, closing.end.microseconds, closing.bytes, closing.initLength,
-                closing.timescale, closing.width, closing.height, closing.codecs, id,
+                closing.timescale, closing.width, closing.height, closing.codecs, closing.checksum.map { Int64($0) }, id,
             ])
         try db.run(
             "INSERT INTO segment_indexes VALUES (?, ?) ON CONFLICT DO UPDATE SET packed = excluded.packed",

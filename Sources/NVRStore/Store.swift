@@ -29,12 +29,16 @@ package struct Store: Sendable {
     package let retention: RetentionStore
     package let s3Profiles: S3ProfileStore
     package let offsite: OffsiteStore
+    package let health: HealthStore
+    package let upkeep: UpkeepStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
     package let access: AccessChanges
     /// Counts commits, for what is kept of rows until they change.
     package var versions: StoreVersions { rows.versions }
+    /// Hears of damage that is found while the database is used.
+    package var damage: DamageWatch { rows.damage }
     /// Encrypts what a copied database must not give away.
     package let secrets: SecretBox
 
@@ -65,18 +69,15 @@ package struct Store: Sendable {
         retention = RetentionStore(rows: rows)
         s3Profiles = S3ProfileStore(rows: rows)
         offsite = OffsiteStore(rows: rows)
+        health = HealthStore(rows: rows)
+        upkeep = UpkeepStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the
     /// file lies on a network file system, where SQLite's locks and shared memory do not hold, `dataLoss` when it is damaged,
     /// `conflict` when a newer version of the product made it and `invalid` when none of `keys` is the one it is encrypted with.
     package static func open(at path: String, keys: SecretKeys = SecretKeys(), logger: Logger? = nil) throws -> Store {
-        if let type = StoreLocation.networkType(of: path) {
-            throw NVRError(
-                .unavailable,
-                "the database \(path) lies on a network file system (\(type)), where it would be damaged; put the data directory on a local disk"
-            )
-        }
+        if let type = StoreLocation.networkType(of: path) { throw StoreLocation.refusal(path, type) }
         // SQLite gives the files beside it (-wal, -shm) the mode of the database file.
         let descriptor = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -109,7 +110,10 @@ package struct Store: Sendable {
     ) throws {
         try writer.writeWithoutTransaction { db in
             // Small tables without which nothing works; footage rows can be made again from the files.
-            for table in ["cameras", "groups", "storage_profiles", "users", "settings", "sessions", "api_tokens"] where try db.tableExists(table) {
+            for table in [
+                "installation", "cameras", "groups", "group_cameras", "storage_profiles", "users", "user_cameras", "user_groups", "settings",
+                "sessions", "api_tokens", "holds", "segment_totals", "event_totals", "health_events", "upkeep",
+            ] where try db.tableExists(table) {
                 let verdict = try String.fetchAll(db, sql: "PRAGMA quick_check('\(table)')")
                 guard verdict == ["ok"] else {
                     throw NVRError(.dataLoss, "the database \(name) is damaged (\(table): \(verdict.first ?? "no answer")); restore a copy of it")
@@ -119,6 +123,9 @@ package struct Store: Sendable {
         let keys = try choose(try writer.read(Sealing.check))
         let migrator = Migrations.migrator(keys.current)
         guard try !writer.read(migrator.hasBeenSuperseded) else {
+            if let entry = try writer.read({ try Migrations.damaged($0, migrator) }) {
+                throw NVRError(.dataLoss, "the database \(name) is damaged (its list of migrations: \(entry))")
+            }
             throw NVRError(.conflict, "the database \(name) was made by a newer version of this program; use that one")
         }
         try migrator.migrate(writer)
@@ -133,7 +140,9 @@ package struct Store: Sendable {
         }
         let access = AccessChanges()
         writer.add(transactionObserver: AccessObserver(access), extent: .databaseLifetime)
-        let rows = Rows(writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current, reserve: reserve)
+        let rows = Rows(
+            writer: writer, changes: Broadcast(), secrets: keys.next ?? keys.current,
+            damage: DamageWatch(marker: reserve == nil ? nil : DatabaseFiles(path: name).marker), reserve: reserve)
         writer.add(transactionObserver: VersionObserver(rows.versions), extent: .databaseLifetime)
         self.init(rows: rows, access: access)
     }
@@ -174,6 +183,7 @@ package struct Store: Sendable {
     package func close() throws {
         changes.finish()
         access.broadcast.finish()
+        damage.broadcast.finish()
         do { try rows.writer.close() } catch { throw Rows.translated(error, doing: "closing the database") }
     }
 }

@@ -1,6 +1,7 @@
 #if canImport(Glibc)
     import Glibc
 #endif
+import NVRBase
 
 /// What kind of file system a path lies on, as the kernel tells in /proc/self/mountinfo (proc_pid_mountinfo(5)).
 package enum StoreLocation {
@@ -9,6 +10,12 @@ package enum StoreLocation {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "coda", "9p", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs",
         "fuse.rclone", "fuse.s3fs", "fuse.davfs", "davfs", "lustre", "beegfs", "fuse.curlftpfs", "fuse.smbnetfs", "fuse.ceph-fuse",
     ]
+
+    static func refusal(_ path: String, _ type: String) -> NVRError {
+        NVRError(
+            .unavailable,
+            "the database \(path) lies on a network file system (\(type)), where it would be damaged; put the data directory on a local disk")
+    }
 
     /// The name of the network file system that `path`, or its folder when the file is still missing, lies on; nil when local.
     package static func networkType(of path: String) -> String? {

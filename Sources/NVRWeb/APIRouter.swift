@@ -55,9 +55,10 @@ enum APIRouter {
                 + LaterRoutes().routes
                 + StatisticsRoutes(
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
-                    retention: web.retention, clock: web.clock
+                    health: web.health, retention: web.retention, clock: web.clock
                 ).routes
-                + SystemRoutes(store: web.store, ui: ui, version: web.settings.version, volumes: web.volumes).routes)
+                + HealthRoutes(store: web.store, health: web.health, volumes: web.volumes).routes
+                + SystemRoutes(ui: ui, version: web.settings.version).routes)
     }
 
     /// The table of these routes and of those that tell what they are.

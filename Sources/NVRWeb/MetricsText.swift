@@ -85,7 +85,7 @@ enum MetricsText {
         return out.text
     }
 
-    private struct Writer {
+    struct Writer {
         var text = ""
 
         mutating func single(_ name: String, _ type: String, _ help: String, _ value: Double?) {

@@ -73,6 +73,8 @@ package struct WebDependencies: Sendable {
     package var retention: RetentionService
     /// Where footage lies, and what of it cannot be used now.
     package var volumes: Volumes
+    /// Whether the server is well.
+    package var health: WebHealth
     package var settings: WebSettings
     package var clock: any NVRClock
     package var logger: Logger
@@ -81,7 +83,7 @@ package struct WebDependencies: Sendable {
         store: Store, accounts: Accounts, setupCode: SetupCode, live: LiveCameras, media: RecordedMedia, replay: ReplayMedia, backups: Backups,
         sync: FootageSync,
         settings: WebSettings, clock: any NVRClock, logger: Logger, growing: GrowingSegments = GrowingSegments(),
-        volumes: Volumes = Volumes(root: ""), retention: RetentionService
+        volumes: Volumes = Volumes(root: ""), retention: RetentionService, health: WebHealth? = nil
     ) {
         self.volumes = volumes
         self.store = store
@@ -94,6 +96,7 @@ package struct WebDependencies: Sendable {
         self.growing = growing
         self.sync = sync
         self.retention = retention
+        self.health = health ?? WebHealth(store: store, growing: growing, clock: clock, logger: logger)
         self.settings = settings
         self.clock = clock
         self.logger = logger

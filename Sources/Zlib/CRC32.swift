@@ -7,18 +7,19 @@ package struct CRC32: Sendable, Equatable {
     package init() {}
 
     /// Takes more bytes in.
-    package mutating func update(_ bytes: [UInt8]) {
-        value = bytes.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return value }
-            var sum = UInt(value)
-            var place = 0
-            while place < buffer.count {
-                let count = min(buffer.count - place, 1 << 30)
-                sum = crc32(sum, base + place, UInt32(count))
-                place += count
-            }
-            return UInt32(truncatingIfNeeded: sum)
+    package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
+
+    /// Takes more bytes in.
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
+        var sum = UInt(value)
+        var place = 0
+        while place < bytes.count {
+            let count = min(bytes.count - place, 1 << 30)
+            sum = crc32(sum, base + place, UInt32(count))
+            place += count
         }
+        value = UInt32(truncatingIfNeeded: sum)
     }
 
     package static func of(_ bytes: [UInt8]) -> UInt32 {

@@ -25,6 +25,8 @@ struct Server: Sendable {
     var setupCode: SetupCode
     var services: ServiceGroup
     var isSetupRequired: Bool
+    /// Tells, when the services have ended, whether the server is to be started anew.
+    var care: DatabaseCare
 }
 
 /// Puts the product together, from the database up; nothing here runs yet but recovery.
@@ -45,27 +47,12 @@ func buildServer(
     try POSIXFile.makeDirectories(recordingRoot)
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
-    let store = try Store.open(
-        at: dataPath + "/vibenvr.db",
-        keys: SecretKeys(explicit: configuration.secretKey, previous: configuration.oldSecretKey, mayChangeKey: true), logger: logger)
-    let accounts = Accounts(store: store, key: key)
     let layout = RecordingLayout(root: recordingRoot)
-    let sentry = VolumeSentry(volumes: layout.volumes, store: store, clock: clock, logger: logger)
-    try await sentry.begin()
-
-    let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger, bufferBytes: configuration.bufferBytes)
-    let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
-    let report = try await recovery.run(now: WallTime(microseconds: clock.wall()))
-    if report != StartupRecovery.Report() {
-        logger.notice(
-            "footage of the last run was put in order",
-            metadata: [
-                "finished": "\(report.finished)", "discarded": "\(report.discarded)", "cut_bytes": "\(report.truncatedBytes)",
-                "removed_files": "\(report.removedFiles)", "ended_events": "\(report.endedEvents)",
-            ])
-    }
-
-    try await store.timeline.setOffsets(LocalOffset.offsets(around: WallTime(microseconds: clock.wall())))
+    let started = try await startStorage(configuration, dataPath: dataPath, layout: layout, clock: clock, logger: logger)
+    let (store, disk, sentry) = (started.database.store, started.disk, started.sentry)
+    let accounts = Accounts(store: store, key: key)
+    let health = HealthLog(store: store, clock: clock, logger: logger)
+    await health.begin()
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
@@ -76,7 +63,7 @@ func buildServer(
     disk.onPressure { retention.spaceMayBeShort() }
     sentry.onReturn { [growing = disk.growing] volume in
         do {
-            let report = try await recovery.run(on: volume, writing: Set(growing.ends.keys))
+            let report = try await started.recovery.run(on: volume, writing: Set(growing.ends.keys))
             try await removal.sweep()
             logger.notice(
                 "footage on a volume that is back was put in order", metadata: ["finished": "\(report.finished)", "discarded": "\(report.discarded)"])
@@ -86,6 +73,7 @@ func buildServer(
     }
     let mover = FootageMover(volumes: layout.volumes, store: store, removal: removal, clock: clock, logger: logger)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 4))
+    let lastSign = SignOfLife(dataPath: dataPath).last
     let supervisor = CameraSupervisor(
         environment: CameraEnvironment(
             readers: ReaderEnvironment(
@@ -94,8 +82,23 @@ func buildServer(
             store: store, disk: disk, playback: playback, clock: clock, logger: logger,
             maxSegmentSeconds: configuration.maxSegmentSeconds,
             transcoding: TranscodeRoom(most: configuration.maxTranscodes ?? max(1, System.coreCount / 2)),
-            lastSign: SignOfLife(dataPath: dataPath).last, noteAlive: { SignOfLife(dataPath: dataPath).leave() }),
+            lastSign: lastSign, noteAlive: { SignOfLife(dataPath: dataPath).leave() }),
         eventLoops: loops, analysisThreads: max(1, System.coreCount / 2))
+
+    let post = WebPost(eventLoop: loops.next(), check: addressCheck(allowLoopback: configuration.allowLoopbackCameras))
+    let webhook = HealthWebhook(store: store, health: health, post: post, clock: clock, logger: logger)
+    let care = DatabaseCare(
+        store: store, backups: OpenedDatabase.backups(dataPath: dataPath), health: health, interval: configuration.databaseBackupSeconds,
+        mayRestart: !Restart.isRecent(clock), clock: clock, logger: logger)
+    var pace = FootageUpkeep.Pace()
+    pace.firstAfter = configuration.checkAfterSeconds
+    let upkeep = FootageUpkeep(layout: layout, store: store, health: health, pace: pace, clock: clock, logger: logger)
+    var webHealth = WebHealth(
+        log: health, days: RecordedDays(store: store, growing: disk.growing, calendar: .server, clock: clock, logger: logger))
+    webHealth.synced = { disk.syncedBytes }
+    webHealth.backups = { care.reading }
+    webHealth.webhook = { webhook.counters }
+    started.database.tell(health)
 
     var settings = WebSettings()
     settings.host = configuration.host
@@ -135,7 +138,7 @@ func buildServer(
         media: RecordedMedia(playback: playback, removal: removal, clock: clock),
         replay: ReplayMedia(playback: playback, exports: exports, sheets: sheets), backups: backups,
         sync: FootageSync(layout: layout, store: store, clock: clock, logger: logger), settings: settings, clock: clock, logger: logger,
-        growing: disk.growing, volumes: layout.volumes, retention: retention)
+        growing: disk.growing, volumes: layout.volumes, retention: retention, health: webHealth)
     dependencies.offsite = OffsiteAccess(offsite)
     let web = WebServer(dependencies, onRunning: onRunning)
 
@@ -155,16 +158,68 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)), .init(service: retention),
-                .init(service: offsite),
-                .init(service: supervisor),
-                .init(service: backups), .init(service: Reloading(tls: settings.tls)), .init(service: restream),
+                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)),
+                .init(service: retention), .init(service: offsite), .init(service: supervisor), .init(service: backups),
+                .init(service: webHealth.days), .init(service: upkeep),
+                .init(
+                    service: HealthWatch(
+                        supervisor: supervisor, disk: disk, store: store, health: health, lastSign: lastSign, clock: clock, logger: logger)),
+                .init(service: webhook), .init(service: care, successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(service: Reloading(tls: settings.tls)), .init(service: restream),
                 .init(service: web, successTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     return Server(
         store: store, accounts: accounts, setupCode: setupCode, services: services,
-        isSetupRequired: try await accounts.isSetupRequired())
+        isSetupRequired: try await accounts.isSetupRequired(), care: care)
+}
+
+/// The database, and the disk's thread with what the last run left put in order.
+private func startStorage(_ configuration: ServerConfiguration, dataPath: String, layout: RecordingLayout, clock: any NVRClock, logger: Logger)
+    async throws -> (database: OpenedDatabase, disk: DiskWriter, sentry: VolumeSentry, recovery: StartupRecovery)
+{
+    var suspicion: String?
+    while true {
+        let now = WallTime(microseconds: clock.wall())
+        let database = try await OpenedDatabase.open(configuration, dataPath: dataPath, suspicion: suspicion, now: now, logger: logger)
+        let store = database.store
+        let disk = DiskWriter(layout: layout, ledger: store.segments, clock: clock, logger: logger, bufferBytes: configuration.bufferBytes)
+        let sentry = VolumeSentry(volumes: layout.volumes, store: store, clock: clock, logger: logger)
+        do {
+            try await sentry.begin()
+            let recovery = StartupRecovery(layout: layout, store: store, logger: logger) { await disk.settleSoon($0) }
+            let report = try await recovery.run(now: now)
+            if report != StartupRecovery.Report() {
+                logger.notice(
+                    "footage of the last run was put in order",
+                    metadata: [
+                        "finished": "\(report.finished)", "discarded": "\(report.discarded)", "cut_bytes": "\(report.truncatedBytes)",
+                        "removed_files": "\(report.removedFiles)", "ended_events": "\(report.endedEvents)",
+                    ])
+            }
+            try await store.timeline.setOffsets(LocalOffset.offsets(around: now))
+            if let found = store.damage.found { throw NVRError(.dataLoss, found) }
+            return (database, disk, sentry, recovery)
+        } catch let error as NVRError where error.kind == .dataLoss && suspicion == nil {
+            // Found only when it was used: the whole of it is read now, and when that confirms it, a backup takes its place.
+            suspicion = error.message
+            await disk.stop()
+            try store.close()
+        }
+    }
+}
+
+/// Brings what people must hear of into the database, to the last.
+private struct HealthKeeping: Service {
+    let log: HealthLog
+
+    func run() async throws {
+        let writing = Task { await log.run() }
+        // Ends with the shutdown.
+        try? await gracefulShutdown()
+        log.finish()
+        await writing.value
+    }
 }
 
 /// The certificate that was configured, or the one that the server makes for itself; nil without HTTPS.

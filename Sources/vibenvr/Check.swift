@@ -8,20 +8,38 @@ import NVRStore
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare the database with the files on the disk.",
-        discussion: "Ends with code 1 when anything differs. With --repair, differences are mended: the files decide.")
+        discussion: """
+            Ends with code 1 when anything differs. With --repair, differences are mended: the files decide, and no file that holds anything is \
+            deleted.
+            """)
 
     @OptionGroup var data: DataOptions
 
     @Flag(name: .long, help: "Mend what differs. Stop the server first.")
     var repair = false
 
+    @Flag(name: .long, help: "With --repair: only tell what would be mended.")
+    var dryRun = false
+
+    @Flag(name: .long, help: "With --repair: remove rows without files even when they are more than half of all.")
+    var force = false
+
+    @Flag(name: .long, help: "Read every byte of all footage and compare checksums.")
+    var checksums = false
+
     mutating func run() async throws {
         guard POSIXFile.exists(data.databasePath) else {
             throw StartFailure(message: "there is no database in \(data.path): is --data-dir right?")
         }
-        let lock = repair ? try DataLock(folder: data.path) : nil
-        let store = try Store.open(
-            at: data.databasePath, keys: SecretKeys(explicit: environment("SECRET_KEY"), previous: environment("SECRET_KEY_OLD")))
+        let mends = repair && !dryRun
+        let lock = mends ? try DataLock(folder: data.path) : nil
+        let store: Store
+        do {
+            store = try Store.open(
+                at: data.databasePath, keys: SecretKeys(explicit: environment("SECRET_KEY"), previous: environment("SECRET_KEY_OLD")))
+        } catch let error as NVRError where error.kind == .dataLoss {
+            throw StartFailure(message: "\(error)\nStart the server: it puts the newest good backup in its place and lists footage made since again.")
+        }
         let layout = RecordingLayout(root: try absolutePath(data.recordingRoot))
         layout.volumes.survey(
             try await store.storageProfiles.all(), instance: try await store.settings.values()[Settings.instanceID],
@@ -30,9 +48,14 @@ struct Check: AsyncParsableCommand {
             if let loss = state.loss { say("storage profile \(state.name) is left alone: \(loss.detail)") }
         }
         let check = IntegrityCheck(layout: layout, store: store)
-        let report = try await check.run(repairs: repair) { if $0 % 10_000 == 0, $0 > 0 { say("\($0) segments …") } }
+        var options = IntegrityCheck.Options()
+        options.repairs = mends
+        options.isForced = force
+        options.readsAll = checksums
+        let report = try await check.run(options) { count, _ in if count % 10_000 == 0, count > 0 { say("\(count) segments …") } }
         for problem in report.problems { say("\(problem)") }
-        say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (repair ? ", \(report.repaired) mended" : ""))
+        say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (mends ? ", \(report.repaired) mended" : ""))
+        if let refusal = report.refusal { say(refusal) }
         try store.close()
         withExtendedLifetime(lock) {}
         if report.problems.count > report.repaired { throw ExitCode(1) }

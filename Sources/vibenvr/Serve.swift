@@ -92,6 +92,7 @@ func serve(
     }
     await logFile.close()
     withExtendedLifetime(lock) {}
+    if server.care.wantsRestart { try Restart.now() }
 }
 
 extension CleanExit {

@@ -192,6 +192,14 @@ struct ServerOptions: ParsableArguments {
         case "libav": configuration.prefersLibav = true
         case let other: throw ValidationError("the source must be 'rtsp' or 'libav', not '\(other)'")
         }
+        if let seconds = try Self.number("VIBENVR_DATABASE_BACKUP_SECONDS") {
+            guard (1...86_400 * 7).contains(seconds) else { throw ValidationError("the database can be backed up every 1 to 604800 seconds") }
+            configuration.databaseBackupSeconds = seconds
+        }
+        if let seconds = try Self.number("VIBENVR_CHECK_AFTER_SECONDS") {
+            guard seconds >= 0 else { throw ValidationError("VIBENVR_CHECK_AFTER_SECONDS must be 0 or more") }
+            configuration.checkAfterSeconds = seconds
+        }
         configuration.logLevel = logLevel ?? environment("LOG_LEVEL") ?? "info"
         return configuration
     }
@@ -275,5 +283,9 @@ struct ServerConfiguration: Sendable {
     /// Bytes of each recorded stream that wait for the disk at most.
     var bufferBytes = DiskWriter.defaultBuffer
     var prefersLibav = false
+    /// Seconds between backups of the database.
+    var databaseBackupSeconds = 3600
+    /// Seconds after the start before the slow check of all footage begins.
+    var checkAfterSeconds = 300
     var logLevel = "info"
 }

@@ -201,6 +201,7 @@ struct Rule: Sendable {
     ]
 
     private static let system: [String: Rule] = [
+        "GET /health/events": .usersAndKeys, "GET /health/recorded": .usersAndKeys,
         "GET /audit": .administrators, "GET /logs/": administrators.at("/logs/?service=backend"), "GET /logs/download": .administrators,
         "GET /settings/engine/debug-status": .administrators, "GET /settings/sync-orphans/status": .administrators,
         "POST /settings/cleanup": .administrators, "GET /settings/cleanup/status": .administrators, "GET /storage/forecast": .administrators,

@@ -63,6 +63,7 @@ final class WebFixture: Sendable {
     let store: Store
     let accounts: Accounts
     let server: WebServer
+    let health: WebHealth
     let world = WorldBox()
     let setupCode = SetupCode()
     let volumes = Volumes(root: "/nowhere")
@@ -147,6 +148,7 @@ final class WebFixture: Sendable {
                 guard let bytes = world.value.video else { throw NVRError(.notFound, "no footage") }
                 return content(bytes, name)
             })
+        health = WebHealth(store: store, growing: GrowingSegments(), clock: clock, logger: logger)
         let layout = RecordingLayout(root: settings.recordingRoot)
         let playback = Playback(layout: layout, store: store, growing: GrowingSegments(), clock: clock, logger: logger)
         let root = settings.recordingRoot
@@ -156,7 +158,7 @@ final class WebFixture: Sendable {
         var dependencies = WebDependencies(
             store: store, accounts: accounts, setupCode: setupCode, live: live, media: media, replay: replay, backups: backups,
             sync: FootageSync(layout: RecordingLayout(root: settings.recordingRoot), store: store, clock: clock, logger: logger),
-            settings: settings, clock: clock, logger: logger, volumes: volumes, retention: retention)
+            settings: settings, clock: clock, logger: logger, volumes: volumes, retention: retention, health: health)
         dependencies.offsite = offsite
         server = WebServer(dependencies)
     }

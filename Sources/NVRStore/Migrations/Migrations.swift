@@ -16,11 +16,21 @@ enum Migrations {
         migrator.registerMigration("M0008_Holds") { try M0008_Holds.run($0) }
         // As M0007.
         migrator.registerMigration("M0009_Volumes", foreignKeyChecks: .immediate) { try M0009_Volumes.run($0) }
+        migrator.registerMigration("M0010_Health") { try M0010_Health.run($0) }
         migrator.registerMigration("M0011_Offsite") { try M0011_Offsite.run($0) }
         migrator.registerMigration("M0012_EventTags", foreignKeyChecks: .immediate) { try M0012_EventTags.run($0) }
         migrator.registerMigration("M0013_Moves", foreignKeyChecks: .immediate) { try M0013_Moves.run($0) }
         // As M0007.
         migrator.registerMigration("M0014_Retention", foreignKeyChecks: .immediate) { try M0014_Retention.run($0) }
         return migrator
+    }
+
+    /// The entry of a migration that nobody knows because a bit of its name has changed; nil when there is none.
+    static func damaged(_ db: Database, _ migrator: DatabaseMigrator) throws -> String? {
+        let applied = try migrator.appliedIdentifiers(db)
+        let missing = Set(migrator.migrations).subtracting(applied)
+        return try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations ORDER BY 1").first { entry in
+            !migrator.migrations.contains(entry) && missing.contains { Soundness.isDamaged(entry, insteadOf: $0) }
+        }
     }
 }

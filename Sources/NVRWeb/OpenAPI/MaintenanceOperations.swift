@@ -17,7 +17,15 @@ extension OpenAPIDocument {
             Operation("GET /settings/engine/debug-status", "getEngineStatus", .system, "What runs for each camera")
                 .answers(.map(of: engineCamera), "By camera id; URLs without credentials."),
             Operation("POST /settings/sync-orphans", "startFootageSync", .system, "Make rows and files of footage agree")
-                .explained("Goes on by itself; files that no row knows are listed again, rows without files go.")
+                .explained(
+                    """
+                    Goes on by itself; files that no row knows are listed again, rows without files go. When these are more than half of all \
+                    rows, they stay, and `refused` says so.
+                    """
+                )
+                .query("dry_run", .boolean, "Only tells what differs.")
+                .query("force", .boolean, "Removes rows without files even when they are more than half.")
+                .query("checksums", .boolean, "Reads every byte of all footage and compares checksums.")
                 .answers(.any(of: [footageSync]), "How far it is."),
             Operation("GET /settings/sync-orphans/status", "getFootageSync", .system, "How far the comparison is")
                 .answers(footageSync, "The last one, or the one that runs."),
@@ -28,7 +36,8 @@ extension OpenAPIDocument {
             "status": .choice(["idle", "running", "completed", "failed"]), "started_at": Schema.dateTime.orNull,
             "finished_at": Schema.dateTime.orNull, "progress": Schema.integer(0...100).described("Percent."), "segments_checked": .integer,
             "segments_total": .integer, "files": Schema.integer.orNull, "problems": .integer, "repaired": .integer,
-            "notes": Schema.array(of: .text).described("The first problems."),
+            "notes": Schema.array(of: .text).described("The first problems."), "dry_run": .boolean,
+            "refused": Schema.text.orNull.described("Why rows without files were left."),
         ], optional: ["message": .text])
 
     private static let engineCamera = Schema.object([

@@ -37,6 +37,47 @@ extension OpenAPIDocument {
         Operation("GET /health", "getHealth", .system, "Whether the server is well")
             .answers(.named("Health"), "It is.")
             .answers(.any(of: [.named("Health"), .named("Refusal")]), "The database does not answer, or the server is shutting down.", status: 503),
+        Operation("GET /health/events", "listHealthEvents", .system, "What went wrong, and what still is")
+            .explained(
+                """
+                Of cameras that you may see; what is about the server itself is for administrators. The next page is that `before` the last id. \
+                Kinds: `recording_stalled` (no bytes of a camera reach the disk although they should), `database_damaged`, \
+                `database_restored`, `database_lost`, `database_backup_failed`, `footage_reindexed`, `footage_drift`, `clock_implausible`; \
+                more may come. The same is sent to `notify_webhook_url` as `{"event": "health", "kind", "state": "raised"|"cleared"|"noted", \
+                …}` with `X-VibeNVR-Timestamp` and, when `notify_webhook_secret` is set, `X-VibeNVR-Signature: sha256=` and the HMAC of \
+                the timestamp, a dot and the body.
+                """
+            )
+            .query("active", .boolean, "Only what lasts.")
+            .query("camera_id", .id, "Of this camera.")
+            .query("before", .id, "Older than the one of this id.")
+            .query("limit", Schema.integer(1...1000).byDefault(50), "Entries to answer at most.")
+            .answers(
+                .array(
+                    of: .object([
+                        "id": .id, "kind": .text, "camera_id": Schema.id.orNull, "start": .dateTime,
+                        "end": Schema.dateTime.orNull.described("Null while it lasts."), "cause": Schema.text.orNull,
+                        "detail": Schema.text.orNull.described("For people."),
+                    ])), "Newest first."
+            )
+            .refuses(404, "There is no such camera, or you may not see it."),
+        Operation("GET /health/recorded", "getRecordedShares", .system, "How much of each day was recorded, by camera")
+            .explained(
+                "Days are those of the server's clocks. Time in which nobody wanted a camera recorded does not count; time in which it waited for motion counts as recorded."
+            )
+            .query("days", Schema.integer(1...366).byDefault(7), "Days, today among them.")
+            .answers(
+                .object([
+                    "days": .array(
+                        of: .object([
+                            "date": Schema.text.example("2026-11-28"),
+                            "cameras": .array(
+                                of: .object([
+                                    "camera_id": .id, "percent": Schema.number.orNull.described("Null when there was nothing to record."),
+                                    "recorded_seconds": .number, "missed_seconds": .number,
+                                ])),
+                        ]))
+                ]), "Newest day first."),
         Operation("GET /metrics", "getMetrics", .system, "Numbers for Prometheus")
             .answers(200, "Text format 0.0.4.", types: ["text/plain"], schema: .text)
             .refuses(404, "Switched off, as it is unless configured."),
@@ -77,10 +118,11 @@ extension OpenAPIDocument {
             "Health",
             .object([
                 "status": .choice(["ok", "degraded", "error"]),
-                "problems": .array(
-                    of: .object(["kind": .text, "cause": Schema.text.orNull, "count": .integer, "since": Schema.text.described("UTC.")])),
-                "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok"])]),
+                "components": .object(["database": .choice(["ok", "error"]), "engine": .choice(["ok", "degraded"])]),
                 "is_weak_key": .boolean,
+                "problems": Schema.array(
+                    of: .object(["kind": .text, "cause": Schema.text.orNull, "count": .integer, "since": .dateTime])
+                ).described("What is wrong now, without names: `recording_stalled` of so many cameras."),
             ])
         ),
         (

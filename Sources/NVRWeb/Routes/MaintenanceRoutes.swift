@@ -34,7 +34,11 @@ struct MaintenanceRoutes: Sendable {
 
     /// Begins a comparison of rows and files, or tells of the one that runs.
     private func synchronize(_ call: Call) async throws -> Response {
-        let isNew = sync.start()
+        var wish = FootageSync.Wish()
+        wish.isDryRun = try call.flag("dry_run")
+        wish.isForced = try call.flag("force")
+        wish.readsAll = try call.flag("checksums")
+        let isNew = sync.start(wish)
         guard case .object(var object) = Self.json(sync.current) else { return Response(json: nil) }
         object["message"] = .string(isNew ? "Synchronization started" : "Synchronization is already running")
         return Response(json: .object(object))
@@ -48,7 +52,7 @@ struct MaintenanceRoutes: Sendable {
             "progress": JSONValue(isDone ? 100 : status.total > 0 ? min(99, status.checked * 100 / status.total) : 0),
             "segments_checked": JSONValue(status.checked), "segments_total": JSONValue(status.total), "files": JSONValue(status.files),
             "problems": JSONValue(status.problems), "repaired": JSONValue(status.repaired),
-            "notes": .array(status.notes.map(JSONValue.string)),
+            "notes": .array(status.notes.map(JSONValue.string)), "dry_run": .bool(status.isDryRun), "refused": JSONValue(status.refusal),
         ]
     }
 

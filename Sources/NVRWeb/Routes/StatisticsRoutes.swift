@@ -22,6 +22,7 @@ struct StatisticsRoutes: Sendable {
     private let totals: LiveTotals
     private let threads: NIOThreadPool
     private let retention: RetentionService
+    private let health: WebHealth
     private let clock: any NVRClock
     private let numbers: NumberReader
     /// Space on the disks, by the two seconds in which it was measured.
@@ -37,7 +38,7 @@ struct StatisticsRoutes: Sendable {
 
     init(
         store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, totals: LiveTotals, threads: NIOThreadPool,
-        retention: RetentionService, clock: any NVRClock
+        health: WebHealth, retention: RetentionService, clock: any NVRClock
     ) {
         self.store = store
         self.live = live
@@ -47,6 +48,7 @@ struct StatisticsRoutes: Sendable {
         self.totals = totals
         self.threads = threads
         self.retention = retention
+        self.health = health
         self.clock = clock
         numbers = NumberReader(store: store)
     }
@@ -71,9 +73,12 @@ struct StatisticsRoutes: Sendable {
 
     private func metrics(_ call: Call) async throws -> Response {
         guard settings.metricsEnabled else { throw HTTPFailure.notFound }
-        let text = MetricsText.text(
-            try await statistics(for: nil), live.counters(), totals.reading, live.transcoding(), restream: settings.restream?.reading,
-            version: settings.version)
+        let statistics = try await statistics(for: nil)
+        let text =
+            MetricsText.text(
+                statistics, live.counters(), totals.reading, live.transcoding(), restream: settings.restream?.reading,
+                version: settings.version)
+            + MetricsText.text(health, cameras: statistics.cameras)
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 

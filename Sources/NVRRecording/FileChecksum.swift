@@ -1,0 +1,20 @@
+import Zlib
+
+/// The checksum by which altered footage is told: CRC-32 (ISO 3309), which a disk's thread can afford for every byte it writes. It finds
+/// what disks and file systems do to files; who alters a file on purpose is found by the signature of an export. Blocks.
+package enum FileChecksum {
+    private static let piece = 1 << 20
+
+    /// Of a whole file.
+    package static func of(_ path: String) throws -> UInt32 {
+        let file = try POSIXFile.openExisting(path)
+        var sum = CRC32()
+        var offset: Int64 = 0
+        while true {
+            let bytes = try file.read(at: offset, count: piece)
+            if bytes.isEmpty { return sum.value }
+            sum.update(bytes)
+            offset += Int64(bytes.count)
+        }
+    }
+}

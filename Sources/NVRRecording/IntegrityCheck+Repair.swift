@@ -1,0 +1,66 @@
+import NVRModel
+import NVRStore
+
+/// Mending rows: the files decide. No file that holds anything is deleted.
+extension IntegrityCheck {
+    /// Rows that a repair may remove without force: half of those that were looked at.
+    static func mayRemove(_ count: Int, of rows: Int) -> Bool { count <= rows / 2 }
+
+    func repair(_ found: [(entry: SegmentEntry, problem: Problem)], _ options: Options, _ report: inout Report) async throws {
+        let removals = found.count { Self.removes($0.problem) }
+        var left: Set<ID<Segment>> = []
+        if removals > 0, !options.isForced, !Self.mayRemove(removals, of: report.segments) {
+            report.refusal =
+                "\(removals) of \(report.segments) rows have no readable file: that is more than half, so they stay. Is the disk of the recordings "
+                + "there? If the footage is really gone, repair with force."
+            left = Set(found.filter { Self.removes($0.problem) }.map(\.entry.id))
+        }
+        for (entry, problem) in found where !left.contains(entry.id) {
+            if try await repair(entry, problem) { report.repaired += 1 }
+        }
+    }
+
+    private static func removes(_ problem: Problem) -> Bool {
+        switch problem {
+        case .missingFile, .unreadable: true
+        default: false
+        }
+    }
+
+    private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
+        switch problem {
+        // Out of descriptors, a disk that was pulled: while the server runs, nothing goes for what may pass.
+        case .unreadable where isLive: return false
+        case .missingFile, .unreadable:
+            // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
+            let garbage = try await store.segments.markGarbage([entry.id])
+            guard !garbage.isEmpty else { return false }
+            let isGone = try await onDisk { [layout] in
+                guard layout.volumes.confirm(entry.volume) else { return false }
+                for item in garbage { try Self.putAside(try layout.absolute(item.place)) }
+                return layout.volumes.confirm(entry.volume)
+            }
+            // Lost in this very moment: what is to go waits for its return.
+            guard isGone else { return false }
+            try await store.segments.removeGarbage(garbage.map(\.id))
+            return true
+        case .shortFile, .longFile:
+            guard let segment = try await store.segments.get(entry.id),
+                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).closing(of: segment) })
+            else { return false }
+            try await store.segments.finish(entry.id, closing)
+            return true
+        case .wrongRow:
+            // The row goes without its file, which is listed again as one that no row knows.
+            _ = try await store.segments.commit([.discard(entry.id)])
+            return true
+        case .alteredFile, .unlisted, .database: return false
+        }
+    }
+
+    /// An empty file goes; any other that cannot be read is kept under a name that nobody takes for footage.
+    private static func putAside(_ path: String) throws {
+        guard let length = POSIXFile.length(at: path) else { return }
+        if length == 0 { try POSIXFile.remove(path) } else { try POSIXFile.rename(path, to: path + ".damaged") }
+    }
+}

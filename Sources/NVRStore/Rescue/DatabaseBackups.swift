@@ -1,0 +1,158 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import GRDB
+import NVRBase
+package import NVRModel
+
+/// Copies of the database that are made while it is used, in a folder of their own. What has the right name there is whole, was found
+/// sound when it was made, and is on the disk.
+package struct DatabaseBackups: Sendable {
+    /// One copy.
+    package struct Copy: Sendable, Hashable {
+        package var path: String
+        /// When it was made.
+        package var time: WallTime
+        package var bytes: Int64
+
+        package init(path: String, time: WallTime, bytes: Int64) {
+            self.path = path
+            self.time = time
+            self.bytes = bytes
+        }
+    }
+
+    /// Bytes of the volume that a backup leaves free.
+    static let keptFree: Int64 = 128 << 20
+    private static let prefix = "vibenvr-"
+    private static let suffix = ".db"
+
+    package let folder: String
+
+    package init(folder: String) { self.folder = folder }
+
+    /// `20261128T161200Z`: sorts by time.
+    static func stamp(_ time: WallTime) -> String { String(time.iso8601.prefix(19).filter { $0 != "-" && $0 != ":" }) + "Z" }
+
+    private static func time(ofStamp text: Substring) -> WallTime? {
+        let digits = Array(text)
+        guard digits.count == 16, digits[8] == "T", digits[15] == "Z" else { return nil }
+        func part(_ range: Range<Int>) -> String { String(digits[range]) }
+        return WallTime(iso8601: "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z")
+    }
+
+    /// All copies, newest first; none when there is no folder.
+    package func list() -> [Copy] {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var copies: [Copy] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix),
+                let time = Self.time(ofStamp: name.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)),
+                let bytes = DatabaseFiles.length(folder + "/" + name)
+            else { continue }
+            copies.append(Copy(path: folder + "/" + name, time: time, bytes: bytes))
+        }
+        return copies.sorted { ($0.time, $0.path) > ($1.time, $1.path) }
+    }
+
+    /// Copies the database and looks at every page of the copy; then older copies that are too many go. Blocks; whoever writes to the
+    /// database meanwhile waits for nothing. Throws `dataLoss` when the copy shows that the database is damaged, `exhausted` when the
+    /// disk has no room for it.
+    package func make(of store: Store, now: WallTime) throws -> Copy {
+        var status = statvfs()
+        try makeFolder()
+        let size = try store.rows.writer.read { db in
+            try (Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0) * (Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+        }
+        if statvfs(folder, &status) == 0, Int64(clamping: status.f_bavail) * Int64(status.f_frsize) - size < Self.keptFree {
+            throw NVRError(.exhausted, "the disk has no room for a backup of the database")
+        }
+        let part = folder + "/.part" + Self.suffix
+        defer { for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) } }
+        do {
+            try copy(store, to: part)
+        } catch {
+            throw Rows.translated(error, doing: "copying the database")
+        }
+        let path = folder + "/" + Self.prefix + Self.stamp(now) + Self.suffix
+        try Self.sync(part)
+        guard rename(part, path) == 0 else { throw DatabaseFiles.failure("moving", part) }
+        try Self.sync(folder)
+        let made = Copy(path: path, time: now, bytes: DatabaseFiles.length(path) ?? size)
+        for old in BackupRotation.surplus(list().filter { $0 != made }, newest: made) { unlink(old.path) }
+        return made
+    }
+
+    private func copy(_ store: Store, to part: String) throws {
+        for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) }
+        let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw DatabaseFiles.failure("making", part) }
+        close(descriptor)
+        var configuration = Configuration()
+        configuration.label = "backup"
+        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = OFF; PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF")
+        }
+        let target = try DatabaseQueue(path: part, configuration: configuration)
+        // In one go: one snapshot is read to its end, which keeps nobody from writing; in steps, every commit would begin it anew.
+        try store.rows.writer.backup(to: target)
+        let problems = try target.writeWithoutTransaction { db in
+            // A copy is one file, without a log.
+            try db.execute(sql: "PRAGMA journal_mode = DELETE")
+            return try String.fetchAll(db, sql: "PRAGMA integrity_check(1)").filter { $0 != "ok" }
+        }
+        try target.close()
+        if let problem = problems.first { throw NVRError(.dataLoss, "the database is damaged: \(problem)") }
+    }
+
+    private func makeFolder() throws {
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+            guard errno == ENOENT, let slash = folder.lastIndex(of: "/") else { throw DatabaseFiles.failure("making", folder) }
+            _ = mkdir(String(folder[..<slash]), 0o700)
+            guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw DatabaseFiles.failure("making", folder) }
+            return
+        }
+    }
+
+    private static func sync(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DatabaseFiles.failure("opening", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw DatabaseFiles.failure("syncing", path) }
+    }
+}
+
+/// Which copies of the database are too many. Pure.
+package enum BackupRotation {
+    /// Copies that are kept whatever their age.
+    package static let recent = 4
+    /// Days of which one older copy each is kept.
+    package static let days = 3
+    /// Bytes of all copies; the two newest are kept even so.
+    package static let budget: Int64 = 4 << 30
+
+    /// `older`: newest first, without `newest`. The four newest stay, and the newest of each of three days before, as far as the bytes go.
+    package static func surplus(_ older: [DatabaseBackups.Copy], newest: DatabaseBackups.Copy) -> [DatabaseBackups.Copy] {
+        var surplus: [DatabaseBackups.Copy] = []
+        var bytes = newest.bytes
+        var kept = 1
+        var daysKept: Set<Int64> = []
+        for copy in older {
+            let day = copy.time.microseconds / 86_400_000_000
+            let isRecent = kept < recent
+            let isOfDay = !isRecent && daysKept.count < days && !daysKept.contains(day)
+            let isAffordable = kept < 2 || bytes.addingReportingOverflow(copy.bytes).overflow == false && bytes + copy.bytes <= budget
+            guard isRecent || isOfDay, isAffordable else {
+                surplus.append(copy)
+                continue
+            }
+            if isOfDay { daysKept.insert(day) }
+            kept += 1
+            bytes += copy.bytes
+        }
+        return surplus
+    }
+}

@@ -1,0 +1,92 @@
+import GRDB
+import Logging
+
+/// Reads what can be read out of a damaged database into a new one: what its owner set up, and what cannot be made of footage again.
+enum DatabaseSalvage {
+    /// In the order in which rows refer to each other. Segments and their events are made of the files again.
+    private static let tables = [
+        "settings", "storage_profiles", "groups", "cameras", "group_cameras", "users", "user_cameras", "user_groups", "second_factors",
+        "recovery_codes", "api_tokens", "avatars", "streaming_secrets", "holds", "events", "outages", "recorded_days", "health_events",
+    ]
+
+    /// Gives the rows that were taken over, by table. The key of the old database must be that of the new one: what is sealed is copied
+    /// as it is, and cameras that it does not open are left out.
+    static func run(from path: String, into store: Store, logger: Logger) async -> [String: Int] {
+        var salvaged: [String: Int] = [:]
+        do {
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA ignore_check_constraints = ON") }
+            let source = try DatabaseQueue(path: path, configuration: configuration)
+            // Another key: what is sealed could never be opened.
+            let isSameKey = check(source).map(store.secrets.opens) ?? false
+            for table in tables where isSameKey || !["settings", "cameras", "second_factors", "streaming_secrets"].contains(table) {
+                do {
+                    let count = try await copy(table, from: source, into: store)
+                    if count > 0 { salvaged[table] = count }
+                } catch {
+                    logger.warning("a table of the damaged database is lost", metadata: ["table": "\(table)", "error": "\(error)"])
+                }
+            }
+            try source.close()
+        } catch {
+            logger.warning("nothing can be read out of the damaged database", metadata: ["error": "\(error)"])
+        }
+        return salvaged
+    }
+
+    private static func copy(_ table: String, from source: DatabaseQueue, into store: Store) async throws -> Int {
+        let known = try await store.rows.read("reading a table") { try $0.columns(in: table).map(\.name) }
+        let columns = try columns(of: table, in: source).filter(known.contains)
+        guard !columns.isEmpty else { return 0 }
+        let names = columns.map { "\"\($0)\"" }.joined(separator: ", ")
+        let rows = try contents(of: table, names, in: source)
+        guard !rows.isEmpty else { return 0 }
+        let marks = columns.map { _ in "?" }.joined(separator: ", ")
+        return try await store.rows.write("taking rows over") { db in
+            var count = 0
+            for row in rows {
+                do {
+                    try db.inSavepoint {
+                        try db.execute(
+                            sql: "INSERT OR IGNORE INTO \(table) (\(names)) VALUES (\(marks))",
+                            arguments: StatementArguments(row))
+                        return .commit
+                    }
+                    count += db.changesCount
+                } catch is DatabaseError {
+                    // A row that breaks a rule of the table is damaged itself.
+                    continue
+                }
+            }
+            return count
+        }
+    }
+
+    /// The text that tells the key; nil when it cannot be read.
+    private static func check(_ source: DatabaseQueue) -> String? {
+        do { return try source.read(Sealing.check) } catch { return nil }
+    }
+
+    private static func columns(of table: String, in source: DatabaseQueue) throws -> [String] {
+        try source.read { try $0.columns(in: table).map(\.name) }
+    }
+
+    /// Rows up to the first that cannot be read.
+    private static func contents(of table: String, _ names: String, in source: DatabaseQueue) throws -> [[DatabaseValue]] {
+        try source.read { db in
+            var rows: [[DatabaseValue]] = []
+            do {
+                let condition = table == "events" ? " WHERE segment_id IS NULL" : ""
+                let cursor = try Row.fetchCursor(db, sql: "SELECT \(names) FROM \(table)\(condition)")
+                while rows.count < mostRows, let row = try cursor.next() { rows.append(Array(row.databaseValues)) }
+            } catch {
+                // What was read until here is what there is.
+                return rows
+            }
+            return rows
+        }
+    }
+
+    private static let mostRows = 1_000_000
+}
