@@ -30,7 +30,7 @@ enum Soundness {
                         sql: """
                             INSERT INTO segments (camera_id, role, run, path, start_us, end_us, bytes, state, is_continuous, width, height, codecs,
                                 init_length, timescale) VALUES (?1, 0, 0, ?2, ?3, ?3 + 1000000, 1, 0, 1, 1, 1, '', 0, 90000)
-                            """, arguments: [camera, "\0try/\(camera)", 4_000_000_000_000_000])
+                            """, arguments: [camera, ".try/\(camera)", 4_000_000_000_000_000])
                     let segment = db.lastInsertedRowID
                     try db.execute(sql: "UPDATE segments SET state = 1 WHERE id = ?", arguments: [segment])
                     try db.execute(
