@@ -268,7 +268,8 @@ package struct IntegrityCheck: Sendable {
             case .video(let entry) = track.kind
         else { return nil }
         let segment = Segment(
-            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, volume: place.volume, path: place.path, start: identity.start,
+            id: ID(0), cameraID: identity.cameraID, role: identity.role, run: identity.run, volume: place.volume, path: place.path,
+            start: identity.start,
             end: identity.start, bytes: 0, state: .intended, width: entry.width, height: entry.height,
             codecs: scan.file.tracks.map(\.codecString).joined(separator: ","), initLength: scan.file.initRange.upperBound,
             timescale: Int(track.timescale), index: [])

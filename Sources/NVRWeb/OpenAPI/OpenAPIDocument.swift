@@ -24,9 +24,11 @@ package enum OpenAPIDocument {
 
     /// The descriptions of every area.
     package static let operations: [Operation] =
-        authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + s3Operations + liveOperations + eventOperations
+        authOperations + cameraOperations + cameraFileOperations + groupOperations + storageOperations + s3Operations + liveOperations
+        + eventOperations
         + eventIntakeOperations + replayOperations + timelineOperations + exportOperations + holdOperations + mediaOperations + backupOperations
-        + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations + retentionOperations
+        + systemOperations + twoFactorOperations + userOperations + apiKeyOperations + settingsOperations + maintenanceOperations
+        + retentionOperations
 
     private static let byRoute = Dictionary(operations.map { ($0.route, $0) }, uniquingKeysWith: { first, _ in first })
 
