@@ -113,7 +113,7 @@ def main() -> int:
             verdicts.append(("start, slowest of three", f"≤ {START:g} s", f"{max(starts):.2f} s", max(starts) <= START))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    build = "debug build" if "/debug/" in str(PROGRAM) else "release build"
+    build = "release build" if "/release/" in str(PROGRAM) else "not a release build"
     command = " ".join(["bench/storage_bench.py", *sys.argv[1:]])
     section = "\n".join([
         "<!-- storage -->", "# Storage", "",

@@ -74,6 +74,10 @@ struct RetentionBudgetTests {
         #expect(budget.allowance(archive: 1000, share: 0.2, recorded: 0, now: today) == 0)
         #expect(budget.allowance(archive: 1000, share: 0.2, recorded: 70, now: later(0.25)) == 120)
         #expect(budget.allowance(archive: 1000, share: 0.2, recorded: 0, now: later(5)) == 200)
+        // More than a day's share is spent, and comes back in days.
+        var large = RetentionBudget()
+        large.note(deleted: 500, archive: 1000, share: 0.2, recorded: 0, now: today)
+        #expect(!large.isWhole(archive: 1000, share: 0.2, now: later(2)) && large.isWhole(archive: 1000, share: 0.2, now: later(3)))
         // A clock that was set back gives nothing.
         #expect(budget.allowance(archive: 1000, share: 0.2, recorded: 0, now: later(-5)) == 0)
         budget.forgive()

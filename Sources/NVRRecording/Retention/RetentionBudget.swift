@@ -17,8 +17,9 @@ package struct RetentionBudget: Sendable, Hashable {
     /// What of the share is still spent. A clock that was set back gives nothing back.
     private func rest(_ capacity: Int64, at now: WallTime) -> Int64 {
         guard let at, spent > 0 else { return spent }
-        let passed = Double(min(max(0, now.microseconds(since: at)), RetentionClock.day)) / Double(RetentionClock.day)
-        return max(0, spent - Int64(Double(capacity) * passed))
+        // Whatever the clock says, no more comes back than was spent.
+        let passed = Double(max(0, now.microseconds(since: at))) / Double(RetentionClock.day)
+        return Int64(max(0, Double(spent) - Double(capacity) * passed))
     }
 
     /// Bytes that may be deleted now. `archive`: bytes of everything there is; `recorded`: since something was deleted last.
