@@ -159,6 +159,7 @@ def test_an_empty_database_beside_an_archive_lists_it_again_under_the_ids_of_its
 
 
 def test_a_database_of_another_folder_beside_an_archive_lists_it_too(archive, tmp_path):
+    (tmp_path / "fresh").mkdir()
     with NVR(tmp_path / "fresh") as fresh:
         fresh.start().with_admin()
         fresh.terminate()
