@@ -104,6 +104,11 @@ def archive(tmp_path_factory):
 def copy_of(archive: Path, folder: Path) -> NVR:
     """A server on a copy of the archive, whose cameras are gone."""
     shutil.copytree(archive / "data", folder / "data")
+    # Everything in one file, where it can be damaged.
+    with closing(sqlite3.connect(folder / "data" / "vibenvr.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for name in ["vibenvr.db-wal", "vibenvr.db-shm"]:
+        (folder / "data" / name).unlink(missing_ok=True)
     nvr = NVR(folder, segment_seconds=2)
     return nvr
 
@@ -154,6 +159,7 @@ def test_an_empty_database_beside_an_archive_lists_it_again_under_the_ids_of_its
 
 
 def test_a_database_of_another_folder_beside_an_archive_lists_it_too(archive, tmp_path):
+    (tmp_path / "fresh").mkdir()
     with NVR(tmp_path / "fresh") as fresh:
         fresh.start().with_admin()
         fresh.terminate()
@@ -228,8 +234,7 @@ def test_damage_that_shows_while_it_runs_ends_in_a_good_database(archive, tmp_pa
     with copy_of(archive, tmp_path) as nvr:
         files = footage_of(nvr)
         # An index of events that no start looks at.
-        with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro&immutable=1", uri=True)) as database:
             (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'events_by_picture'").fetchone()
             (size,) = database.execute("PRAGMA page_size").fetchone()
         with open(nvr.data / "vibenvr.db", "r+b") as file:

@@ -99,6 +99,8 @@ func buildServer(
     webHealth.backups = { care.reading }
     webHealth.webhook = { webhook.counters }
     started.database.tell(health)
+    // On the disk before anything else can happen.
+    await health.write()
 
     var settings = WebSettings()
     settings.host = configuration.host

@@ -1,4 +1,5 @@
 import Foundation
+import ISOBMFF
 import NVRBase
 import NVRModel
 import NVRRecording

@@ -1,6 +1,7 @@
 import HTTPTypes
 import NVRModel
 import NVRRecording
+import NVRStore
 import NVRWeb
 import Testing
 
