@@ -244,7 +244,7 @@ def test_damage_that_shows_while_it_runs_ends_in_a_good_database(archive, tmp_pa
         signed_in(nvr)
         pid = nvr.pid
         wait_for("a backup is put in its place", lambda: list(nvr.data.glob("vibenvr.db.damaged-*")), 60)
-        wait_for("it listens again", lambda: nvr.log().count("listening on") >= 2, 30)
+        wait_for("it listens again", lambda: nvr.log().count("\nlistening on") >= 2, 30)
         assert nvr.pid == pid and nvr.running
         nvr.kill()
         nvr.environment.pop("VIBENVR_DATABASE_BACKUP_SECONDS")
