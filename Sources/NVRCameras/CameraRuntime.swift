@@ -213,7 +213,7 @@ final class CameraRuntime: Sendable {
         let (plan, recording) = state.withLock { ($0.plan, $0.recording) }
         return RecordingNeed(
             status: report.status, reason: report.reason, mode: plan.recording.mode, isWanted: recording?.isWanted ?? false,
-            trouble: environment.disk.trouble(of: cameraID))
+            trouble: environment.disk.trouble(of: cameraID).map { ($0.isFull, $0.reason) })
     }
 
     /// Reads the sub-stream all the time when motion is looked for in it, else only while somebody wants to see it.

@@ -46,7 +46,7 @@ extension IntegrityCheck {
             return true
         case .shortFile, .longFile:
             guard let segment = try await store.segments.get(entry.id),
-                let closing = try await onDisk({ [layout] in try StartupRecovery.scan(try layout.absolute(entry.place)).closing(of: segment) })
+                let closing = try await onDisk({ [layout] in try Self.cut(try layout.absolute(entry.place), segment) })
             else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
@@ -56,6 +56,18 @@ extension IntegrityCheck {
             return true
         case .alteredFile, .unlisted, .database: return false
         }
+    }
+
+    /// Cuts a file behind its last whole fragment, as a start after a crash does, and gives its row; nil when there is no fragment.
+    private static func cut(_ path: String, _ segment: Segment) throws -> SegmentClosing? {
+        let scan = try StartupRecovery.scan(path)
+        guard let closing = scan.closing(of: segment) else { return nil }
+        if scan.length > scan.file.completeLength {
+            let file = try POSIXFile.openExisting(path, writing: true)
+            try file.truncate(to: scan.file.completeLength)
+            try file.sync()
+        }
+        return closing
     }
 
     /// An empty file goes; any other that cannot be read is kept under a name that nobody takes for footage.

@@ -101,6 +101,7 @@ func buildServer(
     started.database.tell(health)
     // On the disk before anything else can happen.
     await health.write()
+    Store.rescueIsDone(dataPath + "/vibenvr.db")
 
     var settings = WebSettings()
     settings.host = configuration.host

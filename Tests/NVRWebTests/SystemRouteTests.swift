@@ -55,7 +55,7 @@ import Testing
         let web = try await WebFixture()
         #expect(
             try await web.send(.get, "/health").json == [
-                "status": "ok", "problems": [], "components": ["database": "ok", "engine": "ok"], "is_weak_key": false,
+                "status": "ok", "components": ["database": "ok", "engine": "ok"], "is_weak_key": false, "problems": [],
             ])
     }
 

@@ -72,6 +72,19 @@ struct DatabaseFiles: Sendable {
 
     func removeMarker() { unlink(marker) }
 
+    /// Why the database is being replaced: there until what has to follow is noted in the new one, so that a start that breaks off goes on.
+    var rescueNote: String { path + ".replaced" }
+
+    func removeRescueNote() { unlink(rescueNote) }
+
+    func writeRescueNote(_ text: String) throws {
+        let descriptor = open(rescueNote, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.failure("making", rescueNote) }
+        defer { close(descriptor) }
+        guard write(descriptor, text, text.utf8.count) == text.utf8.count, fsync(descriptor) == 0 else { throw Self.failure("writing", rescueNote) }
+        try syncFolder()
+    }
+
     /// Removes a database that is a copy of a file elsewhere, or has nothing in it.
     func removeCopy() { for name in [path] + Self.companions.map({ path + $0 }) { unlink(name) } }
 

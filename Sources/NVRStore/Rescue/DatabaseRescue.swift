@@ -53,7 +53,10 @@ extension Store {
         do {
             let store = try await openUsable(path, keys, isSuspect: suspicion != nil, logger)
             if suspicion != nil { files.removeMarker() }
-            return (store, nil)
+            guard let reason = DatabaseFiles.text(files.rescueNote) else { return (store, nil) }
+            // A start that replaced it broke off before it was done.
+            try await store.forgetDeletions()
+            return (store, DatabaseRescue(reason: reason, backup: backups.list().first?.time))
         } catch let error as NVRError {
             switch error.kind {
             case .dataLoss, .internalFault:
@@ -78,6 +81,9 @@ extension Store {
         }
     }
 
+    /// Everything that has to follow a rescue is noted in the database.
+    package static func rescueIsDone(_ path: String) { DatabaseFiles(path: path).removeRescueNote() }
+
     /// Puts the newest backup that can be used in the place of the database.
     private static func restored(
         _ path: String, _ keys: SecretKeys, _ backups: DatabaseBackups, _ reason: String, _ now: WallTime, _ logger: Logger
@@ -86,6 +92,7 @@ extension Store {
         var rescue = DatabaseRescue(reason: reason)
         logger.error("the database cannot be used; the newest good backup is looked for", metadata: ["reason": "\(reason)"])
         let isWhole = await isWhole(path, keys, logger)
+        try files.writeRescueNote(reason)
         rescue.keptAside = try files.clear(at: now)
         for copy in backups.list() {
             try files.put(copy.path)
@@ -106,6 +113,7 @@ extension Store {
             // SQLite finds nothing wrong: a value that makes no sense is no reason to give all others up.
             try files.putBack(aside)
             files.removeMarker()
+            rescueIsDone(path)
             logger.error("there is no good backup of the database; it is used as it is")
             return (try open(at: path, keys: keys, logger: logger), nil)
         }

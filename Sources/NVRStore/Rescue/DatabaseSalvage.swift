@@ -15,14 +15,19 @@ enum DatabaseSalvage {
         var salvaged: [String: Int] = [:]
         do {
             var configuration = Configuration()
-            configuration.readonly = true
             configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA ignore_check_constraints = ON") }
-            let source = try DatabaseQueue(path: path, configuration: configuration)
+            // A copy is read: SQLite writes to what it opens, and the damaged file stays as it was found.
+            let copy = path + ".read"
+            defer { DatabaseFiles(path: copy).removeCopy() }
+            for companion in ["", "-wal"] where DatabaseFiles.length(path + companion) != nil {
+                try DatabaseFiles.copy(path + companion, to: copy + companion)
+            }
+            let source = try DatabaseQueue(path: copy, configuration: configuration)
             // Another key: what is sealed could never be opened.
             let isSameKey = check(source).map(store.secrets.opens) ?? false
             for table in tables where isSameKey || !["settings", "cameras", "second_factors", "streaming_secrets"].contains(table) {
                 do {
-                    let count = try await copy(table, from: source, into: store)
+                    let count = try await take(table, from: source, into: store)
                     if count > 0 { salvaged[table] = count }
                 } catch {
                     logger.warning("a table of the damaged database is lost", metadata: ["table": "\(table)", "error": "\(error)"])
@@ -35,7 +40,7 @@ enum DatabaseSalvage {
         return salvaged
     }
 
-    private static func copy(_ table: String, from source: DatabaseQueue, into store: Store) async throws -> Int {
+    private static func take(_ table: String, from source: DatabaseQueue, into store: Store) async throws -> Int {
         let known = try await store.rows.read("reading a table") { try $0.columns(in: table).map(\.name) }
         let columns = try columns(of: table, in: source).filter(known.contains)
         guard !columns.isEmpty else { return 0 }
