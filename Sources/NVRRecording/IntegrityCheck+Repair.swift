@@ -1,3 +1,4 @@
+import ISOBMFF
 import NVRModel
 import NVRStore
 
