@@ -126,6 +126,14 @@ struct ServerOptions: ParsableArguments {
             "Megabytes of each recorded stream that wait in memory while the disk stalls; then the oldest go. Env VIBENVR_BUFFER_MB. (default: 32)")
     var bufferMb: Int?
 
+    @Option(name: .long, help: "Seconds between backups of the database. Env VIBENVR_DATABASE_BACKUP_SECONDS. (default: 3600)")
+    var databaseBackupSeconds: Int?
+
+    @Option(
+        name: .long,
+        help: "Seconds after the start before all footage is compared with its rows, slowly. Env VIBENVR_CHECK_AFTER_SECONDS. (default: 300)")
+    var checkAfterSeconds: Int?
+
     @Option(name: .long, help: "How RTSP cameras are read: 'rtsp' (our client) or 'libav'. Env VIBENVR_SOURCE. (default: rtsp)")
     var source: String?
 
@@ -192,11 +200,11 @@ struct ServerOptions: ParsableArguments {
         case "libav": configuration.prefersLibav = true
         case let other: throw ValidationError("the source must be 'rtsp' or 'libav', not '\(other)'")
         }
-        if let seconds = try Self.number("VIBENVR_DATABASE_BACKUP_SECONDS") {
+        if let seconds = try databaseBackupSeconds ?? Self.number("VIBENVR_DATABASE_BACKUP_SECONDS") {
             guard (1...86_400 * 7).contains(seconds) else { throw ValidationError("the database can be backed up every 1 to 604800 seconds") }
             configuration.databaseBackupSeconds = seconds
         }
-        if let seconds = try Self.number("VIBENVR_CHECK_AFTER_SECONDS") {
+        if let seconds = try checkAfterSeconds ?? Self.number("VIBENVR_CHECK_AFTER_SECONDS") {
             guard seconds >= 0 else { throw ValidationError("VIBENVR_CHECK_AFTER_SECONDS must be 0 or more") }
             configuration.checkAfterSeconds = seconds
         }
