@@ -52,6 +52,20 @@ package struct RetentionStore: Sendable {
         }
     }
 
+    /// When the oldest footage of all cameras that makes up so many bytes has begun, microseconds later; nil when there is not so much.
+    package func oldest(_ bytes: Int64) async throws -> WallTime? {
+        try await rows.read("measuring what is stored") { db in
+            let sql = "SELECT start_us, bytes FROM segments INDEXED BY segments_by_start WHERE state IN (1, 2) ORDER BY start_us"
+            let cursor = try Row.fetchCursor(try db.cachedStatement(sql: sql))
+            var sum: Int64 = 0
+            while let row = try cursor.next() {
+                sum += row[1] as Int64
+                if sum >= bytes { return WallTime(microseconds: row[0]).advanced(byMicroseconds: 1) }
+            }
+            return nil
+        }
+    }
+
     /// What a camera's recordings show.
     private struct Shown {
         var events = RangeSet()

@@ -312,5 +312,33 @@ struct RetentionPropertyTests {
             }
         }
         #expect(world.plan(seen: seen).deletions == whole.deletions)
+        expectEnoughOfTheOldest(world, whole)
+    }
+
+    /// What begins before some moment gives the same plan, whenever it says that it does.
+    private func expectEnoughOfTheOldest(_ world: World, _ whole: RetentionPlan) {
+        let totals = totals(world.items, world.held)
+        var excess = RetentionNeed.sharedExcess(totals, world.rules, .rules)
+        guard excess > 0 else { return }
+        let oldest = world.items.filter { !$0.isPicture }.sorted { ($0.start, $0.id) < ($1.start, $1.id) }
+        guard
+            let last = oldest.first(where: { item in
+                excess -= item.bytes
+                return excess <= 0
+            })
+        else { return }
+        var seen: [RetentionItem] = []
+        for camera in Set(world.items.map(\.camera)) {
+            for pictures in [false, true] {
+                var need = RetentionNeed(
+                    of: camera, pictures: pictures, totals: totals, rules: world.rules, held: world.held, clock: world.clock, now: today,
+                    aim: .rules, shared: last.start.advanced(byMicroseconds: 1))
+                let shelf = world.items.filter { $0.camera == camera && $0.isPicture == pictures }.sorted { ($0.start, $0.id) < ($1.start, $1.id) }
+                seen += shelf.prefix { need.wants($0) }
+            }
+        }
+        let plan = world.plan(seen: seen)
+        guard RetentionPlanning.isWhole(plan, of: seen, clock: world.clock, now: today) else { return }
+        #expect(plan.deletions == whole.deletions)
     }
 }

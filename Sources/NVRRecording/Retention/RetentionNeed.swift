@@ -15,9 +15,10 @@ package struct RetentionNeed: Sendable, Hashable {
     private let held: HeldRanges
     private let clock: RetentionClock
 
+    /// `shared`: what all cameras have to see for limits that they share, in place of what one of them alone would need for these.
     package init(
         of camera: ID<Camera>, pictures: Bool, totals: [RetentionShelf: Int64], rules: RetentionRules, held: HeldRanges, clock: RetentionClock,
-        now: WallTime, aim: RetentionPlan.Aim
+        now: WallTime, aim: RetentionPlan.Aim, shared: WallTime? = nil
     ) {
         self.held = held
         self.clock = clock
@@ -27,7 +28,9 @@ package struct RetentionNeed: Sendable, Hashable {
             guard let most else { return 0 }
             return max(0, totals.reduce(-most) { isMeant($1.key) ? $0 + $1.value : $0 })
         }
+        if let shared { ageLimit = shared.microseconds }
         switch aim {
+        case .rules where shared != nil: break
         case .rules:
             volumes = rules.volumeBytes.reduce(into: [:]) { volumes, entry in
                 let excess = excess(entry.value) { $0.volume == entry.key }
@@ -36,14 +39,29 @@ package struct RetentionNeed: Sendable, Hashable {
             total = excess(rules.totalBytes) { _ in true }
         case .camera(let named, let only): guard named == camera, (only ?? pictures) == pictures else { return }
         case .space(let volume, let wanted):
-            volumes = wanted > 0 ? [volume: wanted] : [:]
+            volumes = wanted > 0 && shared == nil ? [volume: wanted] : [:]
             return
         }
         let limits = rules.cameras[camera]
         own = excess(pictures ? limits?.pictureBytes : limits?.recordingBytes) { $0.camera == camera && $0.isPictures == pictures }
         // The shortest time that any of them is kept for.
         if let days = rules.days(pictures ? .snapshot : .continuous, of: camera) {
-            ageLimit = now.advanced(byMicroseconds: -Int64(days) * RetentionClock.day).microseconds
+            ageLimit = max(ageLimit, now.advanced(byMicroseconds: -Int64(days) * RetentionClock.day).microseconds)
+        }
+    }
+
+    /// Bytes by which limits that cameras share are passed.
+    package static func sharedExcess(_ totals: [RetentionShelf: Int64], _ rules: RetentionRules, _ aim: RetentionPlan.Aim) -> Int64 {
+        func excess(_ most: Int64, _ isMeant: (RetentionShelf) -> Bool) -> Int64 {
+            max(0, totals.reduce(-most) { isMeant($1.key) ? $0 + $1.value : $0 })
+        }
+        switch aim {
+        case .rules:
+            return rules.volumeBytes.reduce(rules.totalBytes.map { most in excess(most) { _ in true } } ?? 0) { sum, entry in
+                sum + excess(entry.value) { $0.volume == entry.key }
+            }
+        case .camera: return 0
+        case .space(_, let wanted): return max(0, wanted)
         }
     }
 

@@ -29,15 +29,15 @@ package struct RetentionPlanning: Sendable {
             held: HeldRanges(try await store.retention.holds(), at: now), archive: totals.all, totals: totals.deletable, volumes: volumes, now: now)
     }
 
-    /// Every item that could be in a plan.
-    package func items(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim) async throws -> [RetentionItem] {
+    /// Every item that could be in a plan; with `shared`, of what cameras share only what begins before it.
+    private func items(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, shared: WallTime? = nil) async throws -> [RetentionItem] {
         var items: [RetentionItem] = []
         let volumes = ground.volumes
         let shelves = Set(ground.totals.keys.map { RetentionShelf(camera: $0.camera, isPictures: $0.isPictures) })
         for shelf in shelves.sorted(by: { ($0.camera, $0.isPictures ? 1 : 0) < ($1.camera, $1.isPictures ? 1 : 0) }) {
             let need = RetentionNeed(
                 of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
-                now: ground.now, aim: aim)
+                now: ground.now, aim: aim, shared: shared)
             if need.isNothing { continue }
             items += try await store.retention.items(
                 of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
@@ -46,10 +46,34 @@ package struct RetentionPlanning: Sendable {
         return items.filter { volumes.contains($0.volume) }
     }
 
+    /// Before which all cameras' footage makes up for what limits that they share are passed by; nil when that would be most of it, or
+    /// nothing.
+    private func shared(_ ground: Ground, _ aim: RetentionPlan.Aim) async throws -> WallTime? {
+        let excess = RetentionNeed.sharedExcess(ground.totals, ground.rules, aim)
+        guard excess > 0, excess < ground.archive / 2 else { return nil }
+        // What is held is passed over.
+        let held = ground.archive - ground.totals.values.reduce(0, +)
+        return try await store.retention.oldest(excess + max(0, held))
+    }
+
+    /// Whether a plan of what begins before some moment is the plan of everything: what it took was enough, and none of it is what goes
+    /// last.
+    package static func isWhole(_ plan: RetentionPlan, of items: [RetentionItem], clock: RetentionClock, now: WallTime) -> Bool {
+        guard [.totalLimit, .profileLimit, .freeSpace].allSatisfy({ plan.unmet[$0] ?? 0 <= 0 }) else { return false }
+        return items.allSatisfy { clock.effective($0.start, now: now) != nil }
+    }
+
     package func plan(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, allowance: Int64?, atLeastOne: Bool = true) async throws
         -> RetentionPlan
     {
-        RetentionPlan(
+        if let shared = try await shared(ground, aim) {
+            let items = try await items(ground, clock: clock, aim: aim, shared: shared)
+            let plan = RetentionPlan(
+                items, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock, now: ground.now, aim: aim,
+                allowance: allowance, atLeastOne: atLeastOne)
+            if Self.isWhole(plan, of: items, clock: clock, now: ground.now) { return plan }
+        }
+        return RetentionPlan(
             try await items(ground, clock: clock, aim: aim), totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
             now: ground.now, aim: aim,
             allowance: allowance, atLeastOne: atLeastOne)
