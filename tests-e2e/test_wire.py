@@ -27,10 +27,14 @@ OWN_KEYS = {
     "storage_profiles": {"disk", "used_gb", "state"},
     "health": {"problems"},
     # The machine beside the process, space for each storage profile, and settings of ours.
-    "stats": (machine := {"host_cpu_percent", "host_memory_mb", "host_memory_total_mb", "total_gb", "free_gb"}),
-    "stats_api_key": machine,
+    "stats": (machine := {"host_cpu_percent", "host_memory_mb", "host_memory_total_mb", "total_gb", "free_gb"}) | {"retention_limited_by"},
+    "stats_api_key": machine | {"retention_limited_by"},
     "stats_resources_history": machine,
-    "settings_all": {"audit_retention_days", "archival_max_mb_per_second"},
+    "settings_all": {
+        "audit_retention_days", "archival_max_mb_per_second", "retention_event_days", "retention_labelled_days", "retention_minimum_days",
+        "retention_max_share_percent", "storage_floor_gb", "notify_webhook_secret",
+    },
+    "events_status": {"recorded_bytes_last_minute"},
 }
 
 

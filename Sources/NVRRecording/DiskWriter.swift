@@ -10,6 +10,8 @@ package final class DiskWriter: Sendable {
     private struct State {
         var dirty: [ObjectIdentifier: SegmentWriter] = [:]
         var lastSync: Int64 = 0
+        /// Somebody comes back for what was written since.
+        var isSyncAwaited = false
         var failure: String?
         /// The failure as people who only watch may hear it.
         var trouble: Trouble?
@@ -124,11 +126,23 @@ package final class DiskWriter: Sendable {
 
     private func syncIfDue() {
         let now = clock.monotonic()
-        let due = state.withLock { state -> [SegmentWriter] in
-            guard now - state.lastSync >= Self.syncInterval else { return [] }
+        let (due, wait) = state.withLock { state -> ([SegmentWriter], Int64?) in
+            let left = state.lastSync + Self.syncInterval - now
+            guard left <= 0 else {
+                // Nobody else may write before that.
+                guard !state.dirty.isEmpty, !state.isSyncAwaited, !state.isStopping else { return ([], nil) }
+                state.isSyncAwaited = true
+                return ([], left)
+            }
             state.lastSync = now
             defer { state.dirty.removeAll(keepingCapacity: true) }
-            return Array(state.dirty.values)
+            return (Array(state.dirty.values), nil)
+        }
+        if let wait {
+            wake(after: wait) { disk in
+                disk.state.withLock { $0.isSyncAwaited = false }
+                disk.syncIfDue()
+            }
         }
         guard !due.isEmpty else { return }
         for writer in due { writer.sync() }

@@ -50,7 +50,7 @@ struct LayoutRoutes: Sendable {
     }
 
     private func delete(_ call: Call) async throws -> Response {
-        guard try await store.layouts.delete(try call.requireCaller().user.id, try Self.name(of: call).get()) else {
+        guard try await store.layouts.delete(try call.requireCaller().user.id, call.parameters["name"] ?? "") else {
             throw HTTPFailure(.notFound, "There is no such layout")
         }
         return Response(json: ["status": "deleted"])
