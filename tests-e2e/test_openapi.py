@@ -89,6 +89,7 @@ def tried(nvr: NVR, folder: Path, *options: str, limit: int) -> dict:
     return result
 
 
+@pytest.mark.timeout(1000)
 def test_the_server_does_as_its_document_says(tmp_path):
     """Data within and outside of every schema: no 5xx, no undocumented answer, no hang. The seed is fixed, so that a failure comes again."""
     with populated() as nvr:
