@@ -131,6 +131,12 @@ package final class HealthLog: Sendable {
         }
     }
 
+    /// The order of rows; of one moment, what lasts comes last.
+    private static func isBefore(_ one: HealthEvent, _ other: HealthEvent) -> Bool {
+        func place(_ event: HealthEvent) -> (WallTime, Int, String) { (event.start, event.end == nil ? 1 : 0, event.kind.rawValue) }
+        return place(one) < place(other)
+    }
+
     private static func keep(_ event: HealthEvent, _ state: inout State) {
         let row = Row(key: event.key, start: event.start)
         if state.pending.count < mostPending || state.pending[row] != nil { state.pending[row] = event }
@@ -165,7 +171,7 @@ package final class HealthLog: Sendable {
         }
         guard !events.isEmpty else { return }
         do {
-            try await store.health.put(events.values.sorted { $0.start < $1.start })
+            try await store.health.put(events.values.sorted(by: Self.isBefore))
             state.withLock { state in
                 state.pace.worked()
                 state.isFailing = false

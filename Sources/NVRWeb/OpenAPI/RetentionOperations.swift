@@ -17,7 +17,9 @@ extension OpenAPIDocument {
                         "media_type": Schema.choice(["video", "snapshot", "all"]).orNull,
                     ]), required: false
             )
-            .answers(cleanup, "What was planned and done, and why it stopped."),
+            .answers(cleanup, "What was planned and done, and why it stopped.")
+            .refuses(404, "There is no such camera.")
+            .refuses(409, "A cleanup is under way."),
         Operation("GET /settings/cleanup/status", "getCleanupStatus", .storage, "What the last cleanups did")
             .answers(
                 .object([

@@ -86,7 +86,7 @@ struct HealthRoutes: Sendable {
             fields.value(FieldCheck.integer(.string(text), limits: .min ... .max, loc: [.key("query"), .key("before")]))
         }
         let camera = call.query["camera_id"].flatMap { text in
-            fields.value(FieldCheck.integer(.string(text), limits: 1...Int.max, loc: [.key("query"), .key("camera_id")]))
+            fields.value(FieldCheck.integer(.string(text), limits: .min ... .max, loc: [.key("query"), .key("camera_id")]))
         }
         try fields.finish()
         let onlyOpen = try call.flag("active")
