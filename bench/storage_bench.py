@@ -116,7 +116,7 @@ def main() -> int:
     build = "release build" if "/release/" in str(PROGRAM) else "not a release build"
     command = " ".join(["bench/storage_bench.py", *sys.argv[1:]])
     section = "\n".join([
-        "<!-- storage -->", "# Storage", "",
+        "<!-- storage -->", "## Storage", "",
         f"Made by `make bench-storage` ({command}) on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC at commit {commit()}, {build}, on {machine()}.", "",
         f"{count:,} segments of {options.cameras} cameras, {size / 1e12:.1f} TB by their rows. A plan is a dry run of `POST /settings/cleanup`.", "",
         *lines, "", f"Resident memory after it all: {resident:.0f} MB.", "",
