@@ -3,8 +3,8 @@ SHELL := /bin/bash -o pipefail
 DATA ?= ./data
 HOST ?= 0.0.0.0
 PORT ?= 8080
-# Most tests wait for cameras: two files at a time fill two cores.
-PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 2 --dist loadfile
+# Most tests wait for cameras: three files at a time fill two cores.
+PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 3 --dist loadfile
 
 .PHONY: build demo run test unit e2e test-long bench bench-storage bench-api bench-live bench-timeline bench-replay lint format clean screenshots
 build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr
