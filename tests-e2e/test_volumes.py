@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from conftest import LONG
 from harness.media import probe
-from harness.server import wait_for
+from harness.server import NVR, wait_for
 from harness.volumes import MARKER, Volumes, can_mount
 from peers import footage
 from peers.gst_camera import GstCamera
@@ -385,3 +386,89 @@ def test_a_move_goes_on_after_the_plug_was_pulled_in_the_middle(rich_camera):
         wait_for("nothing is left of the copies", lambda: not list(nvr.root(archive).rglob("*.part")) and not nvr.movies(0), 20)
         nvr.terminate()
         assert nvr.check().returncode == 0
+
+
+def default_folder(nvr: Volumes) -> list[dict]:
+    return [problem for problem in nvr.api.json("/health")["problems"] if problem["kind"] == "default_folder_lost"]
+
+
+def test_a_default_folder_that_is_unmounted_is_neither_written_nor_cleaned(camera):
+    """What comes meanwhile waits in memory, so that nothing is missing when the disk is back soon."""
+    with Volumes("recordings", segment_seconds=4) as nvr:
+        nvr.start().with_admin()
+        key = nvr.api.add_camera("cam", camera.url())
+        before = finished(nvr, 0)
+        assert MARKER in nvr.below_mount("recordings") and not default_folder(nvr)
+        nvr.unmount("recordings")
+        [problem] = wait_for("it is told", lambda: default_folder(nvr), 15)
+        assert problem["cause"] == "not_mounted" and nvr.api.json("/health")["status"] == "degraded"
+        wait_for("footage waits", lambda: "not mounted" in nvr.log(), 20)
+        # Neither a clean-up nor a comparison takes the empty folder for the archive.
+        rows, files = {row.id for row in nvr.volume_rows()}, sorted(path.name for path in nvr.device_files("recordings"))
+        assert nvr.api.post(f"/cameras/{key}/cleanup").status_code == 200
+        assert nvr.api.post("/settings/sync-orphans").status_code in (200, 202)
+        wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] != "running", 60)
+        assert rows <= {row.id for row in nvr.volume_rows()}
+        assert sorted(path.name for path in nvr.device_files("recordings")) == files
+        assert nvr.api.get(f"/media/{before[0].path}").status_code == 503
+        assert nvr.below_mount("recordings") == []
+        nvr.mount("recordings")
+        wait_for("it is back", lambda: not default_folder(nvr), 30)
+        finished(nvr, 0, after=time.time())
+        assert max(gaps(nvr, key)) < 2
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+        checked = nvr.check()
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_a_server_that_starts_without_its_default_folder_waits_for_it_or_for_a_word(camera):
+    with Volumes("recordings", segment_seconds=3) as nvr:
+        nvr.start().with_admin()
+        nvr.api.add_camera("cam", camera.url())
+        finished(nvr, 0, 2)
+        # The power goes, and the disk is not mounted when it comes back.
+        nvr.kill()
+        nvr.unmount("recordings")
+        rows = {row.id for row in nvr.volume_rows()}
+        checked = nvr.check("--repair")
+        assert "default folder is left alone" in checked.stdout and checked.returncode == 0, checked.stdout
+        nvr.again()
+        wait_for("it is told", lambda: default_folder(nvr), 15)
+        assert nvr.below_mount("recordings") == [] and rows <= {row.id for row in nvr.volume_rows()}
+        nvr.mount("recordings")
+        wait_for("it is back", lambda: not default_folder(nvr), 30)
+        # What the last run left open is finished, and recording goes on.
+        wait_for("nothing is left open but what is written", lambda: len(nvr.volume_rows("state < 2")) <= 1, 30)
+        finished(nvr, 0, after=time.time())
+        nvr.terminate()
+        every_row_has_its_file(nvr)
+        # Another disk takes its place: not without a word.
+        nvr.unmount("recordings")
+        nvr.run_inside("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs", str(nvr.recordings))
+        nvr.again()
+        wait_for("it is told", lambda: default_folder(nvr), 15)
+        adopted = nvr.command("adopt")
+        assert adopted.returncode == 0 and "used from now on" in adopted.stdout, adopted.stderr
+        wait_for("it is used", lambda: not default_folder(nvr), 30)
+        begun = time.time()
+        wait_for("recording goes on", lambda: [row for row in nvr.volume_rows("state = 2") if row.start > begun], 30)
+        nvr.terminate()
+        # The rows of the old disk are many; they go when somebody insists.
+        assert nvr.check("--repair", "--force").returncode == 0
+        every_row_has_its_file(nvr)
+
+
+def test_a_default_folder_that_somebody_removed_is_made_again(camera):
+    with NVR(segment_seconds=3) as nvr:
+        nvr.start().with_admin()
+        nvr.api.add_camera("cam", camera.url())
+        wait_for("footage", lambda: list(nvr.recordings.rglob("*.mp4")), 30)
+        shutil.rmtree(nvr.recordings)
+        wait_for("footage again", lambda: list(nvr.recordings.rglob("*.mp4")), 40)
+        nvr.terminate()
+        shutil.rmtree(nvr.recordings)
+        nvr.start()
+        assert not default_folder(nvr)
+        wait_for("footage once more", lambda: list(nvr.recordings.rglob("*.mp4")), 40)
+        assert (nvr.recordings / MARKER).exists()

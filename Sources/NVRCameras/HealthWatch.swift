@@ -18,7 +18,23 @@ package final class HealthWatch: Service {
     private let clock: any NVRClock
     private let logger: Logger
     private let lastSign: WallTime?
-    private let watches = Mutex<[ID<Camera>: RecordingWatch]>([:])
+    private struct Post {
+        var watch: RecordingWatch
+        /// What kept footage away last, and when that was seen.
+        private var known: (need: RecordingNeed, at: Int64)?
+
+        init(watch: RecordingWatch) { self.watch = watch }
+
+        /// A silence that has begun with a known cause is not a riddle because that cause ended a moment ago.
+        mutating func explained(_ need: RecordingNeed, at now: Int64) -> RecordingNeed {
+            if need.cause != .unknown { known = (need, now) }
+            guard need.cause == .unknown, var (earlier, at) = known, now - at < RecordingWatch.patience else { return need }
+            earlier.isExpected = need.isExpected
+            return earlier
+        }
+    }
+
+    private let watches = Mutex<[ID<Camera>: Post]>([:])
     private let trust = Mutex<(trust: ClockTrust?, verdict: ClockTrust.Verdict)>((nil, .credible))
 
     /// `lastSign`: when the server was last seen running before this start.
@@ -98,10 +114,11 @@ package final class HealthWatch: Service {
             return cameras.compactMap { camera -> (ID<Camera>, RecordingNeed, RecordingWatch.News?, Bool)? in
                 var need = needs[camera.id] ?? RecordingNeed(stopped: camera.recording.mode)
                 if !camera.general.isActive { need.isExpected = false }
-                var watch = watches[camera.id] ?? RecordingWatch(isStalled: health.isOpen(.recordingStalled, of: camera.id))
-                let news = watch.observe(expected: need.isExpected, bytes: bytes[camera.id] ?? 0, now: now)
-                watches[camera.id] = watch
-                return (camera.id, need, news, watch.isStalled)
+                var post = watches[camera.id] ?? Post(watch: RecordingWatch(isStalled: health.isOpen(.recordingStalled, of: camera.id)))
+                let news = post.watch.observe(expected: need.isExpected, bytes: bytes[camera.id] ?? 0, now: now)
+                need = post.explained(need, at: now)
+                watches[camera.id] = post
+                return (camera.id, need, news, post.watch.isStalled)
             }
         }
         let wall = WallTime(microseconds: clock.wall())

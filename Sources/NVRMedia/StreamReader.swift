@@ -160,6 +160,8 @@ package final class StreamReader: Sendable {
         var useLibav = false
         var unintelligible = 0
         var hasLoggedIn = false
+        // A camera that was never seen may come up together with this server, after a power cut.
+        let begun = environment.clock.monotonic()
         while !Task.isCancelled {
             if gate.isClosed(for: role) {
                 set(.unauthorized, "waiting until the camera accepts the log-in of the main stream", source: nil)
@@ -203,7 +205,7 @@ package final class StreamReader: Sendable {
                 set(status, failure.reason + note, source: source)
             }
             let wait = backoff.wait(
-                after: cause, jitter: .random(in: 0...1), outage: lastVideo.map { Double(ended - $0) / 1e6 })
+                after: cause, jitter: .random(in: 0...1), outage: Double(ended - (lastVideo ?? begun)) / 1e6)
             if cause == .unauthorized { gate.refused(role) }
             logger.notice(
                 "stream ended",

@@ -4,6 +4,10 @@ package import NVRModel
 import NVRStore
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The one thread that writes to a storage root. Recordings queue chunks with their `SegmentWriter`s; this serves them one after
 /// another, syncs what was written at least once a second, and waits when the disk is full or fails until it works again.
 package final class DiskWriter: Sendable {
@@ -145,6 +149,7 @@ package final class DiskWriter: Sendable {
             }
         }
         guard !due.isEmpty else { return }
+        for writer in due { writer.beginWriteback() }
         for writer in due { writer.sync() }
         totals.withLock { $0.syncs += due.count }
     }
@@ -282,7 +287,10 @@ extension DiskWriter {
     }
 
     private static func trouble(_ error: any Error) -> Trouble {
-        if let error = error as? FileError { return Trouble(isFull: error.isFull, reason: error.isFull ? "the disk is full" : error.systemText) }
+        if let error = error as? FileError {
+            let reason = error.isFull ? "the disk is full" : error.code == ENODEV ? "the folder for recordings is not mounted" : error.systemText
+            return Trouble(isFull: error.isFull, reason: reason)
+        }
         let isFull = (error as? NVRError)?.kind == .exhausted
         return Trouble(isFull: isFull, reason: isFull ? "the disk is full" : "the database cannot be written")
     }
@@ -294,7 +302,7 @@ extension DiskWriter {
     /// Writes a picture whole or not at all, over an older one of the same path.
     package func store(picture: [UInt8], path: String) async throws {
         try await thread.run { [layout] in
-            let absolute = layout.absolute(path)
+            let absolute = try layout.absolute(FootagePlace(.standard, path))
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
             try Self.write(picture, to: absolute, replacing: true)
         }
@@ -329,6 +337,7 @@ extension DiskWriter {
         for attempt in 0..<100 {
             let path = layout.path(camera: camera, pattern: pattern, time: time, fileExtension: "jpg", attempt: attempt)
             let place = FootagePlace(volume, path)
+            try demandPresence(volume)
             let absolute = try layout.absolute(place)
             if try POSIXFile.exists(absolute) || blockingWait({ try await isTaken(path) }) { continue }
             try makeFolder(of: absolute, on: volume)

@@ -307,6 +307,7 @@ package final class SegmentWriter: @unchecked Sendable {
     /// Makes the file with its row in state `intended`.
     private func begin(_ chunk: Chunk, on volume: VolumeID) throws {
         guard let first = chunk.video.first else { return }
+        try disk.demandPresence(volume)
         var tracks = [TrackDescription(id: 1, timescale: UInt32(StreamDescription.videoTimescale), kind: .video(chunk.description.video))]
         let soundTrack = sound.track(chunk.description)
         if let soundTrack { tracks.append(soundTrack) }
@@ -364,6 +365,8 @@ package final class SegmentWriter: @unchecked Sendable {
         }
         throw NVRError(.conflict, "100 files named like \(pattern) are there already for one second")
     }
+
+    func beginWriteback() { open?.file.beginWriteback() }
 
     func sync() {
         guard var segment = open else { return }

@@ -4,7 +4,7 @@ package import NVRModel
 package import NVRStore
 import Synchronization
 
-/// Looks after the volumes of storage profiles: marks new ones, notices when one is gone, swapped or broken, and when it is back. Every volume
+/// Looks after the default folder and the volumes of storage profiles: marks new ones, notices when one is gone, swapped or broken, and when it is back. Every volume
 /// has a thread of its own, since a share that hangs must not keep the others from being looked at.
 package final class VolumeSentry: Sendable {
     private struct Post: Sendable {
@@ -15,6 +15,8 @@ package final class VolumeSentry: Sendable {
         let thread: BlockingThread
         /// Monotonic time at which a look began that has not ended.
         var lookingSince: Int64?
+        /// The server came up without it.
+        var isLate = false
     }
 
     /// Puts in order what was interrupted on a volume, before it is written to again.
@@ -24,8 +26,10 @@ package final class VolumeSentry: Sendable {
     private static let interval: Int64 = 2_000_000
     /// Microseconds after which a look that has not ended counts as a loss.
     private static let patience: Int64 = 10_000_000
-    /// Microseconds that the start of the server waits for the first looks at most.
+    /// Microseconds that the start of the server waits for the first looks at most: at the volumes of profiles, and at the default folder,
+    /// whose disk may have to spin up.
     private static let firstPatience: Int64 = 1_000_000
+    private static let defaultPatience: Int64 = 15_000_000
 
     private let volumes: Volumes
     private let store: Store
@@ -36,9 +40,6 @@ package final class VolumeSentry: Sendable {
     /// One wish to look at once is as good as many.
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
-    /// There are profiles to look after.
-    private let arrivals: AsyncStream<Void>
-    private let arrival: AsyncStream<Void>.Continuation
 
     package init(volumes: Volumes, store: Store, clock: any NVRClock, logger: Logger) {
         self.volumes = volumes
@@ -46,7 +47,6 @@ package final class VolumeSentry: Sendable {
         self.clock = clock
         self.logger = logger
         (wishes, wish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        (arrivals, arrival) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     deinit { posts.withLock { $0.values.forEach { $0.thread.stop() } } }
@@ -56,17 +56,43 @@ package final class VolumeSentry: Sendable {
     // MARK: Running
 
     /// Takes in the profiles and looks at each; to be called once, before anything on the volumes is touched. A volume that does not
-    /// answer within a second is taken for lost until it does.
+    /// answer in time is taken for lost until it does.
     package func begin() async throws {
         volumes.onDoubt { [weak self] volume, reason in self?.doubted(volume, reason) }
         try await takeProfiles()
-        let end = clock.monotonic() + Self.firstPatience
-        while clock.monotonic() < end, posts.withLock({ $0.values.contains { $0.lookingSince != nil } }) {
-            try await Task.sleep(for: .milliseconds(2))
+        let begun = clock.monotonic()
+        let (news, tell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        for thread in posts.withLock({ $0.values.map(\.thread) }) {
+            // Ends with the look, however long that takes; a thread that was stopped has nothing to tell.
+            Task {
+                _ = try? await thread.run {}
+                tell.yield()
+            }
+        }
+        let alarms = [Self.firstPatience, Self.defaultPatience].map { patience in
+            Task {
+                // Cancelled when everything was looked at.
+                try? await Task.sleep(for: .microseconds(patience))
+                tell.yield()
+            }
+        }
+        defer { alarms.forEach { $0.cancel() } }
+        for await _ in news {
+            let passed = clock.monotonic() - begun
+            if posts.withLock({ posts in !posts.contains { $0.value.lookingSince != nil && passed < Self.patience(with: $0.key) } }) { break }
+        }
+        posts.withLock { posts in
+            posts = posts.mapValues { post in
+                var post = post
+                post.isLate = post.lookingSince != nil
+                return post
+            }
         }
     }
 
-    /// Looks every other second while there are profiles, until the task is cancelled.
+    private static func patience(with volume: VolumeID) -> Int64 { volume == .standard ? defaultPatience : firstPatience }
+
+    /// Looks every other second until the task is cancelled.
     package func run() async {
         let changes = store.changes.subscribe()
         await withTaskGroup(of: Void.self) { group in
@@ -80,11 +106,9 @@ package final class VolumeSentry: Sendable {
             }
             group.addTask { for await _ in self.wishes { self.lookAtAll() } }
             group.addTask {
-                for await _ in self.arrivals {
-                    while self.posts.withLock({ !$0.isEmpty }) {
-                        do { try await Task.sleep(for: .microseconds(Self.interval)) } catch { return }
-                        self.lookAtAll()
-                    }
+                while true {
+                    do { try await Task.sleep(for: .microseconds(Self.interval)) } catch { return }
+                    self.lookAtAll()
                 }
             }
             await group.waitForAll()
@@ -99,11 +123,11 @@ package final class VolumeSentry: Sendable {
 
     private func takeProfiles() async throws {
         let profiles = try await store.storageProfiles.all()
-        guard !profiles.isEmpty || posts.withLock({ !$0.isEmpty }) else { return }
         let instance = try await store.settings.values()[Settings.instanceID]
         let time = WallTime(microseconds: clock.wall())
         posts.withLock { posts in
-            for (volume, post) in posts where !profiles.contains(where: { VolumeID($0.id) == volume }) {
+            takeDefault(&posts, instance, at: time)
+            for (volume, post) in posts where volume != .standard && !profiles.contains(where: { VolumeID($0.id) == volume }) {
                 posts[volume] = nil
                 volumes.forget(volume)
                 post.thread.stop()
@@ -125,8 +149,20 @@ package final class VolumeSentry: Sendable {
                     loss: VolumeLoss(.unknown, "it was not looked at yet", since: time))
             }
         }
-        arrival.yield()
         lookAtAll()
+    }
+
+    private func takeDefault(_ posts: inout [VolumeID: Post], _ instance: String, at time: WallTime) {
+        let marker = VolumeMarker(instance: instance, volume: .standard)
+        guard posts[.standard]?.marker != marker else { return }
+        posts[.standard]?.thread.stop()
+        // Whether it has to be marked is asked of what lies in it, since the folder is older than its marker.
+        posts[.standard] = Post(
+            folder: volumes.root, name: DefaultFolder.name, watch: VolumeWatch(expected: marker, isMarked: true), marker: marker,
+            thread: BlockingThread(name: "volume-default"))
+        volumes.set(
+            .standard, .folder(volumes.root, marker: marker), name: DefaultFolder.name,
+            loss: VolumeLoss(.unknown, "it was not looked at yet", since: time))
     }
 
     private func doubted(_ volume: VolumeID, _ reason: String?) {
@@ -158,8 +194,8 @@ package final class VolumeSentry: Sendable {
             return
         }
         post.thread.enqueue { [weak self] in
-            let look = VolumeMarker.look(in: post.folder)
             guard let self else { return }
+            let look = volume == .standard ? lookAtDefault(post) : VolumeMarker.look(in: post.folder)
             let isCurrent = posts.withLock { posts in
                 guard posts[volume]?.thread === post.thread else { return false }
                 posts[volume]?.lookingSince = nil
@@ -174,7 +210,10 @@ package final class VolumeSentry: Sendable {
     private func step(_ volume: VolumeID, _ body: (inout VolumeWatch) -> VolumeWatch.Step) {
         let taken = posts.withLock { posts -> (VolumeWatch.Step, Post)? in
             guard var post = posts[volume] else { return nil }
-            let step = body(&post.watch)
+            var step = body(&post.watch)
+            // What was left undone by the last run waits for it.
+            if post.isLate, case .available = step { step = .available(isReturn: true) }
+            if case .available = step { post.isLate = false }
             posts[volume] = post
             // Under the lock, so that what is told last is what counts.
             switch step {
@@ -192,7 +231,9 @@ package final class VolumeSentry: Sendable {
         case .probe: post.thread.enqueue { [weak self] in self?.probe(volume, post) }
         case .lost(let loss):
             logger.error(
-                "the volume of a storage profile is not used: recording goes to the default folder, and nothing on it is deleted",
+                volume == .standard
+                    ? "the folder for recordings is not there: nothing is recorded into it or deleted until it is; when it is a new disk, see vibenvr adopt"
+                    : "the volume of a storage profile is not used: recording goes to the default folder, and nothing on it is deleted",
                 metadata: about.merging(["reason": "\(loss.detail)"]) { $1 })
         case .lostOtherwise(let loss):
             logger.warning(
@@ -200,7 +241,7 @@ package final class VolumeSentry: Sendable {
         case .available(let isReturn):
             noteMarked(volume, post)
             guard isReturn else { return }
-            logger.notice("the volume of a storage profile is back", metadata: about)
+            logger.notice(volume == .standard ? "the folder for recordings is back" : "the volume of a storage profile is back", metadata: about)
             settle(volume)
         }
     }
@@ -219,6 +260,27 @@ package final class VolumeSentry: Sendable {
     }
 
     // MARK: On the volume's thread
+
+    /// Marks the default folder when it is known to be the right one without that.
+    private func lookAtDefault(_ post: Post) -> VolumeMarker.Look {
+        let look = VolumeMarker.look(in: post.folder)
+        guard look != .found(post.marker) else { return look }
+        do {
+            let folder = DefaultFolder(root: post.folder, store: store)
+            switch try folder.claim(look, known: { try blockingWait { try await folder.known() } }) {
+            case .foreign: return look
+            case .gone: try POSIXFile.makeDirectories(post.folder)
+            case .ours: break
+            }
+            try post.marker.write(in: post.folder)
+            logger.notice("the folder for recordings was given its marker", metadata: ["folder": "\(post.folder)"])
+            return VolumeMarker.look(in: post.folder)
+        } catch let error as FileError {
+            return .failed("its marker cannot be written: \(error.systemText)")
+        } catch {
+            return .failed("what lies in it is not known: \(error)")
+        }
+    }
 
     private func mark(_ volume: VolumeID, _ post: Post) {
         do {
@@ -244,6 +306,7 @@ package final class VolumeSentry: Sendable {
 
     /// The marker is there although the row does not say so: the profile was restored, or the server ended in between.
     private func noteMarked(_ volume: VolumeID, _ post: Post) {
+        guard volume != .standard else { return }
         Task { [store, logger, now] in
             do {
                 guard let profile = try await store.storageProfiles.get(ID(volume.rawValue)), profile.markedAt == nil else { return }

@@ -5,7 +5,7 @@ import Synchronization
 /// Knows where footage lies: which folder, or which remote volume, belongs to a `VolumeID`, and whether it may be used now. Everything that
 /// reads, writes, deletes or checks files of footage gets their paths here. Any thread may use it; what is said to block does.
 package final class Volumes: Sendable {
-    /// What is behind a volume besides the default one.
+    /// What is behind a volume.
     package enum Content: Sendable {
         /// An absolute path without a slash at its end, and what the marker in it must say; without a marker it is always used.
         case folder(String, marker: VolumeMarker?)
@@ -45,7 +45,6 @@ package final class Volumes: Sendable {
 
     /// Makes a volume known, or changes it. `loss`: why it is not used now.
     package func set(_ volume: VolumeID, _ content: Content, name: String, loss: VolumeLoss?) {
-        guard volume != .standard else { return }
         entries.withLock { $0[volume] = Entry(content: content, name: name, loss: loss) }
     }
 
@@ -74,7 +73,7 @@ package final class Volumes: Sendable {
         }
     }
 
-    /// All volumes but the default one, by id.
+    /// All volumes that are looked after, by id.
     package var states: [State] {
         entries.withLock { entries in entries.map { State(volume: $0.key, name: $0.value.name, loss: $0.value.loss) } }.sorted {
             $0.volume < $1.volume
@@ -95,27 +94,29 @@ package final class Volumes: Sendable {
         doubt.withLock { $0 }?(volume, reason)
     }
 
-    /// Volumes with folders that may be used now, the default one always. To be confirmed before anything is deleted.
+    /// Volumes with folders that may be used now; the default one also when nobody looks after it. To be confirmed before anything is
+    /// deleted.
     package var usable: Set<VolumeID> {
         entries.withLock { entries in
             Set(
                 entries.filter { entry in
                     guard case .folder = entry.value.content else { return false }
                     return entry.value.loss == nil
-                }.keys)
-        }.union([.standard])
+                }.keys
+            ).union(entries[.standard] == nil ? [.standard] : [])
+        }
     }
 
     /// For reading and deleting.
-    package func isUsable(_ volume: VolumeID) -> Bool { volume == .standard || entries.withLock { $0[volume].map { $0.loss == nil } ?? false } }
+    package func isUsable(_ volume: VolumeID) -> Bool { entries.withLock { $0[volume].map { $0.loss == nil } ?? (volume == .standard) } }
 
     /// For new files.
     package func isWritable(_ volume: VolumeID) -> Bool {
-        volume == .standard
-            || entries.withLock { entries in
-                guard let entry = entries[volume], case .folder = entry.content else { return false }
-                return entry.loss == nil && !entry.isSettling
-            }
+        entries.withLock { entries in
+            guard let entry = entries[volume] else { return volume == .standard }
+            guard case .folder = entry.content else { return false }
+            return entry.loss == nil && !entry.isSettling
+        }
     }
 
     /// The folder of a volume, whether it is mounted or not; nil for one that is not known or has none.
@@ -127,10 +128,8 @@ package final class Volumes: Sendable {
 
     /// Looks at the marker now: true when the volume is the right one and may be used. What was known before is not changed. Blocks.
     package func confirm(_ volume: VolumeID) -> Bool {
-        guard volume != .standard else { return true }
-        guard let entry = entries.withLock({ $0[volume] }), entry.loss == nil, case .folder(let root, let marker) = entry.content else {
-            return false
-        }
+        guard let entry = entries.withLock({ $0[volume] }) else { return volume == .standard }
+        guard entry.loss == nil, case .folder(let root, let marker) = entry.content else { return false }
         guard let marker, VolumeMarker.look(in: root) != .found(marker) else { return true }
         doubt.withLock { $0 }?(volume, nil)
         return false
@@ -158,7 +157,7 @@ package final class Volumes: Sendable {
     }
 
     private func folder(_ volume: VolumeID) throws -> String {
-        if volume == .standard { return root }
+        if volume == .standard, entries.withLock({ $0[.standard] == nil }) { return root }
         guard case .folder(let root, _) = try present(volume).content else { throw NVRError(.unavailable, "the footage lies on a remote volume") }
         return root
     }

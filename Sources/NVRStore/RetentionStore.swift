@@ -145,6 +145,22 @@ package struct RetentionStore: Sendable {
         }
     }
 
+    /// Paths of some of the newest finished segments and snapshots of a volume, below its folder.
+    package func newestFiles(of volume: VolumeID, limit: Int) async throws -> [String] {
+        let segments = try await newestPaths(of: volume, without: [], limit: limit)
+        let pictures = try await rows.read("reading snapshots") { db in
+            try [Event.Kind.motion, .manual, .continuous].flatMap { kind in
+                try db.rows(
+                    """
+                    SELECT picture_path FROM events INDEXED BY events_by_kind
+                    WHERE medium = 1 AND kind = ? AND volume = ? AND picture_path IS NOT NULL ORDER BY start_us DESC LIMIT ?
+                    """, [EventStore.code(kind), volume.rawValue, limit]
+                ) { $0[0] as String }
+            }
+        }
+        return segments + pictures
+    }
+
     /// Paths of snapshots; missing ones are left out.
     package func picturePaths(of ids: [ID<Event>]) async throws -> [ID<Event>: String] {
         guard !ids.isEmpty else { return [:] }

@@ -35,7 +35,8 @@ extension SegmentStore {
     /// Segments whose files are to be unlinked, also those a crash left behind. `volumes`: where something can be deleted now; nil =
     /// everywhere.
     package func garbage(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [GarbageSegment] {
-        try await rows.read("reading garbage") { db in
+        guard volumes?.isEmpty != true else { return [] }
+        return try await rows.read("reading garbage") { db in
             try db.rows("\(Self.garbageSQL)\(Self.among(volumes)) ORDER BY id LIMIT ?", [limit]) { row in
                 let place = Self.place(row)
                 return GarbageSegment(id: ID(row["id"]), volume: place.volume, path: place.path)
@@ -45,7 +46,7 @@ extension SegmentStore {
 
     static func place(_ row: Row) -> FootagePlace { FootagePlace(VolumeID(rawValue: row["volume"]), row["path"]) }
 
-    /// A condition behind others.
+    /// A condition behind others; `volumes` is not empty.
     private static func among(_ volumes: Set<VolumeID>?) -> String {
         volumes.map { " AND volume IN (\($0.map { String($0.rawValue) }.sorted().joined(separator: ", ")))" } ?? ""
     }
@@ -75,7 +76,8 @@ extension SegmentStore {
     /// Files without a row that are to be unlinked: pictures of deleted events, originals of footage that was moved. `volumes` as in
     /// `garbage`.
     package func garbageFiles(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [FootagePlace] {
-        try await rows.read("reading garbage") { db in
+        guard volumes?.isEmpty != true else { return [] }
+        return try await rows.read("reading garbage") { db in
             try db.rows("SELECT volume, path FROM garbage_files WHERE true\(Self.among(volumes)) LIMIT ?", [limit], Self.place)
         }
     }

@@ -44,7 +44,6 @@ func buildServer(
     try POSIXFile.makeDirectories(configuration.dataPath)
     let dataPath = try absolutePath(configuration.dataPath)
     let recordingRoot = dataPath + "/recordings"
-    try POSIXFile.makeDirectories(recordingRoot)
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
     let layout = RecordingLayout(root: recordingRoot)

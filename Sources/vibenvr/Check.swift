@@ -41,11 +41,12 @@ struct Check: AsyncParsableCommand {
             throw StartFailure(message: "\(error)\nStart the server: it puts the newest good backup in its place and lists footage made since again.")
         }
         let layout = RecordingLayout(root: try absolutePath(data.recordingRoot))
-        layout.volumes.survey(
-            try await store.storageProfiles.all(), instance: try await store.settings.values()[Settings.instanceID],
-            at: WallTime(microseconds: SystemClock().wall()))
+        let instance = try await store.settings.values()[Settings.instanceID]
+        let now = WallTime(microseconds: SystemClock().wall())
+        try await DefaultFolder(root: layout.root, store: store).survey(layout.volumes, instance: instance, at: now)
+        layout.volumes.survey(try await store.storageProfiles.all(), instance: instance, at: now)
         for state in layout.volumes.states {
-            if let loss = state.loss { say("storage profile \(state.name) is left alone: \(loss.detail)") }
+            if let loss = state.loss { say("\(state.volume == .standard ? "the" : "storage profile") \(state.name) is left alone: \(loss.detail)") }
         }
         let check = IntegrityCheck(layout: layout, store: store)
         var options = IntegrityCheck.Options()

@@ -323,7 +323,7 @@ struct VolumeTests {
         try await until { try await rig.store.storageProfiles.get(profile.id)?.markedAt != nil }
         try rig.unmount(1)
         #expect(!volumes.confirm(volume))
-        try await until { volumes.states.first?.loss?.cause == .notMounted }
+        try await until { volumes.states.last?.loss?.cause == .notMounted }
         #expect(VolumeMarker.look(in: path) == .bare)
         try rig.mount(1)
         for await returned in back.stream {
@@ -333,6 +333,63 @@ struct VolumeTests {
         try await until { volumes.isWritable(volume) }
         // A profile that is no more is forgotten, with what was to be deleted there.
         #expect(try await rig.store.storageProfiles.delete(profile.id))
-        try await until { volumes.states.isEmpty }
+        try await until { volumes.states.map(\.volume) == [.standard] }
+    }
+
+    @Test("The default folder is told from an empty one in its place by what the database knows of it")
+    func defaultFolder() async throws {
+        let rig = try Rig()
+        let folder = DefaultFolder(root: rig.layout.root, store: rig.store)
+        let foreign = VolumeMarker(instance: "another", volume: .standard)
+        // Nothing is known yet: whatever is there may be used, but the folder of a profile.
+        func claim(_ look: VolumeMarker.Look) async throws -> DefaultFolder.Claim {
+            let known = try await folder.known()
+            return folder.claim(look, known: { known })
+        }
+        #expect(try await claim(.missing) == .gone)
+        #expect(try await claim(.bare) == .ours)
+        #expect(try await claim(.found(foreign)) == .ours)
+        #expect(try await claim(.found(VolumeMarker(instance: "another", volume: VolumeID(rawValue: 3)))) == .foreign)
+        #expect(try await claim(.failed("Input/output error")) == .foreign)
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 60)
+        #expect(try await claim(.bare) == .ours)
+        #expect(try await claim(.unreadable) == .ours)
+        let away = rig.layout.root + ".away"
+        try FileManager.default.moveItem(atPath: rig.layout.root, toPath: away)
+        #expect(try await claim(.missing) == .gone)
+        try FileManager.default.createDirectory(atPath: rig.layout.root, withIntermediateDirectories: false)
+        #expect(try await claim(.bare) == .foreign)
+        #expect(try await claim(.found(foreign)) == .foreign)
+        // A link that leads nowhere is the place of a disk that is not there.
+        try FileManager.default.removeItem(atPath: rig.layout.root)
+        try FileManager.default.createSymbolicLink(atPath: rig.layout.root, withDestinationPath: away + ".not")
+        #expect(try await claim(.missing) == .foreign)
+    }
+
+    @Test("Footage waits while the default folder is not there, and nothing is made in its place")
+    func defaultFolderIsLost() async throws {
+        let rig = try Rig()
+        let root = rig.layout.root
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        let marker = VolumeMarker(instance: testInstance, volume: .standard)
+        try marker.write(in: root)
+        rig.layout.volumes.set(.standard, .folder(root, marker: marker), name: DefaultFolder.name, loss: nil)
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 60)
+        let known = rig.files()
+        try FileManager.default.moveItem(atPath: root, toPath: root + ".away")
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+        #expect(rig.layout.volumes.confirmed().isEmpty)
+        let writer = rig.writer()
+        let recorder = rig.recorder(writer)
+        recorder.begin(stream.description)
+        for packet in stream.packets(60) { recorder.receive(packet) }
+        try await rig.disk.run {}
+        #expect(rig.files().isEmpty && rig.disk.trouble(of: ID(1))?.reason == "the folder for recordings is not mounted")
+        try FileManager.default.removeItem(atPath: root)
+        try FileManager.default.moveItem(atPath: root + ".away", toPath: root)
+        await recorder.finish()
+        #expect(rig.files().count == known.count + 1 && rig.disk.trouble(of: ID(1)) == nil)
     }
 }

@@ -31,7 +31,7 @@ class Row:
 
 
 class Volumes(NVR):
-    """A server in whose namespace a file system is mounted at each of some places before it starts.
+    """A server in whose namespace a file system is mounted at each of some places before it starts; `recordings`: at the default folder.
 
     The devices are tmpfs folders that stay mounted at a second place, so that a volume which is taken away and comes back is the same.
     """
@@ -77,7 +77,7 @@ class Volumes(NVR):
         return self.folder / "devices" / name
 
     def place(self, name: str) -> Path:
-        return self.folder / "mnt" / name
+        return self.recordings if name == "recordings" else self.folder / "mnt" / name
 
     def run_inside(self, *command: str) -> str:
         done = subprocess.run(["nsenter", "-t", str(self.pid if self.running else self._keeper.pid), "-m", *command], capture_output=True, text=True)
@@ -91,10 +91,13 @@ class Volumes(NVR):
         self.run_inside("mount", "--bind", str(self.device(name)), str(self.place(at or name)))
 
     def check(self, *options: str) -> subprocess.CompletedProcess:
+        return self.command("check", *options)
+
+    def command(self, name: str, *options: str) -> subprocess.CompletedProcess:
         from .server import PROGRAM
 
         return subprocess.run(
-            ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", str(PROGRAM), "check", "--data-dir", str(self.data), *options],
+            ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", str(PROGRAM), name, "--data-dir", str(self.data), *options],
             env=self.environment, capture_output=True, text=True, timeout=60)
 
     # What it stored.
@@ -129,6 +132,10 @@ class Volumes(NVR):
     def movies(self, volume: int) -> list[str]:
         root = self.root(volume)
         return sorted(str(path.relative_to(root)) for path in root.rglob("*.mp4"))
+
+    def device_files(self, name: str) -> list[Path]:
+        """Films on a device, mounted or not."""
+        return list((Path(f"/proc/{self._keeper.pid}/root") / str(self.device(name)).lstrip("/")).rglob("*.mp4"))
 
     def below_mount(self, name: str) -> list[str]:
         """What lies at a mount point now."""

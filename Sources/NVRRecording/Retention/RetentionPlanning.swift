@@ -29,21 +29,36 @@ package struct RetentionPlanning: Sendable {
             held: HeldRanges(try await store.retention.holds(), at: now), archive: totals.all, totals: totals.deletable, volumes: volumes, now: now)
     }
 
+    /// Shelves that are read at the same time: two cores are halved time, and a reader of the database is left for everybody else.
+    private static let readers = 2
+
     /// Every item that could be in a plan; with `shared`, of what cameras share only what begins before it.
     private func items(_ ground: Ground, clock: RetentionClock, aim: RetentionPlan.Aim, shared: WallTime? = nil) async throws -> [RetentionItem] {
-        var items: [RetentionItem] = []
-        let volumes = ground.volumes
         let shelves = Set(ground.totals.keys.map { RetentionShelf(camera: $0.camera, isPictures: $0.isPictures) })
-        for shelf in shelves.sorted(by: { ($0.camera, $0.isPictures ? 1 : 0) < ($1.camera, $1.isPictures ? 1 : 0) }) {
-            let need = RetentionNeed(
-                of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
-                now: ground.now, aim: aim, shared: shared)
-            if need.isNothing { continue }
-            items += try await store.retention.items(
-                of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
-            ) { $0.wants($1, on: volumes) }
+        let needs = shelves.sorted { ($0.camera, $0.isPictures ? 1 : 0) < ($1.camera, $1.isPictures ? 1 : 0) }.map { shelf in
+            (
+                shelf,
+                RetentionNeed(
+                    of: shelf.camera, pictures: shelf.isPictures, totals: ground.totals, rules: ground.rules, held: ground.held, clock: clock,
+                    now: ground.now, aim: aim, shared: shared)
+            )
+        }.filter { !$0.1.isNothing }
+        var parts = [[RetentionItem]](repeating: [], count: needs.count)
+        try await withThrowingTaskGroup(of: (Int, [RetentionItem]).self) { group in
+            for (index, (shelf, need)) in needs.enumerated() {
+                if index >= Self.readers, let (place, items) = try await group.next() { parts[place] = items }
+                group.addTask { (index, try await self.items(of: shelf, need: need, ground)) }
+            }
+            for try await (place, items) in group { parts[place] = items }
         }
-        return items.filter { volumes.contains($0.volume) }
+        return Array(parts.joined())
+    }
+
+    private func items(of shelf: RetentionShelf, need: RetentionNeed, _ ground: Ground) async throws -> [RetentionItem] {
+        let volumes = ground.volumes
+        return try await store.retention.items(
+            of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
+        ) { $0.wants($1, on: volumes) }.filter { volumes.contains($0.volume) }
     }
 
     /// Before which all cameras' footage makes up for what limits that they share are passed by; nil when that would be most of it, or

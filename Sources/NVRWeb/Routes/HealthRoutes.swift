@@ -43,14 +43,18 @@ struct HealthRoutes: Sendable {
             ])
     }
 
-    /// Volumes that are not used, one line for each cause.
+    /// Volumes that are not used, one line for each cause; the default folder, for which nothing stands in, by itself.
     private static func problems(_ volumes: Volumes) -> [JSONValue] {
-        Dictionary(grouping: volumes.states.compactMap(\.loss), by: \.cause).sorted { $0.key.rawValue < $1.key.rawValue }.map { cause, losses in
+        func problem(_ kind: JSONValue, _ cause: VolumeLoss.Cause, _ losses: [VolumeLoss]) -> JSONValue {
             [
-                "kind": "volume_lost", "cause": .string(cause.rawValue), "count": JSONValue(losses.count),
+                "kind": kind, "cause": .string(cause.rawValue), "count": JSONValue(losses.count),
                 "since": .string(losses.map(\.since).min()?.iso8601 ?? ""),
             ]
         }
+        let states = volumes.states
+        let ofProfiles = Dictionary(grouping: states.filter { $0.volume != .standard }.compactMap(\.loss), by: \.cause)
+        return states.filter { $0.volume == .standard }.compactMap(\.loss).map { problem("default_folder_lost", $0.cause, [$0]) }
+            + ofProfiles.sorted { $0.key.rawValue < $1.key.rawValue }.map { problem("volume_lost", $0, $1) }
     }
 
     private static func problems(_ open: [HealthEvent]) -> [JSONValue] {
