@@ -59,16 +59,21 @@ def frames_section(soak: Soak, accounts: list[Account]) -> list[str]:
 
 def gaps_section(soak: Soak, accounts: list[Account]) -> tuple[list[str], int]:
     known = outages(soak)
-    causes, silent = Counter(), []
+    causes, silent, still = Counter(), [], 0
     for number, account in enumerate(accounts):
         for begin, end in account.gaps:
+            # No gap by the server's words: the camera was connected and showed one picture for so long, and so does the footage.
+            if any(row.camera == number and row.start <= begin + 0.5 and row.end >= end - 0.5 for row in soak.known.values()):
+                still += 1
+                continue
             found = [row for row in known if row[0] == number and row[1] < end and row[2] > begin]
             if found:
                 causes[max(found, key=lambda row: min(row[2], end) - max(row[1], begin))[3]] += 1
             else:
                 silent.append((number, begin, end))
     words = ", ".join(f"{count} × {cause}" for cause, count in causes.most_common()) or "none"
-    lines = [f"Gaps of 3 s and more by the cause that the server noted for them: {words}; without any: {len(silent)}."]
+    lines = [f"Gaps of 3 s and more by the cause that the server noted for them: {words}; without any: {len(silent)}. "
+             f"{still} more lie within a segment: a camera that stayed connected stood still."]
     for number, begin, end in silent[:10]:
         near = [fault.kind for fault in soak.faults if fault.explains(number, begin + 0.5) or fault.explains(number, end - 0.5)]
         lines.append(f"Not noted: camera {number + 1}, {clock(begin)}, {end - begin:.1f} s ({', '.join(near) or 'no fault'}).")
