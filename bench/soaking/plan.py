@@ -69,7 +69,7 @@ def _of_server(chance: random.Random, end: float) -> list[Step]:
     while True:
         at += chance.uniform(18, 50)
         calm = CALM_SHARE[0] * end < at < CALM_SHARE[1] * end
-        kind = chance.choices(["stall", "enospc", "eio", "kill", "term", "kill in stall"], [25, 20, 15, *([0, 0, 0] if calm else [18, 14, 8])])[0]
+        kind = chance.choices(["stall", "enospc", "eio", "kill", "term", "kill in stall"], [25, 20, 15, 0, 0, 0] if calm else [12, 10, 8, 25, 25, 20])[0]
         seconds = {
             "stall": chance.choice([chance.uniform(0.5, 5), chance.uniform(5, 30)]), "enospc": chance.uniform(2, 15), "eio": chance.uniform(1, 6),
             "kill in stall": chance.uniform(1, 10),
