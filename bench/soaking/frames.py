@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,16 +136,12 @@ def ranges(numbers: list[int]) -> list[tuple[int, int]]:
 
 def settle(camera: int, shelf: Shelf, produced: set[int], sent: set[int], faults: list[Fault], period: float, window: tuple[int, int]) -> Account:
     lost, worst, unexplained = Counter(), Counter(), []
-    mine = sorted((fault for fault in faults if fault.camera in (-1, camera)), key=lambda fault: fault.start)
-    starts = [fault.start for fault in mine]
+    mine = [fault for fault in faults if fault.camera in (-1, camera)]
 
     def cause(time: float) -> str | None:
-        # The newest that had begun, then any that covers it.
-        at = bisect_left(starts, time + 0.001)
-        for fault in [*reversed(mine[:at]), *mine[at:]]:
-            if fault.explains(camera, time):
-                return fault.kind
-        return None
+        # Where several were at work: a camera that sends nothing, then a server that is not there, then the disk; the newest of them.
+        found = [fault for fault in mine if fault.explains(camera, time)]
+        return max(found, key=lambda fault: (fault.camera >= 0, not fault.kind.startswith("disk"), fault.start)).kind if found else None
 
     pieces: dict[str | None, list[int]] = {}
     for number in sorted(produced - shelf.stored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections import Counter, defaultdict
@@ -179,6 +180,17 @@ def deletions(soak: Soak) -> tuple[list[str], int]:
     return wrong, len(gone)
 
 
+def said(soak: Soak, camera: int, begin: float, end: float) -> list[str]:
+    """What the log says of a camera in a stretch of time."""
+    key, found = soak.cameras[camera].id, []
+    for line in soak.nvr.log().splitlines():
+        moment = re.match(r"time=(\S+?)Z ", line)
+        if moment and begin <= datetime.fromisoformat(moment[1]).replace(tzinfo=timezone.utc).timestamp() <= end and (
+                f" camera={key} " in line or "put in order" in line):
+            found.append("    " + line[:240])
+    return found
+
+
 def make(soak: Soak, command: str) -> tuple[list[str], list[Verdict], list[str]]:
     accounts = [
         settle(camera.number, shelf, camera.produced(*soak.window), camera.sent(), soak.faults, PERIOD, soak.window)
@@ -236,6 +248,7 @@ def make(soak: Soak, command: str) -> tuple[list[str], list[Verdict], list[str]]
     for account, camera in zip(accounts, soak.cameras):
         for first, count in account.unexplained[:20]:
             details.append(f"camera {camera.number + 1}: {count} frames from {first} ({clock(first * PERIOD)}) are missing without a fault")
+            details += said(soak, camera.number, first * PERIOD - 20, (first + count) * PERIOD + 5)[:25]
     details += [f"wrongly deleted: {text}" for text in wrong[:20]] + [f"visit: {text}" for text in failures[:40]]
     details += [f"problem: {text}" for text in soak.problems[:40]]
     details += [f"camera {number + 1}: {text}" for number, shelf in enumerate(soak.shelves) for text in shelf.problems[:10]]
