@@ -134,11 +134,14 @@ def cuts(story):
     changes, _, _ = story
     chance = random.Random(SEED)
     points = [index for index, change in enumerate(changes) if change.op != powercut.SYNC_BEGIN]
+    chance.shuffle(points)
+    # Each point once; when there are fewer than cuts, once more with the other variant.
+    pairs = [(index, ("some", "none")[(number + turn) % 2]) for turn in (0, 1) for number, index in enumerate(points)]
     chosen: dict[int, list[str]] = {}
-    for number in range(CUTS):
-        chosen.setdefault(chance.choice(points), []).append("none" if number % 2 else "some")
+    for index, variant in pairs[:CUTS]:
+        chosen.setdefault(index, []).append(variant)
     with tempfile.TemporaryDirectory(prefix="cuts-") as work:
-        yield starts(changes, {index: sorted(set(variants)) for index, variants in chosen.items()}, Path(work))
+        yield starts(changes, chosen, Path(work))
 
 
 def test_every_start_comes_up_and_mends_itself(cuts):

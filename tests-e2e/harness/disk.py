@@ -8,6 +8,7 @@ import struct
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
@@ -16,6 +17,21 @@ from .server import NVR
 SOURCE = Path(__file__).with_name("disk_shim.c")
 CALLS = {"open": 1, "write": 2, "fsync": 4, "fdatasync": 8, "rename": 16, "mkdir": 32, "ftruncate": 64, "unlink": 128}
 ALL = sum(CALLS.values())
+SIZE, DONE = 4096, struct.Struct("<5Q")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What the server did to its files so far, over all its lives; seconds are those in which calls waited."""
+
+    syncs: int
+    sync_seconds: float
+    data_syncs: int
+    data_sync_seconds: float
+    bytes: int
+
+    def since(self, earlier: "Done") -> "Done":
+        return Done(*(getattr(self, name) - getattr(earlier, name) for name in self.__dataclass_fields__))
 
 
 def shim() -> Path:
@@ -38,9 +54,9 @@ class FaultyDisk(NVR):
     def __init__(self, folder: Path | None = None, **options):
         super().__init__(folder, **options)
         self._control_path = self.folder / "disk-shim"
-        self._control_path.write_bytes(struct.pack("5i", 0, 0, 0, -1, 0))
+        self._control_path.write_bytes(struct.pack("5i", 0, 0, 0, -1, 0).ljust(SIZE, b"\0"))
         self._control_file = open(self._control_path, "r+b")
-        self._control = mmap.mmap(self._control_file.fileno(), 20)
+        self._control = mmap.mmap(self._control_file.fileno(), SIZE)
         self.environment |= {
             "LD_PRELOAD": str(shim()), "DISK_SHIM_FOLDER": str(self.recordings.resolve()), "DISK_SHIM_CONTROL": str(self._control_path),
         }
@@ -49,6 +65,11 @@ class FaultyDisk(NVR):
     def met(self) -> int:
         """Calls that met the fault since it began."""
         return struct.unpack_from("i", self._control, 16)[0]
+
+    def done(self, footage: bool = True) -> Done:
+        """To files below the recordings, or to all others: the database, its copies, the log."""
+        syncs, nanoseconds, data_syncs, data_nanoseconds, size = DONE.unpack_from(self._control, 64 if footage else 64 + DONE.size)
+        return Done(syncs, nanoseconds / 1e9, data_syncs, data_nanoseconds / 1e9, size)
 
     def fault(self, calls: int, error: int = 0, stall: float = 0) -> None:
         struct.pack_into("i", self._control, 0, 0)

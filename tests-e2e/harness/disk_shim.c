@@ -1,12 +1,14 @@
 /* Loaded before the C library (LD_PRELOAD): lets chosen file calls below one folder fail or hang, as a file shared with the test says.
  * DISK_SHIM_FOLDER: the folder, absolute. DISK_SHIM_CONTROL: the file, five int32: calls (bits), errno, milliseconds to hang,
- * how many calls are left to meet (-1: all), how many were met. */
+ * how many calls are left to meet (-1: all), how many were met. Behind them, at byte 64, uint64 of what was done: for files of the folder, then
+ * for all others (the database): fsync calls, their nanoseconds, fdatasync calls, their nanoseconds, bytes written. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +21,9 @@
 enum { OPEN = 1, WRITE = 2, FSYNC = 4, FDATASYNC = 8, RENAME = 16, MKDIR = 32, FTRUNCATE = 64, UNLINK = 128 };
 enum { MOST = 1 << 16 };
 
-struct control { _Atomic int mask, error, stall, left, met; };
+struct tally { _Atomic unsigned long long syncs, syncTime, dataSyncs, dataSyncTime, bytes; };
+struct control { _Atomic int mask, error, stall, left, met, unused[11]; struct tally done[2]; };
+_Static_assert(offsetof(struct control, done) == 64, "as the reader in disk.py has it");
 
 static struct control *control;
 static char folder[4096];
@@ -58,6 +62,21 @@ static int meet(int call) {
     return -1;
 }
 
+/* Whatever is not of the folder, sockets too, is counted apart. */
+static struct tally *tally(int descriptor) { return control ? &control->done[!isInside(descriptor)] : NULL; }
+
+static long long now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static ssize_t wrote(int descriptor, ssize_t count) {
+    struct tally *done = tally(descriptor);
+    if (done && count > 0) done->bytes += count;
+    return count;
+}
+
 static int opened(int descriptor, int isBelow) {
     if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = isBelow;
     return descriptor;
@@ -83,7 +102,7 @@ HOOK_OPEN(open64)
     ssize_t name(int descriptor, const struct iovec *pieces, int count, offset_type offset) { \
         REAL(ssize_t, #name, int, const struct iovec *, int, offset_type); \
         if (isInside(descriptor) && meet(WRITE)) return -1; \
-        return real(descriptor, pieces, count, offset); \
+        return wrote(descriptor, real(descriptor, pieces, count, offset)); \
     }
 HOOK_PWRITEV(pwritev, off_t)
 HOOK_PWRITEV(pwritev64, off64_t)
@@ -91,19 +110,36 @@ HOOK_PWRITEV(pwritev64, off64_t)
 ssize_t write(int descriptor, const void *bytes, size_t count) {
     REAL(ssize_t, "write", int, const void *, size_t);
     if (isInside(descriptor) && meet(WRITE)) return -1;
-    return real(descriptor, bytes, count);
+    return wrote(descriptor, real(descriptor, bytes, count));
 }
+
+#define HOOK_PWRITE(name, offset_type) \
+    ssize_t name(int descriptor, const void *bytes, size_t count, offset_type offset) { \
+        REAL(ssize_t, #name, int, const void *, size_t, offset_type); \
+        if (isInside(descriptor) && meet(WRITE)) return -1; \
+        return wrote(descriptor, real(descriptor, bytes, count, offset)); \
+    }
+HOOK_PWRITE(pwrite, off_t)
+HOOK_PWRITE(pwrite64, off64_t)
 
 int fsync(int descriptor) {
     REAL(int, "fsync", int);
     if (isInside(descriptor) && meet(FSYNC)) return -1;
-    return real(descriptor);
+    long long begun = now();
+    int result = real(descriptor);
+    struct tally *done = tally(descriptor);
+    if (done) { done->syncs++; done->syncTime += now() - begun; }
+    return result;
 }
 
 int fdatasync(int descriptor) {
     REAL(int, "fdatasync", int);
     if (isInside(descriptor) && meet(FDATASYNC)) return -1;
-    return real(descriptor);
+    long long begun = now();
+    int result = real(descriptor);
+    struct tally *done = tally(descriptor);
+    if (done) { done->dataSyncs++; done->dataSyncTime += now() - begun; }
+    return result;
 }
 
 int rename(const char *from, const char *to) {

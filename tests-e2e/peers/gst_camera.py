@@ -5,12 +5,13 @@ per command; it ends when its standard input does, so that it never outlives the
 
     {"port": 0, "auth": "none|basic|digest", "user": "u", "password": "p",
      "mounts": {"/main": {"video": Film.describe(), "audio": {...}, "films": {"name": Film.describe()}}},
-     "live": false, "tls": ["certificate.pem", "key.pem"]}
+     "live": false, "tls": ["certificate.pem", "key.pem"], "ledger": "path"}
 
 A mount with `"mux": "ts"` sends its film as an MPEG transport stream in RTP (RFC 2250). A `live` camera goes on while nobody watches: all its mounts show the same moment to whoever comes, from the middle of a GOP.
-Else a film begins with its first frame when its first client comes.
+Else a film begins with its first frame when its first client comes. With a `ledger` a live camera numbers its frames (`peers/numbered.py`), by the
+clock of the machine, and notes in that file what it sent, so that the notes outlive it.
 
-Commands: {"do": "play", "films": {"/main": "name"}} shows another film once, from the next key frame of the loop on;
+Commands: {"do": "drop"} ends the connections of all clients; {"do": "play", "films": {"/main": "name"}} shows another film once, from the next key frame of the loop on;
 {"do": "stats"} tells what was sent to whom.
 """
 
@@ -30,6 +31,7 @@ if __name__ == "__main__":
 
 from peers.bitstream import AccessUnit, is_picture
 from peers.footage import Audio, Film
+from peers.numbered import Ledger, numbered_at, stamp
 from peers.process import Peer
 
 
@@ -39,7 +41,7 @@ class GstCamera(Peer):
     def __init__(
         self, mounts: dict[str, Film | tuple[Film, Audio | None]], *, films: dict[str, dict[str, Film]] | None = None,
         auth: str = "none", user: str = "viewer", password: str = "pass", port: int = 0, live: bool = False,
-        tls: tuple[str, str] | None = None, muxed: tuple[str, ...] = (),
+        tls: tuple[str, str] | None = None, muxed: tuple[str, ...] = (), ledger: Path | None = None,
     ):
         described = {}
         for path, content in mounts.items():
@@ -48,7 +50,8 @@ class GstCamera(Peer):
             described[path]["mux"] = "ts" if path in muxed else ""
             described[path]["films"] = {key: other.describe() for key, other in (films or {}).get(path, {}).items()}
         self.auth, self.user, self.password = auth, user, password
-        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described, "live": live, "tls": tls}
+        self._setup = {"port": port, "auth": auth, "user": user, "password": password, "mounts": described, "live": live, "tls": tls,
+                       "ledger": str(ledger) if ledger else None}
         self._scheme = "rtsps" if tls else "rtsp"
         super().__init__([sys.executable, __file__], self._setup)
         self.port = self.ready["port"]
@@ -67,6 +70,10 @@ class GstCamera(Peer):
     def stats(self) -> dict:
         return self.ask({"do": "stats"})
 
+    def drop(self) -> int:
+        """Ends the connections of all clients; how many there were."""
+        return self.ask({"do": "drop"})["dropped"]
+
 
 def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) -> None:
     """Runs the server until the commands end, if there are any, else until the process is ended."""
@@ -79,6 +86,7 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
     Gst.init(None)
 
     live, switched_on = setup.get("live", False), time.monotonic()
+    ledger = Ledger(Path(setup["ledger"])) if setup.get("ledger") else None
 
     def buffers(parts: list[bytes]) -> list:
         return [Gst.Buffer.new_wrapped(part) for part in parts]
@@ -97,11 +105,49 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                     self.opening = buffers([sets + frames[self.at].extract_dup(0, frames[self.at].get_size())])[0]
             self.start = None
             self.next_film = None
+            self.begun = 0.0
+            self.codec, self.number, self.sets, self.run = "", -1, sets, 0
+
+        def numbers(self, codec: str) -> "Track":
+            """Its frames carry numbers from now on."""
+            self.codec = codec
+            return self
+
+        def push_numbered(self) -> bool:
+            """A frame of the present: one that lags by more than a second is left out, as an encoder that stood still would."""
+            now = numbered_at(time.time(), self.seconds)
+            if self.number < 0 or now - self.number > 1 / self.seconds:
+                if self.number >= 0:
+                    self.sent += now - self.number
+                self.run = ledger.begin(now, self.number)
+                self.number = now
+                at = now % len(self.loop)
+                # The payloader tells the parameter sets in its SDP only when it has seen them.
+                sets = b"" if self.keys[at] else self.sets
+            else:
+                sets = b""
+            frame = self.loop[self.number % len(self.loop)]
+            buffer = Gst.Buffer.new_wrapped(stamp(self.number, self.codec) + sets)
+            buffer = buffer.append(frame.copy_region(Gst.BufferCopyFlags.MEMORY, 0, frame.get_size()))
+            self.time(buffer)
+            # Noted before: what is stored was noted, whenever this ends.
+            ledger.sent(self.run, self.number)
+            self.number += 1
+            self.sent += 1
+            return self.source.emit("push-buffer", buffer) == Gst.FlowReturn.OK
+
+        def time(self, buffer) -> None:
+            buffer.pts = buffer.dts = int((self.start + self.due()) * Gst.SECOND)
+            buffer.duration = int(self.seconds * Gst.SECOND)
 
         def due(self) -> float:
             return self.sent * self.seconds
 
         def push(self) -> bool:
+            if self.codec:
+                return self.push_numbered()
+            if ledger and (lag := time.monotonic() - self.begun - self.due()) > 1:
+                self.sent += int(lag / self.seconds)
             if self.at >= len(self.frames):
                 self.frames, self.at = self.loop, 0
             if self.next_film and self.frames is self.loop and self.keys[self.at]:
@@ -111,9 +157,7 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
             # The payload is shared, the timestamps are this copy's own.
             frame, self.opening = self.opening or self.frames[self.at], None
             buffer = frame.copy_region(Gst.BufferCopyFlags.MEMORY, 0, frame.get_size())
-            stamp = int((self.start + self.due()) * Gst.SECOND)
-            buffer.pts = buffer.dts = stamp
-            buffer.duration = int(self.seconds * Gst.SECOND)
+            self.time(buffer)
             self.at += 1
             self.sent += 1
             return self.source.emit("push-buffer", buffer) == Gst.FlowReturn.OK
@@ -151,7 +195,7 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                         self._again(time.monotonic() + 0.002, order, track, begun)
                         continue
                     track.start = (clock.get_time() - track.source.get_base_time()) / Gst.SECOND
-                    begun = time.monotonic()
+                    begun = track.begun = time.monotonic()
                 if track.push():
                     self._again(begun + track.due(), order, track, begun)
 
@@ -208,6 +252,8 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
             self.opened += 1
             pipeline = media.get_element()
             self.video_track = Track(pipeline.get_by_name("video"), self.frames, self.keys, 1 / self.film.fps, self.sets)
+            if ledger:
+                self.video_track.numbers(self.film.codec)
             pacer.add(self.video_track)
             if self.audio:
                 pacer.add(Track(pipeline.get_by_name("audio"), self.sound, [True], self.audio.packet_seconds))
@@ -286,6 +332,11 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
             sent = {path: mount.video_track.sent if mount.video_track else 0 for path, mount in mounts.items()}
             return {"clients": len(clients), "sessions": server.get_session_pool().get_n_sessions(), "sent": sent,
                     "opened": {path: mount.opened for path, mount in mounts.items()}, **counts}
+        if request["do"] == "drop":
+            dropped = server.client_filter(lambda *_: GstRtspServer.RTSPFilterResult.REF) or []
+            for client in dropped:
+                client.close()
+            return {"dropped": len(dropped)}
         raise ValueError(f"unknown command {request['do']}")
 
     def obey() -> None:
