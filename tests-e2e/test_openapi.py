@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -70,22 +71,37 @@ def populated(role: str = "admin"):
         yield nvr
 
 
-def tried(nvr: NVR, folder: Path, *options: str, limit: int) -> dict:
-    """Runs schemathesis as an administrator; its report."""
-    report = folder / "report.json"
+def tried(nvr: NVR, folder: Path, *options: str, limit: int, is_open_ended: bool = False) -> dict:
+    """Runs schemathesis as an administrator; its report. What is open-ended is stopped when its time is over, and judged by what it found."""
+    report, output = folder / "report.json", folder / "output.txt"
     command = [
         str(TOOLS / "schemathesis"), "--config-file", str(HERE / "schemathesis.toml"), "run", nvr.api.base + "/openapi.json",
         "-H", f"Authorization: Bearer {nvr.api.token}", "--report", "json", "--report-json-path", str(report), "--no-color",
         "--continue-on-failure", "--request-timeout", "20", "--warnings", "off",
         *[word for name in LEFT_OUT for word in ("--exclude-operation-id", name)], *options,
     ]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, env={
-        **os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)})
-    said = run.stdout[run.stdout.find("FAILURES") :] + run.stderr
+    environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder), "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)}
+    with output.open("wb") as file:
+        run = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        try:
+            run.wait(limit)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGINT if is_open_ended else signal.SIGKILL)
+            run.wait(120)
+            assert is_open_ended, f"not done after {limit} s:\n{output.read_text()[-4000:]}"
+            run.returncode = 0
+        finally:
+            run.kill()
+            run.wait()
+    text = output.read_text()
+    said = text[text.find("FAILURES") :]
     assert nvr.running, nvr.last_words()
-    assert report.exists(), said[-4000:]
+    assert run.returncode == 0 and "FAILURES" not in text and "ERRORS" not in text, said[-12000:]
+    print(text[-1500:])
+    if is_open_ended and not report.exists():
+        return {}
     result = json.loads(report.read_text())
-    assert run.returncode == 0 and not result["failures"] and not result["errors"], said[-12000:]
+    assert not result["failures"] and not result["errors"], said[-12000:]
     return result
 
 
@@ -104,11 +120,11 @@ def test_the_server_does_as_its_document_says(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(2900)
+@pytest.mark.timeout(2300)
 def test_the_server_does_as_its_document_says_for_long(tmp_path):
     with populated() as nvr:
         before = nvr.resident()
-        tried(nvr, tmp_path, "--phases", "examples,coverage,fuzzing,stateful", "--max-time", "1800", limit=2700)
+        tried(nvr, tmp_path, "--phases", "examples,coverage,fuzzing,stateful", "-n", "200", limit=1800, is_open_ended=True)
         assert nvr.resident() - before < 300 << 20
 
 
