@@ -1,7 +1,7 @@
 import FoundationEssentials
 import GRDB
 import NVRBase
-import NVRModel
+package import NVRModel
 
 /// What a restore did.
 package struct RestoreReport: Sendable, Hashable {
@@ -16,6 +16,9 @@ package struct RestoreReport: Sendable, Hashable {
     package var warnings: [String] = []
     /// New users whose password could not be taken over: an administrator has to set one.
     package var usersWithoutPassword: [String] = []
+    /// Cameras and groups of the backup by their ids there, and which they are here.
+    package var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
+    package var groupIDs: [ID<CameraGroup>: ID<CameraGroup>] = [:]
 
     /// Nothing was changed.
     package init() {}
@@ -27,15 +30,17 @@ extension Store {
     /// What the backup knows becomes as it was; what it does not know stays. Cameras are told by their id when the backup is from this
     /// installation, else by their URL; profiles, groups and users by their names. The password, second factor and sessions of a user
     /// who exists are left alone. `passwordless` is a hash that no password has. `onWrite` is called before every row that is written;
-    /// what it throws undoes all. Throws `conflict` when no active administrator would be left.
+    /// what it throws undoes all. `known`: cameras that the groups and users of the backup speak of and that are here already, by their
+    /// ids there. Throws `conflict` when no active administrator would be left.
     package func restore(
-        _ wanted: StoredConfiguration, passwordless: String, onWrite: @escaping @Sendable () throws -> Void = {}
+        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>] = [:],
+        onWrite: @escaping @Sendable () throws -> Void = {}
     ) async throws -> RestoreReport {
         let (report, changes) = try await rows.write("restoring a backup") { db in
             let instance = try db.row("SELECT instance FROM installation") { $0["instance"] as String }
             var restore = ConfigurationRestore(
                 db: db, store: self, passwordless: passwordless, onWrite: onWrite, isOwn: !wanted.instance.isEmpty && wanted.instance == instance)
-            try restore.run(wanted)
+            try restore.run(wanted, known: known)
             return (restore.report, restore.changes)
         }
         for change in changes { rows.changes.send(change) }
@@ -66,7 +71,8 @@ private struct ConfigurationRestore {
         self.isOwn = isOwn
     }
 
-    mutating func run(_ wanted: StoredConfiguration) throws {
+    mutating func run(_ wanted: StoredConfiguration, known: [ID<Camera>: ID<Camera>]) throws {
+        cameraIDs = known
         try onWrite()
         let changed = try store.settings.write(db, wanted.settings.mapValues(Optional.some))
         changes += changed.sorted().map { .setting($0) }
@@ -77,6 +83,8 @@ private struct ConfigurationRestore {
         for camera in wanted.cameras { try restore(camera, before: before, taken: &taken) }
         for group in wanted.groups { try restore(group) }
         for user in wanted.users { try restore(user) }
+        report.cameraIDs = cameraIDs
+        report.groupIDs = groupIDs
         try onWrite()
         if !wanted.users.isEmpty { try UserStore.demandAdministrator(db) }
     }

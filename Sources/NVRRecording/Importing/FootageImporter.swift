@@ -1,0 +1,347 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+import ISOBMFF
+package import Logging
+import NVRBase
+package import NVRMedia
+package import NVRModel
+package import NVRStore
+import Zlib
+
+/// Puts footage and pictures of another installation among those of this one: every file is whole and on the disk before its row is
+/// finished, and its row announced before the file is made, as the recorder does it. What a crash leaves is put in order by the next start.
+///
+/// Used on one thread made for blocking; the server must not use the data folder meanwhile.
+package final class FootageImporter {
+    /// A segment that is listed now.
+    package struct Made: Sendable, Equatable {
+        package var range: TimeRange
+        package var bytes: Int64
+        /// It shares its bytes with the original.
+        package var isLinked: Bool
+    }
+
+    /// Bytes of the largest picture.
+    package static let largestPicture = 32 << 20
+    /// What is left free, bytes, or a twentieth of a small volume.
+    private static let reserve: Int64 = 512 << 20
+    /// Bytes of one fragment: a second of footage.
+    private static let largestChunk = 256 << 20
+
+    private let layout: RecordingLayout
+    private let store: Store
+    private let logger: Logger
+
+    package init(layout: RecordingLayout, store: Store, logger: Logger) {
+        self.layout = layout
+        self.store = store
+        self.logger = logger
+    }
+
+    /// What is to be known of the camera whose footage it is.
+    package struct Target: Sendable {
+        package var camera: ID<Camera>
+        /// `movie_file_name`, or `picture_file_name` for pictures.
+        package var fileName: String
+        /// Whether each segment is listed as an event of continuous recording.
+        package var listsSegments: Bool
+
+        package init(camera: ID<Camera>, fileName: String, listsSegments: Bool) {
+            self.camera = camera
+            self.fileName = fileName
+            self.listsSegments = listsSegments
+        }
+    }
+
+    // MARK: Footage
+
+    /// Writes what a movie has of some stretches of time as segments of our own, by copying its frames. Stretches begin at the first keyframe
+    /// in them.
+    package func write(_ movie: MovieFile, _ target: Target, of stretches: [TimeRange], size: Int64) throws -> [Made] {
+        try demandSpace(for: size)
+        var made: [Made] = []
+        var writer = PieceWriter(importer: self, target: target)
+        var assembler = FragmentAssembler(segmentSeconds: Self.segmentSeconds, takesAudio: true)
+        var description: StreamDescription?
+        var rest = stretches[...]
+        var isOn = false
+        var pending = 0
+        func take(_ chunks: [Chunk]) throws {
+            if !chunks.isEmpty { pending = 0 }
+            for chunk in chunks { if let segment = try writer.append(chunk) { made.append(segment) } }
+        }
+        func end() throws {
+            isOn = false
+            var chunks: [Chunk] = []
+            assembler.end { chunks.append($0) }
+            try take(chunks)
+            if let segment = try writer.finish() { made.append(segment) }
+        }
+        do {
+            while let items = try movie.next() {
+                for item in items {
+                    switch item {
+                    case .description(let new):
+                        description = new
+                        guard isOn else { continue }
+                        var chunks: [Chunk] = []
+                        assembler.begin(new) { chunks.append($0) }
+                        try take(chunks)
+                    case .packet(let packet):
+                        if packet.kind == .video {
+                            while let stretch = rest.first, packet.wall >= stretch.end {
+                                if isOn { try end() }
+                                rest = rest.dropFirst()
+                            }
+                            if !isOn, packet.isKeyframe, let stretch = rest.first, packet.wall >= stretch.start, let description {
+                                isOn = true
+                                assembler.begin(description) { _ in }
+                            }
+                        }
+                        guard isOn else { continue }
+                        pending += packet.byteCount
+                        guard pending <= Self.largestChunk else { throw MovieFile.Refusal(description: "a second of it is larger than 256 MB") }
+                        var chunks: [Chunk] = []
+                        assembler.add(packet) { chunks.append($0) }
+                        try take(chunks)
+                    }
+                }
+            }
+            if isOn { try end() }
+        } catch let refusal as MovieFile.Refusal {
+            // What was read of a file that breaks off is good.
+            if isOn { try end() }
+            if made.isEmpty { throw refusal }
+            logger.notice("a file was taken as far as it could be read", metadata: ["why": "\(refusal)"])
+        } catch {
+            writer.abandon()
+            throw error
+        }
+        return made
+    }
+
+    /// A segment lasts five minutes at most.
+    private static let segmentSeconds = 300
+
+    // MARK: Files as they are
+
+    /// Takes a file as it is: by a further name for it, or by a copy of its bytes. `ready` is what `ReadyFootage` found in it.
+    package func take(_ file: POSIXFile, _ ready: ReadyFootage, _ target: Target, start: WallTime, run: Int64, links: Bool) throws -> Made {
+        if !links { try demandSpace(for: ready.bytes) }
+        let range = TimeRange(start: start, end: start.advanced(byMicroseconds: ready.duration))
+        let segment = Segment(
+            id: ID(0), cameraID: target.camera, role: .main, run: run, path: "", start: start, end: start, bytes: 0, state: .intended,
+            width: ready.width, height: ready.height, codecs: ready.codecs, initLength: ready.initLength,
+            timescale: StreamDescription.videoTimescale, index: [])
+        let (id, path) = try announce(segment, target)
+        var isLinked = links
+        do {
+            if links {
+                do { try file.link(to: path) } catch {
+                    guard error.isOfLink else { throw error }
+                    isLinked = false
+                    try demandSpace(for: ready.bytes)
+                }
+            }
+            var closing = SegmentClosing(end: range.end, bytes: ready.bytes, index: ready.index)
+            if !isLinked { closing.checksum = try copy(file, ready.bytes, to: path) }
+            if let folder = POSIXFile.parent(of: path) { try POSIXFile.syncDirectory(folder) }
+            guard try list(id, closing, initLength: ready.initLength) else { throw NVRError(.conflict, "it was deleted while it was imported") }
+        } catch {
+            try discard(id, path)
+            throw error
+        }
+        return Made(range: range, bytes: ready.bytes, isLinked: isLinked)
+    }
+
+    private func copy(_ file: POSIXFile, _ length: Int64, to path: String) throws -> UInt32 {
+        let copy = try POSIXFile.create(path)
+        var sum = CRC32()
+        var offset: Int64 = 0
+        while offset < length {
+            let bytes = try file.read(at: offset, count: Int(min(1 << 20, length - offset)))
+            guard !bytes.isEmpty else { throw MovieFile.Refusal(description: "it became shorter while it was read") }
+            try bytes.withUnsafeBytes { try copy.write([$0], at: offset) }
+            sum.update(bytes)
+            offset += Int64(bytes.count)
+        }
+        try copy.sync()
+        return sum.value
+    }
+
+    /// Copies a picture; gives its path below the default folder. Throws `Refusal` for what is no JPEG.
+    package func picture(_ file: POSIXFile, _ target: Target, at time: WallTime) throws -> (path: String, bytes: Int64, width: Int, height: Int) {
+        let length = try file.length()
+        guard length <= Self.largestPicture else {
+            throw MovieFile.Refusal(description: "the picture is larger than \(Self.largestPicture >> 20) MB")
+        }
+        let bytes = try file.read(at: 0, count: Int(length))
+        guard let size = bytes.withUnsafeBytes(pictureSize(ofJPEG:)) else { throw MovieFile.Refusal(description: "it is no JPEG picture") }
+        try demandSpace(for: length)
+        for attempt in 0..<100 {
+            let path = layout.path(camera: target.camera, pattern: target.fileName, time: time, fileExtension: "jpg", attempt: attempt)
+            let absolute = layout.absolute(path)
+            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
+            let copy: POSIXFile
+            do { copy = try POSIXFile.create(absolute) } catch {
+                if error.exists { continue }
+                throw error
+            }
+            do {
+                try bytes.withUnsafeBytes { try copy.write([$0], at: 0) }
+                try copy.sync()
+            } catch {
+                try POSIXFile.remove(absolute)
+                throw error
+            }
+            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.syncDirectory(folder) }
+            return (path, length, size.width, size.height)
+        }
+        throw NVRError(.conflict, "100 pictures of one second are there already")
+    }
+
+    /// Takes a picture back whose event could not be stored.
+    package func removePicture(_ path: String) throws { try POSIXFile.remove(layout.absolute(path)) }
+
+    // MARK: Rows
+
+    /// Throws `exhausted` when the disk would be filled up.
+    private func demandSpace(for bytes: Int64) throws {
+        try POSIXFile.makeDirectories(layout.root)
+        let space = try POSIXFile.space(at: layout.root)
+        guard space.free - bytes >= min(Self.reserve, space.total / 20) else {
+            throw NVRError(.exhausted, "the disk of \(layout.root) is full: make room and run the import again, it goes on where it ended")
+        }
+    }
+
+    /// Finds a name that is free and stores the row of a file that is about to be made there.
+    fileprivate func announce(_ segment: Segment, _ target: Target) throws -> (id: ID<Segment>, path: String) {
+        for attempt in 0..<100 {
+            var segment = segment
+            segment.path = layout.path(
+                camera: target.camera, pattern: target.fileName, time: segment.start, fileExtension: "mp4", attempt: attempt)
+            let absolute = layout.absolute(segment.path)
+            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
+            if POSIXFile.exists(absolute) { continue }
+            do {
+                let (store, row, lists) = (store, segment, target.listsSegments)
+                return (try blockingWait { try await store.segments.intend(row, isContinuous: lists) }, absolute)
+            } catch let error as NVRError where error.kind == .conflict {
+                continue
+            }
+        }
+        throw NVRError(.conflict, "100 files of one second are there already")
+    }
+
+    /// True when the segment is listed now.
+    fileprivate func list(_ id: ID<Segment>, _ closing: SegmentClosing, initLength: Int64) throws -> Bool {
+        let store = store
+        let outcomes = try blockingWait {
+            try await store.segments.commit([
+                .begin(id, end: closing.end, bytes: closing.bytes, initLength: initLength), .finish(id, closing),
+            ])
+        }
+        return outcomes.last?.isKept ?? false
+    }
+
+    fileprivate func discard(_ id: ID<Segment>, _ path: String) throws {
+        try POSIXFile.remove(path)
+        let store = store
+        _ = try blockingWait { try await store.segments.commit([.discard(id)]) }
+    }
+
+    // MARK: Pieces
+
+    /// Makes files of chunks, one after the other.
+    private struct PieceWriter {
+        let importer: FootageImporter
+        let target: Target
+        var sound: SegmentSound
+        var open: OpenSegment?
+
+        init(importer: FootageImporter, target: Target) {
+            self.importer = importer
+            self.target = target
+            sound = SegmentSound(logger: importer.logger)
+        }
+
+        /// Gives the segment that ended.
+        mutating func append(_ chunk: Chunk) throws -> Made? {
+            var ended: Made?
+            if chunk.startsSegment || open == nil {
+                guard chunk.startsWithKeyframe else { return nil }
+                ended = try finish()
+                try begin(chunk)
+            }
+            guard var segment = open else { return ended }
+            _ = try segment.append(chunk, with: &sound)
+            open = segment
+            return ended
+        }
+
+        private mutating func begin(_ chunk: Chunk) throws {
+            guard let first = chunk.video.first else { return }
+            var tracks = [TrackDescription(id: 1, timescale: UInt32(StreamDescription.videoTimescale), kind: .video(chunk.description.video))]
+            let soundTrack = sound.track(chunk.description)
+            if let soundTrack { tracks.append(soundTrack) }
+            let identity = SegmentIdentity(cameraID: target.camera, role: .main, run: chunk.description.run, start: first.wall)
+            let header = InitSegment.bytes(
+                tracks: tracks, creationTime: first.wall.microseconds / 1_000_000,
+                identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
+            let (id, path) = try importer.announce(
+                Segment(
+                    id: ID(0), cameraID: target.camera, role: .main, run: chunk.description.run, path: "", start: first.wall, end: first.wall,
+                    bytes: 0, state: .intended, width: chunk.description.video.width, height: chunk.description.video.height,
+                    codecs: tracks.map { $0.codecString }.joined(separator: ","), initLength: Int64(header.count),
+                    timescale: StreamDescription.videoTimescale, index: []), target)
+            do {
+                let file = try POSIXFile.create(path)
+                try header.withUnsafeBytes { try file.write([$0], at: 0) }
+                open = OpenSegment(
+                    id: id, file: file, start: first.wall, baseTime: first.dts, initLength: Int64(header.count), checksum: CRC32(header),
+                    audioTimescale: soundTrack.map { Int($0.timescale) })
+            } catch {
+                try importer.discard(id, path)
+                throw error
+            }
+        }
+
+        mutating func finish() throws -> Made? {
+            guard var segment = open else { return nil }
+            open = nil
+            guard !segment.entries.isEmpty else {
+                try importer.discard(segment.id, segment.file.path)
+                return nil
+            }
+            _ = try segment.sync()
+            if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
+            let closing = segment.closing
+            guard try importer.list(segment.id, closing, initLength: segment.initLength) else { return nil }
+            segment.file.dropFromMemory()
+            return Made(range: TimeRange(start: segment.start, end: segment.end), bytes: closing.bytes, isLinked: false)
+        }
+
+        /// Takes the file back that is being made, after a failure.
+        mutating func abandon() {
+            guard let segment = open else { return }
+            open = nil
+            do { try importer.discard(segment.id, segment.file.path) } catch {
+                // The next start of the server finds the row and puts it in order.
+                importer.logger.error("an unfinished file could not be removed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+extension CRC32 {
+    fileprivate init(_ bytes: [UInt8]) {
+        self.init()
+        update(bytes)
+    }
+}
+
+extension FileError {
+    /// The file cannot have another name there: another file system, one without links, or a file that is somebody else's.
+    fileprivate var isOfLink: Bool { [EXDEV, EPERM, EACCES, EMLINK, ENOTSUP, ENOSYS].contains(code) }
+}
