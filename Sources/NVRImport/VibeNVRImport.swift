@@ -130,7 +130,7 @@ package final class VibeNVRImport {
                     _ = try reader.read(.object(single))
                     return true
                 } catch {
-                    report.leaveOut(place, (error as? NVRError)?.message ?? "\(error)")
+                    report.leaveOut(place, Self.refusal(error, in: list))
                     return false
                 }
             }
@@ -145,6 +145,13 @@ package final class VibeNVRImport {
         let configuration = try reader.read(.object(object))
         report.configuration.warnings += reader.warnings
         return configuration
+    }
+
+    /// What the reader of backups says of a single item, without where it lay in a backup that was never written.
+    private static func refusal(_ error: any Error, in list: String) -> String {
+        var text = (error as? NVRError)?.message ?? "\(error)"
+        for start in ["Invalid backup file format: ", "\(list)[0]."] where text.hasPrefix(start) { text.removeFirst(start.count) }
+        return text
     }
 
     /// The hash of a password that nobody knows.

@@ -105,6 +105,7 @@ private struct ImportWork: Sendable {
     private static let stagingPrefix = ".import-"
 
     func run() throws -> ImportReport {
+        let wasKilled = isDry ? false : clearStaging()
         let staging = try makeStaging()
         defer { Self.remove(staging) }
         var report = ImportReport()
@@ -123,9 +124,11 @@ private struct ImportWork: Sendable {
         let rules = BackupReader.Rules(
             urls: CameraURL.Rules(allowLoopback: try environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")),
             folder: { try existingFolder($0, beside: root) })
+        let now = WallTime(microseconds: SystemClock().wall())
+        let importer = FootageImporter(layout: RecordingLayout(root: root), store: store, logger: logger)
+        if !isDry { try importer.recover(afterImport: wasKilled, now: now) }
         let work = VibeNVRImport(
-            store: store, importer: FootageImporter(layout: RecordingLayout(root: root), store: store, logger: logger), tables: tables, paths: paths,
-            rules: rules, options: options, report: report, now: WallTime(microseconds: SystemClock().wall())
+            store: store, importer: importer, tables: tables, paths: paths, rules: rules, options: options, report: report, now: now
         ) { pace.tell($0 + " …") }
         let result = try work.run()
         try tables.close()
@@ -148,13 +151,16 @@ private struct ImportWork: Sendable {
         return logger
     }
 
+    /// Removes what a run left that was killed; true when there was one.
+    private func clearStaging() -> Bool {
+        let left = Self.names(dataPath).filter { $0.hasPrefix(Self.stagingPrefix) }
+        for name in left { Self.remove(dataPath + "/" + name) }
+        return !left.isEmpty
+    }
+
     /// A folder of our own, mode 0700: a dump holds passwords. A dry run leaves the data folder as it is.
     private func makeStaging() throws -> String {
         let parent = isDry ? environment("TMPDIR") ?? "/tmp" : dataPath
-        if !isDry {
-            // What a run left that was killed.
-            for name in Self.names(parent) where name.hasPrefix(Self.stagingPrefix) { Self.remove(parent + "/" + name) }
-        }
         var template = Array((parent + "/" + Self.stagingPrefix + "XXXXXX").utf8CString)
         let made = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.flatMap { mkdtemp($0) } != nil }
         guard made else { throw NVRError(.unavailable, "no folder can be made in \(parent): \(String(cString: strerror(errno)))") }
@@ -184,7 +190,7 @@ private struct ImportWork: Sendable {
 /// Says at most every few seconds how far it is.
 private final class ProgressPace {
     private let clock = SystemClock()
-    private var last: Int64 = 0
+    private var last = SystemClock().monotonic()
 
     func tell(_ text: String) {
         let now = clock.monotonic()

@@ -32,6 +32,8 @@ package final class FootageImporter {
     private let layout: RecordingLayout
     private let store: Store
     private let logger: Logger
+    /// Pictures that were given out, some to events that are not stored yet.
+    private var pictures: Set<String> = []
 
     package init(layout: RecordingLayout, store: Store, logger: Logger) {
         self.layout = layout
@@ -52,6 +54,19 @@ package final class FootageImporter {
             self.fileName = fileName
             self.listsSegments = listsSegments
         }
+    }
+
+    /// Puts in order what the last process that used the data folder left. `afterImport`: it was an import that was killed; then what it had
+    /// begun goes, to be brought whole.
+    package func recover(afterImport: Bool, now: WallTime) throws {
+        let (layout, store, logger) = (layout, store, logger)
+        if afterImport {
+            for segment in try blockingWait({ try await store.segments.unfinished() }) where segment.state == .intended && segment.volume == .standard
+            {
+                try discard(segment.id, layout.absolute(segment.path))
+            }
+        }
+        _ = try blockingWait { try await StartupRecovery(layout: layout, store: store, logger: logger).run(now: now) }
     }
 
     // MARK: Footage
@@ -183,11 +198,12 @@ package final class FootageImporter {
             let path = layout.path(camera: target.camera, pattern: target.fileName, time: time, fileExtension: "jpg", attempt: attempt)
             let absolute = layout.absolute(path)
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
-            let copy: POSIXFile
-            do { copy = try POSIXFile.create(absolute) } catch {
-                if error.exists { continue }
-                throw error
+            if POSIXFile.exists(absolute) {
+                guard try isLeft(absolute, path, bytes) else { continue }
+                pictures.insert(path)
+                return (path, length, size.width, size.height)
             }
+            let copy = try POSIXFile.create(absolute)
             do {
                 try bytes.withUnsafeBytes { try copy.write([$0], at: 0) }
                 try copy.sync()
@@ -196,9 +212,19 @@ package final class FootageImporter {
                 throw error
             }
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.syncDirectory(folder) }
+            pictures.insert(path)
             return (path, length, size.width, size.height)
         }
         throw NVRError(.conflict, "100 pictures of one second are there already")
+    }
+
+    /// Whether a picture is the same one, copied by a run that was killed before it could store the event.
+    private func isLeft(_ absolute: String, _ path: String, _ bytes: [UInt8]) throws -> Bool {
+        guard !pictures.contains(path), POSIXFile.length(at: absolute) == Int64(bytes.count),
+            try POSIXFile.openExisting(absolute).read(at: 0, count: bytes.count + 1) == bytes
+        else { return false }
+        let store = store
+        return try blockingWait { try await store.events.owningPicture(path) } == nil
     }
 
     /// Takes a picture back whose event could not be stored.
