@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -81,6 +82,7 @@ def old(tmp_path_factory) -> Reference:
     old.event(7, old.movie(7, at(6), h264, "-movflags", "+faststart"), at(6), 20, "manual")
     frames = old.movie(7, at(7), h264, codec=("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "30"))
     old.event(7, frames, at(7), 20, "motion")
+    old.event(7, old.movie(7, at(10), h265, *FRAGMENTED), at(10), 20, "motion")
     # What cannot be taken.
     old.event(7, old.movie(7, at(8), h264, "-t", "3", codec=("-c:v", "mpeg4",)), at(8), 3)
     torn = old.movie(7, at(9), h264)
@@ -147,10 +149,10 @@ def test_cameras_groups_settings_and_people_are_there(moved):
 
 def test_events_have_their_times_labels_and_thumbnails(moved, old):
     found = {(event["camera_id"], event["event_type"], wall(event["timestamp_start"])): event for event in moved.api.events()}
-    assert len(found) == 9, sorted(found)
+    assert len(found) == 10, sorted(found)
     for camera, kind, time in [
         (3, "continuous", at(0)), (3, "continuous", at(0, 20)), (3, "motion", at(0)), (3, "motion", at(0, 5)), (3, "motion", at(0, 30)),
-        (7, "motion", at(5)), (7, "manual", at(6)), (7, "motion", at(7)), (3, "manual", at(0, 7)),
+        (7, "motion", at(5)), (7, "manual", at(6)), (7, "motion", at(7)), (7, "motion", at(10)), (3, "manual", at(0, 7)),
     ]:
         event = found[camera, kind, seconds(time)]
         thumbnail = moved.api.get(f"/events/{event['id']}/thumbnail")
@@ -173,12 +175,12 @@ def test_the_timeline_shows_the_footage_once(moved):
     assert answer.status_code == 200, answer.text[:300]
     # Those that play as they are share the bytes of the originals.
     linked = [row for row in rows if row.path.stat().st_nlink > 1]
-    assert len(linked) == 2 and "2 recordings linked" in moved.said.stdout
+    assert len(linked) == 2 and "3 recordings linked" in moved.said.stdout
 
 
 @pytest.mark.parametrize("camera, kind, start, codec", [
     (3, "motion", at(0), "h264"), (3, "motion", at(0, 5), "h264"), (3, "motion", at(0, 30), "h264"), (7, "motion", at(5), "h265"),
-    (7, "manual", at(6), "h264"),
+    (7, "manual", at(6), "h264"), (7, "motion", at(10), "h265"),
 ])
 def test_events_replay_frame_for_frame(moved, old, tmp_path, camera, kind, start, codec):
     event = next(event for event in moved.api.events(camera_id=camera, event_type=kind) if wall(event["timestamp_start"]) == seconds(start))
@@ -237,7 +239,7 @@ def test_files_and_rows_agree_and_a_second_import_adds_nothing(moved, old):
     assert check.returncode == 0, check.stdout
     again = bring(moved, old.folder / "vibenvr.db", old)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "0 events brought, 9 were here already" in again.stdout and "0 cameras, 0 groups, 0 users" in again.stdout, again.stdout
+    assert "0 events brought, 10 were here already" in again.stdout and "0 cameras, 0 groups, 0 users" in again.stdout, again.stdout
     assert sorted(moved.recordings.rglob("*")) == files
     moved.api.token = ""
     moved.start()
@@ -305,6 +307,25 @@ def test_other_files_are_refused_with_the_way_out(old, tmp_path):
     assert not list(nvr.data.glob(".import-*"))
 
 
+def test_what_was_set_up_here_is_kept_and_backed_up(old, tmp_path):
+    """A server with a camera and an administrator of its own takes the old ones in beside them."""
+    with NVR(tmp_path) as nvr:
+        nvr.start().with_admin()
+        mine = nvr.api.add_camera("Mine", "rtsp://192.0.2.50/mine", is_active=False)
+        nvr.terminate()
+        said = bring(nvr, old.dump(), old)
+        assert said.returncode == 0 and "vibe_backup_safety_" in said.stdout, said.stdout + said.stderr
+        assert len(list((nvr.data / "backups").glob("vibe_backup_safety_*.json"))) == 1
+        nvr.start()
+        cameras = {camera["name"]: camera["id"] for camera in nvr.api.json("/cameras")}
+        assert set(cameras) == {"Mine", "Front Döor", "Garage"} and cameras["Mine"] == mine
+        groups = nvr.api.json("/groups")
+        assert [camera["id"] for camera in groups[0]["cameras"]] == [cameras["Front Döor"]]
+        assert {event["camera_id"] for event in nvr.api.events()} == {cameras["Front Döor"], cameras["Garage"]}
+        nvr.terminate()
+        assert nvr.check().returncode == 0
+
+
 def test_a_server_that_runs_keeps_its_data(fresh, old):
     said = bring(fresh, old.dump(), old)
     assert said.returncode != 0 and "stop it" in said.stderr
@@ -329,3 +350,46 @@ def test_an_import_that_was_killed_goes_on(old, moved, tmp_path):
         assert [event[:3] for event in found] == [event[:3] for event in events(moved)]
         nvr.terminate()
         assert nvr.check().returncode == 0
+
+
+def test_damaged_recordings_and_databases_break_nothing(tmp_path):
+    """Bytes of recordings, thumbnails, dumps and databases changed at random: an import ends by itself, and what it brought is sound."""
+    chance = random.Random(7)
+    old = Reference(tmp_path / "old")
+    film = footage.muxed(footage.counter("h264"), footage.sound("aac"))
+    old.add("cameras", id=1, name="Cam", rtsp_url="rtsp://192.0.2.7/x", is_active=False, movie_file_name="%Y-%m-%d/%H-%M-%S", created_at=DAY)
+    old.add("users", username="boss", hashed_password=argon2(PASSWORD), role="admin", created_at=DAY)
+
+    def damaged(data: bytes, most: int = 8) -> bytes:
+        data = bytearray(data)
+        for _ in range(chance.randint(1, most)):
+            # Mostly where the tables are.
+            place = chance.randrange(len(data)) if chance.random() < 0.3 else chance.choice([0, max(0, len(data) - 4000)]) + chance.randrange(min(4000, len(data)))
+            data[min(place, len(data) - 1)] = chance.choice([0, 255, 127, chance.randrange(256)])
+        return bytes(data[: chance.randrange(len(data))] if chance.random() < 0.15 else data)
+
+    plain = old.movie(1, at(0), film, "-t", "4").read_bytes()
+    fragments = old.movie(1, at(0), film, "-t", "4", *FRAGMENTED).read_bytes()
+    thumbnail = next(old.recordings.rglob("*.jpg")).read_bytes()
+    for number in range(60):
+        start = at(1, 10 * number)
+        path = old.recordings / "1" / start.strftime("%Y-%m-%d") / start.strftime("%H-%M-%S.mp4")
+        path.write_bytes(damaged(fragments if number % 2 else plain))
+        path.with_suffix(".jpg").write_bytes(damaged(thumbnail))
+        old.event(1, path, start, 4, "continuous" if number % 3 else "motion")
+    with NVR(tmp_path) as nvr:
+        said = bring(nvr, old.sqlite(), old)
+        assert said.returncode == 0, said.stdout + said.stderr
+        check = nvr.run("check", "--checksums", "--data-dir", str(nvr.data))
+        assert check.returncode == 0, said.stdout + check.stdout
+        nvr.start()
+        nvr.api.login("boss", PASSWORD)
+        for event in nvr.api.events():
+            assert nvr.api.get(f"/events/{event['id']}/download").status_code in (200, 404), event
+            assert nvr.api.get(f"/events/{event['id']}/thumbnail").status_code in (200, 404), event
+        nvr.terminate()
+    for number, source in enumerate([old.folder / "vibenvr.db", old.dump(), old.dump(inserts=True)] * 8):
+        path = tmp_path / "damaged"
+        path.write_bytes(damaged(source.read_bytes(), 30))
+        said = bring(NVR(tmp_path / f"dry-{number}"), path, old, "--dry-run")
+        assert said.returncode in (0, 1), (number, said.returncode, said.stderr[-500:])

@@ -93,7 +93,7 @@ enum ClipTime {
         var text = text
         let bytes = Array(text.utf8)
         guard bytes.count >= 19 else { return nil }
-        if bytes.count > 22, let sign = bytes.dropFirst(19).lastIndex(where: { $0 == 0x2B || $0 == 0x2D }) {
+        if bytes.count >= 22, let sign = bytes.dropFirst(19).lastIndex(where: { $0 == 0x2B || $0 == 0x2D }) {
             if bytes.count - sign == 3 { text += ":00" }
             return WallTime(iso8601: text)
         }

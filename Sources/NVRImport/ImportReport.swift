@@ -48,6 +48,7 @@ package struct ImportReport: Sendable {
         if copied > 0 { lines.append("\(copied) recordings \(verb)copied as they are (\(Self.size(copiedBytes)))") }
         if pictures > 0 { lines.append("\(pictures) pictures \(verb)copied") }
         if covered > 0 { lines.append("\(covered) recordings were left out because there is other footage of their time") }
+        if isDry { lines.append("of recordings of the same time an import keeps one, which is not counted here") }
         if linked > 0, !isDry {
             lines.append("linked recordings take no space of their own; deleting them frees none until the originals are deleted, too")
         }

@@ -10,11 +10,13 @@ package import NVRStore
 ///
 /// Used on one thread made for blocking, while no server uses the data folder.
 package final class VibeNVRImport {
-    package struct Options: Sendable {
+    package struct Options {
         /// Takes recordings that play as they are by a link, where the file system lets it; else everything is written anew.
         package var links = true
         /// Nothing is written: the store is one in memory.
         package var isDry = false
+        /// Called with what is there before any of it is changed, and only when something is there; what it throws ends the import.
+        package var beforeChange: (StoredConfiguration) throws -> Void = { _ in }
 
         package init() {}
     }
@@ -83,6 +85,7 @@ package final class VibeNVRImport {
         if known.isEmpty {
             // On an empty server cameras keep their numbers, by which scripts and bookmarks know them.
             if here.cameras.isEmpty { configuration.instance = here.instance }
+            if !here.cameras.isEmpty || !here.users.isEmpty { try options.beforeChange(here) }
         } else {
             // What was brought once is this server's by now, with what was changed since.
             configuration.settings = [:]

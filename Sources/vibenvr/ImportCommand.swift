@@ -127,6 +127,7 @@ private struct ImportWork: Sendable {
         let now = WallTime(microseconds: SystemClock().wall())
         let importer = FootageImporter(layout: RecordingLayout(root: root), store: store, logger: logger)
         if !isDry { try importer.recover(afterImport: wasKilled, now: now) }
+        options.beforeChange = { try keep($0, at: now) }
         let work = VibeNVRImport(
             store: store, importer: importer, tables: tables, paths: paths, rules: rules, options: options, report: report, now: now
         ) { pace.tell($0 + " …") }
@@ -134,6 +135,17 @@ private struct ImportWork: Sendable {
         try tables.close()
         try store.close()
         return result
+    }
+
+    /// Makes a backup of what is about to be changed, as before every restore.
+    private func keep(_ configuration: StoredConfiguration, at time: WallTime) throws {
+        var text = BackupDocument.json(configuration, at: time, madeBy: VibeNVR.version).serialized()
+        if let phrase = environment("VIBENVR_BACKUP_PASSPHRASE") {
+            if let refusal = BackupCipher.refusal(of: Secret(phrase)) { throw NVRError(.invalid, "VIBENVR_BACKUP_PASSPHRASE: " + refusal) }
+            text = try BackupCipher.encrypted(text, with: Secret(phrase)).serialized()
+        }
+        let file = try BackupFolder(path: dataPath + "/backups").write(text, .safety, at: time)
+        say("a backup of what was set up here: \(file.name)")
     }
 
     private func openStore() throws -> Store {

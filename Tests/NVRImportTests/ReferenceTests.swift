@@ -67,6 +67,7 @@ struct ClipTimeTests {
     @Test("timestamps of PostgreSQL and of SQLite")
     func stamps() {
         #expect(ClipTime.stamp("2026-11-22 21:18:55.495076+00") == utc("2026-11-22T21:18:55.495076Z"))
+        #expect(ClipTime.stamp("2026-11-22 21:18:55+00") == utc("2026-11-22T21:18:55Z"))
         #expect(ClipTime.stamp("2026-11-22 21:18:55-03:30") == utc("2026-11-23T00:48:55Z"))
         #expect(ClipTime.stamp("2026-11-22 21:18:55.5Z") == utc("2026-11-22T21:18:55.5Z"))
         #expect(ClipTime.stamp("2026-11-22 21:18:55.495076") == ClipTime.local(2026, 11, 22, 21, 18, 55)?.advanced(byMicroseconds: 495_076))
