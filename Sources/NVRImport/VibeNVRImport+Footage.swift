@@ -98,7 +98,8 @@ extension VibeNVRImport {
             return [made]
         }
         clip.movie.setStart(clip.start)
-        let made = try importer.write(clip.movie, target, of: clip.gaps, size: clip.length)
+        let (made, brokenOff) = try importer.write(clip.movie, target, of: clip.gaps, size: clip.length)
+        if let brokenOff { report.leaveOut("the end of \(event.file)", "\(brokenOff)") }
         for segment in made { count(.written, segment.bytes) }
         return made
     }

@@ -26,12 +26,10 @@ package final class FootageImporter {
     package static let largestPicture = 32 << 20
     /// What is left free, bytes, or a twentieth of a small volume.
     private static let reserve: Int64 = 512 << 20
-    /// Bytes of one fragment: a second of footage.
-    private static let largestChunk = 256 << 20
 
     private let layout: RecordingLayout
     private let store: Store
-    private let logger: Logger
+    let logger: Logger
     /// Pictures that were given out, some to events that are not stored yet.
     private var pictures: Set<String> = []
 
@@ -72,72 +70,27 @@ package final class FootageImporter {
     // MARK: Footage
 
     /// Writes what a movie has of some stretches of time as segments of our own, by copying its frames. Stretches begin at the first keyframe
-    /// in them.
-    package func write(_ movie: MovieFile, _ target: Target, of stretches: [TimeRange], size: Int64) throws -> [Made] {
+    /// in them. `brokenOff`: why the movie could not be read to its end; what was read of it is good.
+    package func write(
+        _ movie: MovieFile, _ target: Target, of stretches: [TimeRange], size: Int64
+    ) throws -> (made: [Made], brokenOff: MovieFile.Refusal?) {
         try demandSpace(for: size)
-        var made: [Made] = []
-        var writer = PieceWriter(importer: self, target: target)
-        var assembler = FragmentAssembler(segmentSeconds: Self.segmentSeconds, takesAudio: true)
-        var description: StreamDescription?
-        var rest = stretches[...]
-        var isOn = false
-        var pending = 0
-        func take(_ chunks: [Chunk]) throws {
-            if !chunks.isEmpty { pending = 0 }
-            for chunk in chunks { if let segment = try writer.append(chunk) { made.append(segment) } }
-        }
-        func end() throws {
-            isOn = false
-            var chunks: [Chunk] = []
-            assembler.end { chunks.append($0) }
-            try take(chunks)
-            if let segment = try writer.finish() { made.append(segment) }
-        }
+        var writer = StretchWriter(importer: self, target: target, stretches: stretches)
         do {
             while let items = try movie.next() {
-                for item in items {
-                    switch item {
-                    case .description(let new):
-                        description = new
-                        guard isOn else { continue }
-                        var chunks: [Chunk] = []
-                        assembler.begin(new) { chunks.append($0) }
-                        try take(chunks)
-                    case .packet(let packet):
-                        if packet.kind == .video {
-                            while let stretch = rest.first, packet.wall >= stretch.end {
-                                if isOn { try end() }
-                                rest = rest.dropFirst()
-                            }
-                            if !isOn, packet.isKeyframe, let stretch = rest.first, packet.wall >= stretch.start, let description {
-                                isOn = true
-                                assembler.begin(description) { _ in }
-                            }
-                        }
-                        guard isOn else { continue }
-                        pending += packet.byteCount
-                        guard pending <= Self.largestChunk else { throw MovieFile.Refusal(description: "a second of it is larger than 256 MB") }
-                        var chunks: [Chunk] = []
-                        assembler.add(packet) { chunks.append($0) }
-                        try take(chunks)
-                    }
-                }
+                for item in items { try writer.take(item) }
             }
-            if isOn { try end() }
+            try writer.end()
+            return (writer.made, nil)
         } catch let refusal as MovieFile.Refusal {
-            // What was read of a file that breaks off is good.
-            if isOn { try end() }
-            if made.isEmpty { throw refusal }
-            logger.notice("a file was taken as far as it could be read", metadata: ["why": "\(refusal)"])
+            try writer.end()
+            if writer.made.isEmpty { throw refusal }
+            return (writer.made, refusal)
         } catch {
             writer.abandon()
             throw error
         }
-        return made
     }
-
-    /// A segment lasts five minutes at most.
-    private static let segmentSeconds = 300
 
     // MARK: Files as they are
 
@@ -242,7 +195,7 @@ package final class FootageImporter {
     }
 
     /// Finds a name that is free and stores the row of a file that is about to be made there.
-    fileprivate func announce(_ segment: Segment, _ target: Target) throws -> (id: ID<Segment>, path: String) {
+    func announce(_ segment: Segment, _ target: Target) throws -> (id: ID<Segment>, path: String) {
         for attempt in 0..<100 {
             var segment = segment
             segment.path = layout.path(
@@ -261,7 +214,7 @@ package final class FootageImporter {
     }
 
     /// True when the segment is listed now.
-    fileprivate func list(_ id: ID<Segment>, _ closing: SegmentClosing, initLength: Int64) throws -> Bool {
+    func list(_ id: ID<Segment>, _ closing: SegmentClosing, initLength: Int64) throws -> Bool {
         let store = store
         let outcomes = try blockingWait {
             try await store.segments.commit([
@@ -271,99 +224,10 @@ package final class FootageImporter {
         return outcomes.last?.isKept ?? false
     }
 
-    fileprivate func discard(_ id: ID<Segment>, _ path: String) throws {
+    func discard(_ id: ID<Segment>, _ path: String) throws {
         try POSIXFile.remove(path)
         let store = store
         _ = try blockingWait { try await store.segments.commit([.discard(id)]) }
-    }
-
-    // MARK: Pieces
-
-    /// Makes files of chunks, one after the other.
-    private struct PieceWriter {
-        let importer: FootageImporter
-        let target: Target
-        var sound: SegmentSound
-        var open: OpenSegment?
-
-        init(importer: FootageImporter, target: Target) {
-            self.importer = importer
-            self.target = target
-            sound = SegmentSound(logger: importer.logger)
-        }
-
-        /// Gives the segment that ended.
-        mutating func append(_ chunk: Chunk) throws -> Made? {
-            var ended: Made?
-            if chunk.startsSegment || open == nil {
-                guard chunk.startsWithKeyframe else { return nil }
-                ended = try finish()
-                try begin(chunk)
-            }
-            guard var segment = open else { return ended }
-            _ = try segment.append(chunk, with: &sound)
-            open = segment
-            return ended
-        }
-
-        private mutating func begin(_ chunk: Chunk) throws {
-            guard let first = chunk.video.first else { return }
-            var tracks = [TrackDescription(id: 1, timescale: UInt32(StreamDescription.videoTimescale), kind: .video(chunk.description.video))]
-            let soundTrack = sound.track(chunk.description)
-            if let soundTrack { tracks.append(soundTrack) }
-            let identity = SegmentIdentity(cameraID: target.camera, role: .main, run: chunk.description.run, start: first.wall)
-            let header = InitSegment.bytes(
-                tracks: tracks, creationTime: first.wall.microseconds / 1_000_000,
-                identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
-            let (id, path) = try importer.announce(
-                Segment(
-                    id: ID(0), cameraID: target.camera, role: .main, run: chunk.description.run, path: "", start: first.wall, end: first.wall,
-                    bytes: 0, state: .intended, width: chunk.description.video.width, height: chunk.description.video.height,
-                    codecs: tracks.map { $0.codecString }.joined(separator: ","), initLength: Int64(header.count),
-                    timescale: StreamDescription.videoTimescale, index: []), target)
-            do {
-                let file = try POSIXFile.create(path)
-                try header.withUnsafeBytes { try file.write([$0], at: 0) }
-                open = OpenSegment(
-                    id: id, file: file, start: first.wall, baseTime: first.dts, initLength: Int64(header.count), checksum: CRC32(header),
-                    audioTimescale: soundTrack.map { Int($0.timescale) })
-            } catch {
-                try importer.discard(id, path)
-                throw error
-            }
-        }
-
-        mutating func finish() throws -> Made? {
-            guard var segment = open else { return nil }
-            open = nil
-            guard !segment.entries.isEmpty else {
-                try importer.discard(segment.id, segment.file.path)
-                return nil
-            }
-            _ = try segment.sync()
-            if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
-            let closing = segment.closing
-            guard try importer.list(segment.id, closing, initLength: segment.initLength) else { return nil }
-            segment.file.dropFromMemory()
-            return Made(range: TimeRange(start: segment.start, end: segment.end), bytes: closing.bytes, isLinked: false)
-        }
-
-        /// Takes the file back that is being made, after a failure.
-        mutating func abandon() {
-            guard let segment = open else { return }
-            open = nil
-            do { try importer.discard(segment.id, segment.file.path) } catch {
-                // The next start of the server finds the row and puts it in order.
-                importer.logger.error("an unfinished file could not be removed", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-}
-
-extension CRC32 {
-    fileprivate init(_ bytes: [UInt8]) {
-        self.init()
-        update(bytes)
     }
 }
 
