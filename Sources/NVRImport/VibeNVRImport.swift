@@ -116,8 +116,7 @@ package final class VibeNVRImport {
     /// The configuration without what cannot be read of it.
     private func read(_ json: JSONValue) throws -> StoredConfiguration {
         var object = json.object ?? [:]
-        var wraps: [(list: String, name: String)] = [("cameras", "name"), ("storage_profiles", "name"), ("groups", "name"), ("users", "username")]
-        for (list, name) in wraps {
+        for (list, name) in [("cameras", "name"), ("storage_profiles", "name"), ("groups", "name"), ("users", "username")] {
             var taken: Set<String> = []
             let items = (object[list]?.array ?? []).filter { item in
                 let place = "\(list.dropLast()) \(item[name]?.string ?? "without a name")"
@@ -139,7 +138,6 @@ package final class VibeNVRImport {
             }
             object[list] = .array(items)
         }
-        wraps.removeAll()
         var names: Set<String> = []
         object["groups"] = .array((object["groups"]?.array ?? []).filter { names.insert(($0["name"]?.string ?? "").lowercased()).inserted })
         let groups = Set((object["groups"]?.array ?? []).compactMap { $0["id"] })

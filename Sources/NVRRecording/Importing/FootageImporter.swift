@@ -1,7 +1,6 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-import ISOBMFF
 package import Logging
 import NVRBase
 package import NVRMedia

@@ -1,6 +1,8 @@
 import ISOBMFF
+import Logging
 import NVRMedia
 import NVRModel
+import NVRStore
 import Zlib
 
 /// Makes files of chunks, one after the other.
