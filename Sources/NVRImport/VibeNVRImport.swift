@@ -118,34 +118,49 @@ package final class VibeNVRImport {
         var object = json.object ?? [:]
         for (list, name) in [("cameras", "name"), ("storage_profiles", "name"), ("groups", "name"), ("users", "username")] {
             var taken: Set<String> = []
-            let items = (object[list]?.array ?? []).filter { item in
-                let place = "\(list.dropLast()) \(item[name]?.string ?? "without a name")"
+            sift(&object, list, name) { item in
                 let key = list == "users" ? (item[name]?.string ?? "").lowercased() : "\(item["id"] ?? .null)"
-                guard taken.insert(key).inserted else {
-                    report.leaveOut(place, "it is there twice")
-                    return false
-                }
-                var single: JSONObject = ["cameras": []]
-                single[list] = [item]
-                var reader = BackupReader(rules: rules, now: now)
-                do {
-                    _ = try reader.read(.object(single))
-                    return true
-                } catch {
-                    report.leaveOut(place, Self.refusal(error, in: list))
-                    return false
-                }
+                guard taken.insert(key).inserted else { throw ReasonedRefusal("it is there twice") }
+                return [list: [item]]
             }
-            object[list] = .array(items)
+        }
+        // What belongs to users is read with one.
+        for list in ["api_tokens", "recovery_codes"] {
+            sift(&object, list, "name") { item in
+                var own = item.object ?? [:]
+                own["username"] = "somebody"
+                return ["users": [["username": "somebody"]], list: [.object(own)]]
+            }
         }
         var names: Set<String> = []
         object["groups"] = .array((object["groups"]?.array ?? []).filter { names.insert(($0["name"]?.string ?? "").lowercased()).inserted })
         let groups = Set((object["groups"]?.array ?? []).compactMap { $0["id"] })
-        object["associations"] = .array((object["associations"]?.array ?? []).filter { $0["group_id"].map(groups.contains) ?? false })
+        let cameras = Set((object["cameras"]?.array ?? []).compactMap { $0["id"] })
+        object["associations"] = .array(
+            (object["associations"]?.array ?? []).filter { item in
+                item["group_id"].map(groups.contains) ?? false && item["camera_id"].map(cameras.contains) ?? false
+            })
         var reader = BackupReader(rules: rules, now: now)
         let configuration = try reader.read(.object(object))
         report.configuration.warnings += reader.warnings
         return configuration
+    }
+
+    /// Leaves out the members of a list that cannot be read by themselves. `alone`: a backup that holds nothing else.
+    private func sift(_ object: inout JSONObject, _ list: String, _ name: String, alone: (JSONValue) throws -> JSONObject) {
+        object[list] = .array(
+            (object[list]?.array ?? []).filter { item in
+                do {
+                    var single = try alone(item)
+                    if single["cameras"] == nil { single["cameras"] = [] }
+                    var reader = BackupReader(rules: rules, now: now)
+                    _ = try reader.read(.object(single))
+                    return true
+                } catch {
+                    report.leaveOut("\(list.dropLast()) \(item[name]?.string ?? "without a name")", Self.refusal(error, in: list))
+                    return false
+                }
+            })
     }
 
     /// What the reader of backups says of a single item, without where it lay in a backup that was never written.
