@@ -13,10 +13,12 @@ package struct ReferencePaths: Sendable {
             self.to = to
         }
 
-        /// `FROM=TO`, both absolute; nil for anything else.
+        /// `FROM=TO`, both absolute, or a server's `sftp://NUMBER=TO`; nil for anything else.
         package init?(_ text: String) {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, parts.allSatisfy({ $0.hasPrefix("/") && !$0.utf8.contains(0) }) else { return nil }
+            guard parts.count == 2, parts[0].hasPrefix("/") || parts[0].hasPrefix("sftp://"), parts[1].hasPrefix("/"), !text.utf8.contains(0) else {
+                return nil
+            }
             self.init(from: Self.plain(parts[0]), to: Self.plain(parts[1]))
         }
 
@@ -45,7 +47,7 @@ package struct ReferencePaths: Sendable {
         package var description: String {
             switch self {
             case .unmapped: "its path is in none of the folders that were given; name its folder with --map"
-            case .remote: "it lies on an SFTP server: fetch it first and name its folder with --map"
+            case .remote: "it lies on an SFTP server: fetch it first and name its folder with --map sftp://NUMBER=/folder"
             case .escapes: "its path leads out of the folders that were given"
             case .missing: "its file is not there"
             case .isLink: "its path leads through a symbolic link; name the folder behind it with --map"

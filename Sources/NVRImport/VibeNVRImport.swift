@@ -103,10 +103,11 @@ package final class VibeNVRImport {
         }
         let password = configuration.users.contains { $0.passwordHash == nil } ? try Self.unknownPassword() : ""
         let (final, before) = (configuration, ids)
-        var restored = try blockingWait { try await store.restore(final, passwordless: password, known: before) }
-        restored.warnings = report.configuration.warnings + restored.warnings
-        report.configuration = restored
-        ids.merge(restored.cameraIDs) { _, new in new }
+        let (brought, found) = try blockingWait { try await store.restore(final, passwordless: password, known: before) }
+        let warnings = report.configuration.warnings
+        report.configuration = brought
+        report.configuration.warnings = warnings + brought.warnings
+        ids.merge(found) { _, new in new }
         let notes = Dictionary(uniqueKeysWithValues: ids.map { ($0.key.description, Optional($0.value.rawValue)) })
         try blockingWait { try await store.imports.note(notes, .camera, of: source) }
         let all = try blockingWait { try await store.cameras.all() }

@@ -16,9 +16,6 @@ package struct RestoreReport: Sendable, Hashable {
     package var warnings: [String] = []
     /// New users whose password could not be taken over: an administrator has to set one.
     package var usersWithoutPassword: [String] = []
-    /// Cameras and groups of the backup by their ids there, and which they are here.
-    package var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
-    package var groupIDs: [ID<CameraGroup>: ID<CameraGroup>] = [:]
 
     /// Nothing was changed.
     package init() {}
@@ -30,21 +27,28 @@ extension Store {
     /// What the backup knows becomes as it was; what it does not know stays. Cameras are told by their id when the backup is from this
     /// installation, else by their URL; profiles, groups and users by their names. The password, second factor and sessions of a user
     /// who exists are left alone. `passwordless` is a hash that no password has. `onWrite` is called before every row that is written;
-    /// what it throws undoes all. `known`: cameras that the groups and users of the backup speak of and that are here already, by their
-    /// ids there. Throws `conflict` when no active administrator would be left.
+    /// what it throws undoes all. Throws `conflict` when no active administrator would be left.
     package func restore(
-        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>] = [:],
-        onWrite: @escaping @Sendable () throws -> Void = {}
+        _ wanted: StoredConfiguration, passwordless: String, onWrite: @escaping @Sendable () throws -> Void = {}
     ) async throws -> RestoreReport {
-        let (report, changes) = try await rows.write("restoring a backup") { db in
+        try await restore(wanted, passwordless: passwordless, known: [:], onWrite: onWrite).report
+    }
+
+    /// The same, and which cameras those of the backup are here, by their ids there. `known`: cameras that its groups and users speak of, and
+    /// that are here already.
+    package func restore(
+        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>], onWrite: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> (report: RestoreReport, cameras: [ID<Camera>: ID<Camera>]) {
+        let (report, cameras, changes) = try await rows.write("restoring a backup") { db in
             let instance = try db.row("SELECT instance FROM installation") { $0["instance"] as String }
             var restore = ConfigurationRestore(
                 db: db, store: self, passwordless: passwordless, onWrite: onWrite, isOwn: !wanted.instance.isEmpty && wanted.instance == instance)
-            try restore.run(wanted, known: known)
-            return (restore.report, restore.changes)
+            restore.cameraIDs = known
+            try restore.run(wanted)
+            return (restore.report, restore.cameraIDs, restore.changes)
         }
         for change in changes { rows.changes.send(change) }
-        return report
+        return (report, cameras)
     }
 }
 
@@ -60,7 +64,8 @@ private struct ConfigurationRestore {
     var report = RestoreReport()
     var changes: [StoreChange] = []
     private var profileIDs: [ID<StorageProfile>: ID<StorageProfile>] = [:]
-    private var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
+    /// Cameras of the backup and which they are here.
+    var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
     private var groupIDs: [ID<CameraGroup>: ID<CameraGroup>] = [:]
 
     init(db: Database, store: Store, passwordless: String, onWrite: @escaping @Sendable () throws -> Void, isOwn: Bool) {
@@ -71,8 +76,7 @@ private struct ConfigurationRestore {
         self.isOwn = isOwn
     }
 
-    mutating func run(_ wanted: StoredConfiguration, known: [ID<Camera>: ID<Camera>]) throws {
-        cameraIDs = known
+    mutating func run(_ wanted: StoredConfiguration) throws {
         try onWrite()
         let changed = try store.settings.write(db, wanted.settings.mapValues(Optional.some))
         changes += changed.sorted().map { .setting($0) }
@@ -83,8 +87,6 @@ private struct ConfigurationRestore {
         for camera in wanted.cameras { try restore(camera, before: before, taken: &taken) }
         for group in wanted.groups { try restore(group) }
         for user in wanted.users { try restore(user) }
-        report.cameraIDs = cameraIDs
-        report.groupIDs = groupIDs
         try onWrite()
         if !wanted.users.isEmpty { try UserStore.demandAdministrator(db) }
     }

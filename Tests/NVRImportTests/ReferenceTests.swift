@@ -31,8 +31,11 @@ struct ReferencePathsTests {
     func refused(path: String) { #expect(throws: ReferencePaths.Refusal.self) { try paths.place(path) } }
 
     @Test("mappings are two absolute folders")
-    func mappings() {
+    func mappings() throws {
         #expect(ReferencePaths.Mapping("/a/=/b/") == .init(from: "/a", to: "/b"))
+        let fetched = ReferencePaths(recordings: "/mnt/old", mappings: [ReferencePaths.Mapping("sftp://2=/mnt/fetched")].compactMap { $0 })
+        #expect(try fetched.place("sftp://2/cams/3/a.mp4") == .init(root: "/mnt/fetched", path: "cams/3/a.mp4"))
+        #expect(throws: ReferencePaths.Refusal.remote) { try fetched.place("sftp://21/cams/3/a.mp4") }
         for text in ["a=/b", "/a", "/a=b", "=", ""] { #expect(ReferencePaths.Mapping(text) == nil) }
     }
 
