@@ -94,6 +94,8 @@ let package = Package(
         // Layer 3.
         room("NVRCameras", ["NVRMedia", "NVRRecording", "NVRDetection", "NVRStore", "NVRModel", "NVRBase", .logging, .lifecycle]),
 
+        room("NVRImport", ["NVRRecording", "NVRMedia", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
+
         room(
             "NVROffsite", ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .logging, .lifecycle]),
 
@@ -121,7 +123,7 @@ let package = Package(
             name: "vibenvr",
             dependencies: [
                 "NVRWeb", "NVRRestream", "NVRCameras", "NVRRecording", "NVRDetection", "NVRMedia", "NVRAccounts", "NVRBackup", "NVRStore", "NVRModel",
-                "NVRBase", "NVROffsite", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
+                "NVRBase", "NVROffsite", "NVRImport", .argumentParser, .lifecycle, .logging, .nioCore, .nioPosix, .x509, .crypto,
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -146,6 +148,7 @@ let package = Package(
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),
         tests("NVRBackupTests", ["NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
+        tests("NVRImportTests", ["NVRImport", "NVRRecording", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2", .logging]),
         tests(
             "NVROffsiteTests",
             ["NVROffsite", "NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3", .nioCore, .nioPosix, .nioHTTP1, .logging]),

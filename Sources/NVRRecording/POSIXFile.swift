@@ -11,7 +11,10 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     /// What a write says that would take the volume's last space.
     static func full(_ path: String) -> FileError { FileError(operation: "write", path: path, code: ENOSPC) }
 
+    /// A link where none may be.
+    package var isLink: Bool { code == ELOOP }
     /// What the system says, without the path.
+    package var reason: String { systemText }
     var systemText: String { String(cString: strerror(code)) }
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
     /// The volume itself does not do what it should: not full, and nothing that this program ran out of.
@@ -214,5 +217,48 @@ extension POSIXFile {
         var path = path
         // rmdir refuses folders that hold anything, which is the end of the walk.
         while path.hasPrefix(root + "/"), rmdir(path) == 0, let above = parent(of: path) { path = above }
+    }
+}
+
+extension POSIXFile {
+    /// Opens a plain file below a folder for reading, following no link on the way: the path may be somebody's who would like to read
+    /// another file. Throws with `ELOOP` for a link, `EINVAL` for a path that is none and for what is no plain file.
+    package static func openPlain(_ path: String, below root: String) throws(FileError) -> POSIXFile {
+        func failure(_ code: Int32) -> FileError { FileError(operation: "open", path: path, code: code) }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !parts.isEmpty, parts.count <= 64, !path.utf8.contains(0), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
+            throw failure(EINVAL)
+        }
+        var folder = Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw failure(errno) }
+        defer { Glibc.close(folder) }
+        for part in parts.dropLast() {
+            let next = openat(folder, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard next >= 0 else {
+                // A link is no folder: the system says so in these words.
+                var status = stat()
+                let isLink = errno == ENOTDIR && fstatat(folder, part, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFLNK
+                throw failure(isLink ? ELOOP : errno)
+            }
+            Glibc.close(folder)
+            folder = next
+        }
+        // Not to wait for the other end of a pipe.
+        let descriptor = openat(folder, parts[parts.count - 1], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(errno) }
+        let file = POSIXFile(descriptor: descriptor, path: "\(root)/\(path)")
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw failure(EINVAL) }
+        return file
+    }
+
+    /// The descriptor, for libraries that read files themselves. It stays this object's.
+    package func withDescriptor<Result>(_ body: (Int32) throws -> Result) rethrows -> Result { try body(descriptor) }
+
+    /// Gives exactly the open file another name on the same file system, whatever its old name leads to by now.
+    package func link(to path: String) throws(FileError) {
+        guard linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 else {
+            throw FileError(operation: "link", path: path, code: errno)
+        }
     }
 }

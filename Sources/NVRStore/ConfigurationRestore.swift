@@ -1,7 +1,7 @@
 import FoundationEssentials
 import GRDB
 import NVRBase
-import NVRModel
+package import NVRModel
 
 /// What a restore did.
 package struct RestoreReport: Sendable, Hashable {
@@ -31,15 +31,24 @@ extension Store {
     package func restore(
         _ wanted: StoredConfiguration, passwordless: String, onWrite: @escaping @Sendable () throws -> Void = {}
     ) async throws -> RestoreReport {
-        let (report, changes) = try await rows.write("restoring a backup") { db in
+        try await restore(wanted, passwordless: passwordless, known: [:], onWrite: onWrite).report
+    }
+
+    /// The same, and which cameras those of the backup are here, by their ids there. `known`: cameras that its groups and users speak of, and
+    /// that are here already.
+    package func restore(
+        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>], onWrite: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> (report: RestoreReport, cameras: [ID<Camera>: ID<Camera>]) {
+        let (report, cameras, changes) = try await rows.write("restoring a backup") { db in
             let instance = try db.row("SELECT instance FROM installation") { $0["instance"] as String }
             var restore = ConfigurationRestore(
                 db: db, store: self, passwordless: passwordless, onWrite: onWrite, isOwn: !wanted.instance.isEmpty && wanted.instance == instance)
+            restore.cameraIDs = known
             try restore.run(wanted)
-            return (restore.report, restore.changes)
+            return (restore.report, restore.cameraIDs, restore.changes)
         }
         for change in changes { rows.changes.send(change) }
-        return report
+        return (report, cameras)
     }
 }
 
@@ -55,7 +64,8 @@ private struct ConfigurationRestore {
     var report = RestoreReport()
     var changes: [StoreChange] = []
     private var profileIDs: [ID<StorageProfile>: ID<StorageProfile>] = [:]
-    private var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
+    /// Cameras of the backup and which they are here.
+    var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
     private var groupIDs: [ID<CameraGroup>: ID<CameraGroup>] = [:]
 
     init(db: Database, store: Store, passwordless: String, onWrite: @escaping @Sendable () throws -> Void, isOwn: Bool) {

@@ -74,7 +74,7 @@ package struct EventStore: Sendable {
         }
     }
 
-    private static func insert(_ db: Database, _ event: Event) throws -> Event {
+    static func insert(_ db: Database, _ event: Event) throws -> Event {
         try db.run(
             """
             INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width,

@@ -287,7 +287,7 @@ private func backupPassphrase(_ configuration: ServerConfiguration) throws -> Se
 }
 
 /// The folder of a restored profile; one that this machine does not have is not made.
-private func existingFolder(_ path: String, beside recordingRoot: String) throws -> String {
+func existingFolder(_ path: String, beside recordingRoot: String) throws -> String {
     guard POSIXFile.exists(path) else { throw NVRError(.invalid, "its folder \(path) does not exist here") }
     return try StorageVolume(recordingRoot: recordingRoot).prepare(path)
 }

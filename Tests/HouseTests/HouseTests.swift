@@ -101,6 +101,7 @@ struct HouseTests {
         "NVROnvif": ["NVRModel", "NVRBase"],
         "NVRCameras": ["NVRMedia", "NVRRecording", "NVRDetection", "NVROnvif", "NVRStore", "NVRModel", "NVRBase"],
         "NVROffsite": ["NVRRecording", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "S3"],
+        "NVRImport": ["NVRRecording", "NVRMedia", "NVRBackup", "NVRStore", "NVRModel", "NVRBase", "Argon2"],
         "NVRNotify": ["NVRStore", "NVRModel", "NVRBase", "Mosquitto", "Curl"],
         "NVRWeb": [
             "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia", "NVRStore",
@@ -110,7 +111,7 @@ struct HouseTests {
         "vibenvr": [
             "NVRWeb", "NVRRestream", "NVRCameras", "NVRNotify", "NVRRecording", "NVRDetection", "NVRAccounts", "NVRBackup", "NVROnvif", "NVRMedia",
             "NVRStore",
-            "NVRModel", "NVRBase", "NVROffsite",
+            "NVRModel", "NVRBase", "NVROffsite", "NVRImport",
         ],
     ]
 
