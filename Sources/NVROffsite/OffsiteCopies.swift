@@ -25,13 +25,21 @@ package final class OffsiteCopies: Service {
         let changes = environment.store.changes.subscribe()
         await reconcile()
         await cancelWhenGracefulShutdown { [self] in
-            for await change in changes {
-                switch change {
-                case .s3Profile: await reconcile()
-                // Which one it was does not matter: each looks for what is new since it looked last.
-                case .event: for entry in running.withLock({ Array($0.values) }) { entry.worker.wake() }
-                default: break
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { [self] in
+                    for await change in changes {
+                        switch change {
+                        case .s3Profile: await reconcile()
+                        // Which one it was does not matter: each looks for what is new since it looked last.
+                        case .event: for entry in running.withLock({ Array($0.values) }) { entry.worker.wake() }
+                        default: break
+                        }
+                    }
                 }
+                group.addTask { [self] in
+                    repeat { await lookAtArchives() } while (try? await Task.sleep(for: .seconds(Self.lookSeconds))) != nil
+                }
+                await group.waitForAll()
             }
         }
         let last = running.withLock { running in
@@ -64,12 +72,32 @@ package final class OffsiteCopies: Service {
         }
     }
 
-    /// Makes the buckets of all profiles known as volumes: footage may lie there, whatever else is copied there.
+    /// Seconds between looks at buckets that hold footage.
+    private static let lookSeconds = 60
+
+    /// Looks whether the buckets are there in which footage lies or is to lie, so that people hear of one that is not.
+    private func lookAtArchives() async {
+        guard let volumes = environment.volumes else { return }
+        do {
+            let used = try await environment.store.retention.volumes()
+                .union(environment.store.cameras.all().compactMap { $0.storage.archiveBucket.map { VolumeID($0) } })
+            for (volume, remote) in volumes.remotes where used.contains(volume) { _ = await remote.isRightOne() }
+        } catch {
+            environment.logger.warning("nobody knows which buckets are to be looked at", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Makes the buckets of all profiles known as volumes: footage may lie there, whatever else is copied there. To be called once before
+    /// anything on the volumes is touched; later changes are heard of.
+    package func mount() async throws { mount(try await environment.store.s3Profiles.all()) }
+
     private func mount(_ profiles: [S3Profile]) {
         guard let volumes = environment.volumes else { return }
         let gone = mounted.withLock { mounted in
-            defer { mounted = mounted.filter { profiles.contains($0.value) } }
-            return mounted.filter { !profiles.contains($0.value) }.map(\.key)
+            let gone = mounted.keys.filter { id in !profiles.contains { $0.id == id } }
+            // One that was changed takes the place of what it was.
+            mounted = mounted.filter { profiles.contains($0.value) }
+            return gone
         }
         for id in gone { volumes.forget(S3Volume.id(of: id)) }
         for profile in profiles where mounted.withLock({ $0[profile.id] }) == nil {
