@@ -18,6 +18,8 @@ package final class OffsiteCopies: Service {
     private let environment: OffsiteEnvironment
     private let running = Mutex<[ID<S3Profile>: Running]>([:])
     private let mounted = Mutex<[ID<S3Profile>: S3Profile]>([:])
+    /// Looks at buckets from time to time, while there are any.
+    private let looking = Mutex<Task<Void, Never>?>(nil)
 
     package init(_ environment: OffsiteEnvironment) { self.environment = environment }
 
@@ -25,23 +27,16 @@ package final class OffsiteCopies: Service {
         let changes = environment.store.changes.subscribe()
         await reconcile()
         await cancelWhenGracefulShutdown { [self] in
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { [self] in
-                    for await change in changes {
-                        switch change {
-                        case .s3Profile: await reconcile()
-                        // Which one it was does not matter: each looks for what is new since it looked last.
-                        case .event: for entry in running.withLock({ Array($0.values) }) { entry.worker.wake() }
-                        default: break
-                        }
-                    }
+            for await change in changes {
+                switch change {
+                case .s3Profile: await reconcile()
+                // Which one it was does not matter: each looks for what is new since it looked last.
+                case .event: for entry in running.withLock({ Array($0.values) }) { entry.worker.wake() }
+                default: break
                 }
-                group.addTask { [self] in
-                    repeat { await lookAtArchives() } while (try? await Task.sleep(for: .seconds(Self.lookSeconds))) != nil
-                }
-                await group.waitForAll()
             }
         }
+        looking.withLock { $0 }?.cancel()
         let last = running.withLock { running in
             defer { running = [:] }
             return Array(running.values)
@@ -57,6 +52,7 @@ package final class OffsiteCopies: Service {
             return environment.logger.error("the S3 profiles cannot be read; copying goes on as before", metadata: ["error": "\(error)"])
         }
         mount(all)
+        look(at: all)
         let profiles = all.filter(\.copiesEvents)
         let ended = running.withLock { running in
             let ended = running.filter { id, entry in !profiles.contains(entry.worker.profile) }
@@ -74,6 +70,18 @@ package final class OffsiteCopies: Service {
 
     /// Seconds between looks at buckets that hold footage.
     private static let lookSeconds = 60
+
+    private func look(at profiles: [S3Profile]) {
+        looking.withLock { looking in
+            guard looking == nil || profiles.isEmpty else { return }
+            looking?.cancel()
+            looking = nil
+            guard !profiles.isEmpty else { return }
+            looking = Task { [weak self] in
+                repeat { await self?.lookAtArchives() } while (try? await Task.sleep(for: .seconds(Self.lookSeconds))) != nil
+            }
+        }
+    }
 
     /// Looks whether the buckets are there in which footage lies or is to lie, so that people hear of one that is not.
     private func lookAtArchives() async {

@@ -2,16 +2,16 @@ import GRDB
 import Logging
 
 /// Reads what can be read out of a damaged database into a new one: what its owner set up, and what cannot be made of footage again.
-enum DatabaseSalvage {
+package enum DatabaseSalvage {
     /// In the order in which rows refer to each other. Segments and their events are made of the files again.
-    static let tables = [
+    package static let tables = [
         "settings", "storage_profiles", "groups", "cameras", "group_cameras", "s3_profiles", "s3_profile_cameras", "users", "user_cameras",
         "user_groups", "second_factors", "recovery_codes", "api_tokens", "avatars", "layouts", "streaming_secrets", "holds", "events",
         "event_tags", "outages", "recorded_days", "health_events", "offsite_events", "offsite_totals", "audit",
     ]
 
     /// Every other table, and why it is not taken over.
-    static let leftOut = [
+    package static let leftOut = [
         "segments": "made of the files again",
         "segment_indexes": "made with the segments",
         "segment_totals": "kept by triggers",
@@ -138,4 +138,14 @@ enum DatabaseSalvage {
     }
 
     private static let mostRows = 1_000_000
+}
+
+extension Store {
+    /// The names of all tables that the migrations make.
+    package func tableNames() async throws -> [String] {
+        try await rows.read("reading the schema") { db in
+            try String.fetchAll(
+                db, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'grdb_%' ORDER BY name")
+        }
+    }
 }
