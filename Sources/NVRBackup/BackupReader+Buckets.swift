@@ -42,10 +42,14 @@ extension BackupReader {
         profile.allowsSelfSigned = flag(item, "allow_self_signed", default: false)
         profile.copiesAllCameras = flag(item, "offsite_all_cameras", default: false)
         profile.cameraIDs = Set(ids(item["offsite_camera_ids"]))
-        if let sent = item["max_bytes_per_second"], case .success(let rate) = FieldCheck.integer(sent, limits: S3Profile.leastRate...100_000_000_000, loc: []) {
+        if let sent = item["max_bytes_per_second"],
+            case .success(let rate) = FieldCheck.integer(sent, limits: S3Profile.leastRate...100_000_000_000, loc: [])
+        {
             profile.maxRate = rate
         }
-        if let sent = item["max_size_gb"], case .success(let size) = FieldCheck.number(sent, limits: 0...1_000_000, loc: []) { profile.maxSize = size }
+        if let sent = item["max_size_gb"], case .success(let size) = FieldCheck.number(sent, limits: 0...1_000_000, loc: []) {
+            profile.maxSize = size
+        }
         try rules.bucket(profile)
         return profile
     }

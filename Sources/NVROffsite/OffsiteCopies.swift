@@ -78,6 +78,7 @@ package final class OffsiteCopies: Service {
             looking = nil
             guard !profiles.isEmpty else { return }
             looking = Task { [weak self] in
+                // Cancelled when there is no bucket any more, and at the end.
                 repeat { await self?.lookAtArchives() } while (try? await Task.sleep(for: .seconds(Self.lookSeconds))) != nil
             }
         }

@@ -101,7 +101,6 @@ package struct IntegrityCheck: Sendable {
     private static let youngest: Int64 = 900
     static let pageRows = 500
 
-
     func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         guard let thread else { return try body() }
         return try await thread.run(body)

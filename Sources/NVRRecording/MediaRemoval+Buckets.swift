@@ -35,7 +35,8 @@ extension MediaRemoval {
                 for volume in try await store.segments.garbageVolumes().filter(\.isRemote).sorted() {
                     do { try await sweep(volume) } catch let error as NVRError {
                         isLeft = true
-                        logger.warning("nothing can be deleted in a bucket now; it is tried again", metadata: ["volume": "\(volume)", "error": "\(error)"])
+                        logger.warning(
+                            "nothing can be deleted in a bucket now; it is tried again", metadata: ["volume": "\(volume)", "error": "\(error)"])
                     }
                 }
             } catch {

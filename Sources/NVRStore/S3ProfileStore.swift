@@ -121,7 +121,8 @@ package struct S3ProfileStore: Sendable {
 
     private static func demandEmpty(_ db: Database, _ id: ID<S3Profile>, _ advice: String) throws {
         let count =
-            try db.row("SELECT coalesce(sum(count), 0) AS count FROM volume_totals WHERE volume = ?", [VolumeID(id).rawValue]) { $0["count"] as Int } ?? 0
+            try db.row("SELECT coalesce(sum(count), 0) AS count FROM volume_totals WHERE volume = ?", [VolumeID(id).rawValue]) { $0["count"] as Int }
+            ?? 0
         guard count > 0 else { return }
         throw NVRError(.conflict, "\(count) recordings and snapshots of the archive lie in the bucket of the S3 profile. \(advice)")
     }

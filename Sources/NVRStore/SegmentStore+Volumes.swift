@@ -8,9 +8,10 @@ extension SegmentStore {
     package func garbageVolumes() async throws -> Set<VolumeID> {
         try await rows.read("reading garbage") { db in
             let segments = try db.rows(
-                "SELECT DISTINCT volume FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3", []) {
-                    VolumeID(rawValue: $0[0])
-                }
+                "SELECT DISTINCT volume FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3", []
+            ) {
+                VolumeID(rawValue: $0[0])
+            }
             return Set(segments + (try db.rows("SELECT DISTINCT volume FROM garbage_files", []) { VolumeID(rawValue: $0[0]) }))
         }
     }
@@ -32,7 +33,8 @@ extension SegmentStore {
     /// Finished rows of a volume by id, a page at a time.
     package func finished(on volume: VolumeID, after id: Int64, limit: Int = 1000) async throws -> [SegmentToCheck] {
         try await rows.read("reading segments") { db in
-            try db.rows("\(Self.checkedSQL) WHERE id > ? AND volume = ? AND state = 2 ORDER BY id LIMIT ?", [id, volume.rawValue, limit], Self.checked)
+            try db.rows(
+                "\(Self.checkedSQL) WHERE id > ? AND volume = ? AND state = 2 ORDER BY id LIMIT ?", [id, volume.rawValue, limit], Self.checked)
         }
     }
 

@@ -164,7 +164,8 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover, removal: removal, logger: logger)),
+                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)),
+                .init(service: Moving(mover: mover, removal: removal, logger: logger)),
                 .init(service: retention), .init(service: offsite), .init(service: supervisor), .init(service: backups),
                 .init(service: webHealth.days), .init(service: upkeep),
                 .init(

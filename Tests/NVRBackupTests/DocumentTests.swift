@@ -11,7 +11,8 @@ struct DocumentTests {
         let house = try await House()
         let document = try await house.document()
         for member in [
-            "timestamp", "version", "settings", "cameras", "groups", "storage_profiles", "s3_profiles", "associations", "users", "api_tokens", "recovery_codes",
+            "timestamp", "version", "settings", "cameras", "groups", "storage_profiles", "s3_profiles", "associations", "users", "api_tokens",
+            "recovery_codes",
             "trusted_devices",
         ] {
             #expect(document[member] != nil, "\(member)")

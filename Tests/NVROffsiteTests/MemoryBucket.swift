@@ -112,13 +112,16 @@ final class MemoryBucket: Sendable {
     }
 
     /// Lists, and many deletions at once.
-    private static func answerOfBucket(_ method: HTTPMethod, _ query: String, _ body: [UInt8], _ state: inout State) -> (Int, [(String, String)], [UInt8]) {
+    private static func answerOfBucket(_ method: HTTPMethod, _ query: String, _ body: [UInt8], _ state: inout State) -> (
+        Int, [(String, String)], [UInt8]
+    ) {
         func text(_ status: Int, _ text: String) -> (Int, [(String, String)], [UInt8]) { (status, [], Array(text.utf8)) }
         let items = Dictionary(
             query.split(separator: "&").map { item in
                 let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 return (String(pair[0]), pair.count > 1 ? String(pair[1]).replacing("%2F", with: "/") : "")
-            }) { $1 }
+            }
+        ) { $1 }
         if method == .POST, items["delete"] != nil {
             guard state.hasBatches else { return text(501, "<Error><Code>NotImplemented</Code></Error>") }
             for part in String(decoding: body, as: UTF8.self).split(separator: "<Key>").dropFirst() {

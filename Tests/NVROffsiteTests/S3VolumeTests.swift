@@ -8,7 +8,9 @@ import Testing
 struct S3VolumeTests {
     /// Sends a file whole; gives the ranges that were sent.
     @discardableResult
-    private static func store(_ size: Int64, as path: String, in volume: S3Volume, token: String? = nil, parts: Int = .max) async throws -> [Range<Int64>] {
+    private static func store(_ size: Int64, as path: String, in volume: S3Volume, token: String? = nil, parts: Int = .max) async throws -> [Range<
+        Int64
+    >] {
         let upload = try await volume.upload(path, length: size, goingOnWith: token)
         var sent: [Range<Int64>] = []
         while let range = upload.next, sent.count < parts {

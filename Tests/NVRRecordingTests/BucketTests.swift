@@ -23,7 +23,9 @@ private final class Scene {
         rig = try Rig()
         rig.layout.volumes.set(bucketID, .remote(bucket), name: "bucket", loss: nil)
         _ = try await rig.store.s3Profiles.insert(
-            S3Profile(id: ID(0), name: "bucket", endpoint: "https://s3.example.com", bucket: "footage", accessKey: "a", secretKey: "b", createdAt: wallZero))
+            S3Profile(
+                id: ID(0), name: "bucket", endpoint: "https://s3.example.com", bucket: "footage", accessKey: "a", secretKey: "b", createdAt: wallZero)
+        )
         var camera = Camera(id: ID(0), createdAt: wallZero, name: "cam", url: "rtsp://10.0.0.1/a")
         camera.storage.archiveProfileID = -1
         camera.storage.archiveAfterHours = 1
@@ -86,7 +88,8 @@ private final class Scene {
         var measures = MediaRemoval.Measures()
         measures.patience = 0
         let service = RetentionService(
-            store: rig.store, removal: removal, measures: measures, volumes: { [(id: .standard, root: root)] }, clock: rig.clock, logger: rig.log.logger)
+            store: rig.store, removal: removal, measures: measures, volumes: { [(id: .standard, root: root)] }, clock: rig.clock,
+            logger: rig.log.logger)
         return service
     }
 
@@ -105,7 +108,8 @@ struct BucketMoveTests {
         #expect(try await mover.moveDue(at: scene.now) == FootageMover.Report())
         let check = try await scene.check { $0.readsAll = true }
         #expect(check.problems.isEmpty && check.notes.isEmpty && check.segments == 3, "\(check.problems) \(check.notes)")
-        #expect(try await scene.rig.store.segments.volumeTotals().map { [$0.volume.rawValue, Int64($0.count)] } == [[-1, 2], [-1, 1], [0, 1], [0, 1]])
+        #expect(
+            try await scene.rig.store.segments.volumeTotals().map { [$0.volume.rawValue, Int64($0.count)] } == [[-1, 2], [-1, 1], [0, 1], [0, 1]])
     }
 
     @Test("A move that is interrupted after any step plays meanwhile and goes on", arguments: FootageMover.Step.allCases)
@@ -172,7 +176,11 @@ struct BucketMoveTests {
             let scene = try await Scene()
             let isFirst = Mutex(true)
             let mover = scene.mover { [bucket = scene.bucket] now in
-                guard now == step, isFirst.withLock({ first in defer { first = false }; return first }) else { return }
+                guard now == step,
+                    isFirst.withLock({ first in
+                        defer { first = false }; return first
+                    })
+                else { return }
                 bucket.change { if isSwapped { $0.isSwapped = true } else { $0.isAway = true } }
             }
             let report = try await mover.moveDue(at: scene.now)
@@ -309,9 +317,10 @@ struct BucketCheckTests {
             state.files[segments[1].path]?.removeLast(10)
         }
         let told = try await scene.check()
-        #expect(Set(told.problems.map(\.description).map { $0.split(separator: ":")[0] }) == [
-            "1/orphan.mp4", "1/junk.mp4", Substring(segments[0].path), Substring(segments[1].path),
-        ])
+        #expect(
+            Set(told.problems.map(\.description).map { $0.split(separator: ":")[0] }) == [
+                "1/orphan.mp4", "1/junk.mp4", Substring(segments[0].path), Substring(segments[1].path),
+            ])
         #expect(try await scene.rig.segments() == segments && scene.bucket.paths.count == 6)
         let repaired = try await scene.check { $0.repairs = true }
         #expect(repaired.adopted == 1 && repaired.refusal == nil)

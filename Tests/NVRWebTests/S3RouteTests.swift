@@ -76,7 +76,9 @@ struct S3RouteTests {
         #expect(try await web.send(.delete, "/storage/s3/1", admin).status == 409)
         let dry = try await web.send(.post, "/storage/s3/1/forget?dry_run=true", admin)
         #expect(try dry.json == ["recordings": 0, "snapshots": 1, "bytes": 900, "forgotten": false])
-        for (body, status) in [("{}", 422), (#"{"recordings": 0, "snapshots": 2, "bytes": 900}"#, 409), (#"{"recordings": 0, "snapshots": -1, "bytes": 1}"#, 422)] {
+        for (body, status) in [
+            ("{}", 422), (#"{"recordings": 0, "snapshots": 2, "bytes": 900}"#, 409), (#"{"recordings": 0, "snapshots": -1, "bytes": 1}"#, 422),
+        ] {
             #expect(try await web.send(.post, "/storage/s3/1/forget", admin, body: body).status == status, "\(body)")
         }
         let done = try await web.send(.post, "/storage/s3/1/forget", admin, body: #"{"recordings": 0, "snapshots": 1, "bytes": 900}"#)

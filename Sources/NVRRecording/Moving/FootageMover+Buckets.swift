@@ -77,7 +77,9 @@ extension FootageMover {
             let known = moves.filter { $0.target.volume == volume }.compactMap { move in move.upload.map { (path: move.target.path, token: $0) } }
             do {
                 let count = try await remote.abandonUploads(but: known)
-                if count > 0 { logger.notice("uploads of an earlier run were given up", metadata: ["bucket": "\(remote.name)", "count": "\(count)"]) }
+                if count > 0 {
+                    logger.notice("uploads of an earlier run were given up", metadata: ["bucket": "\(remote.name)", "count": "\(count)"])
+                }
                 tidied.withLock { _ = $0.insert(volume) }
             } catch let error as NVRError {
                 // It is tried again; parts that are stored for longer cost money and no footage.

@@ -54,7 +54,9 @@ extension FootageMover {
     }
 
     /// Begins a copy, but nothing where the volume is not mounted.
-    private func begin(_ source: any FootageFile, _ target: FootagePlace, _ path: String, below root: String, _ bytes: Int64) async throws -> SegmentCopy {
+    private func begin(_ source: any FootageFile, _ target: FootagePlace, _ path: String, below root: String, _ bytes: Int64) async throws
+        -> SegmentCopy
+    {
         try await thread.run { [volumes] () throws -> SegmentCopy in
             let absence = NVRError(.unavailable, "the volume \(target.volume) is not there any more")
             guard volumes.confirm(target.volume) else { throw absence }

@@ -62,6 +62,10 @@ package enum DatabaseSalvage {
                 }
             }
             try source.close()
+            // Ids of events go on behind those that are left: one that comes is to be copied.
+            try await store.rows.write("looking for events anew") {
+                try $0.run("UPDATE s3_profiles SET event_cursor = min(event_cursor, (SELECT coalesce(max(id), 0) FROM events))")
+            }
         } catch {
             logger.warning("nothing can be read out of the damaged database", metadata: ["error": "\(error)"])
         }

@@ -69,7 +69,8 @@ extension OpenAPIDocument {
             .object([
                 "message": .text,
                 "restored": Schema.object([
-                    "settings": .integer, "storage_profiles": .integer, "s3_profiles": .integer, "cameras": .integer, "groups": .integer, "users": .integer,
+                    "settings": .integer, "storage_profiles": .integer, "s3_profiles": .integer, "cameras": .integer, "groups": .integer,
+                    "users": .integer,
                     "api_tokens": .integer,
                 ]).described("What is new or has changed."),
                 "warnings": Schema.array(of: .text).described("What was left out, and what needs a look."),

@@ -84,7 +84,8 @@ struct StatisticsRoutes: Sendable {
                 version: settings.version)
             + MetricsText.text(health, cameras: statistics.cameras)
             + MetricsText.text(
-                try await offsite.states(), archived: try await store.segments.volumeTotals(), lost: Set(buckets.states.filter { $0.loss != nil }.map(\.volume)))
+                try await offsite.states(), archived: try await store.segments.volumeTotals(),
+                lost: Set(buckets.states.filter { $0.loss != nil }.map(\.volume)))
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 
