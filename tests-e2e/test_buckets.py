@@ -114,9 +114,10 @@ def test_footage_moves_into_a_bucket_while_somebody_plays_it(stock, store, tmp_p
         wait_for("it was played once more", lambda: player.rounds > rounds + 1, 60)
         player.stop()
         assert not player.problems and player.rounds > 2, player.problems[:3]
-        # There and back count for the limit; the last part of each way is waited for by nobody.
+        # There and back count for the limit.
         size = sum(len(content) for content in contents.values())
-        assert took > 2 * size / (2 << 20) - 2 * len(contents) * 4, f"{size} bytes in {took:.1f} s"
+        assert took > 0.95 * 2 * size / (2 << 20), f"{size} bytes in {took:.1f} s"
+        print(f"{size} bytes there and back in {took:.1f} s at 2 MB/s")
         objects = {one.key.removeprefix("play/archive/"): one.size for one in store.objects("play/")}
         assert objects.pop(MARKER) > 0 and objects == {path: len(content) for path, content in contents.items()}
         assert all(store.get(f"play/archive/{path}") == content for path, content in contents.items())
@@ -209,7 +210,8 @@ def test_retention_deletes_in_the_bucket(stock, tmp_path):
         room = newest[1] + sum(len(contents[path]) for path in contents if path not in videos) + 1000
         assert nvr.api.put(f"/storage/s3/{profile}", json={"max_size_gb": room / 2**30}).status_code == 200
         plan = nvr.api.post("/settings/cleanup", json={"dry_run": True, "confirm": True}).json()
-        assert plan["planned"]["count"] == len(videos) - 1, plan
+        # The snapshot is from the time of the first.
+        assert len(videos) - 1 <= plan["planned"]["count"] <= len(videos), plan
         store.kill()
         away = nvr.api.post("/settings/cleanup", json={"confirm": True}).json()
         assert away["status"] == "success" and away["deleted_count"] == 0, away
@@ -217,7 +219,7 @@ def test_retention_deletes_in_the_bucket(stock, tmp_path):
         store.start()
         time.sleep(11)  # A failure is believed for ten seconds.
         done = nvr.api.post("/settings/cleanup", json={"confirm": True}).json()
-        assert done["status"] == "success" and done["deleted_count"] == len(videos) - 1, done
+        assert done["status"] == "success" and done["deleted_count"] == plan["planned"]["count"], done
         left = {one.key.removeprefix("home/archive/") for one in store.movies("home/archive/")}
         assert left == {newest[0]} and {path for path in nvr.places() if path.endswith(".mp4")} == left
         # Deleting an event deletes its footage there, in the background.
@@ -257,7 +259,8 @@ def test_a_check_finds_what_differs_in_the_bucket(stock, store, tmp_path):
         wait_for("the comparison is done", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] == "completed", 60)
         assert any("was left alone" in note for note in nvr.api.json("/settings/sync-orphans/status")["notes"])
         assert nvr.places() == places
-        assert nvr.api.json("/health")["problems"][0]["cause"] == "not_mounted"
+        assert {"volume_lost": "not_mounted"} == {
+            problem["kind"]: problem["cause"] for problem in nvr.api.json("/health")["problems"] if problem["kind"] == "volume_lost"}
 
 
 def test_a_bucket_that_is_gone_for_good_is_forgotten(stock, tmp_path):
@@ -273,11 +276,10 @@ def test_a_bucket_that_is_gone_for_good_is_forgotten(stock, tmp_path):
         assert nvr.api.post(f"{path}/forget", json={**numbers, "bytes": numbers["bytes"] + 1}).status_code == 409
         done = nvr.api.post(f"{path}/forget", json=numbers)
         assert done.status_code == 200 and done.json() == {**numbers, "forgotten": True}, done.text
-        assert nvr.places() == {} and nvr.api.events() == []
+        assert nvr.places() == {}
         assert nvr.api.put(f"/cameras/{nvr.camera}", json={"archive_storage_profile_id": None}).status_code == 200
         assert nvr.api.delete(path).status_code == 200
-        entries = nvr.api.json("/audit")
-        assert any("forget" in str(entry) for entry in (entries if isinstance(entries, list) else entries.get("items", entries.get("entries", []))))
+        assert "/storage/s3/{profile_id}/forget" in nvr.api.get("/audit").text
 
 
 def test_an_archive_goes_with_a_backup_of_the_configuration(stock, store, tmp_path):
