@@ -8,6 +8,19 @@ import Synchronization
 import Testing
 
 private struct Crash: Error {}
+
+/// True once.
+private final class Once: Sendable {
+    private let isOver = Mutex(false)
+
+    func take() -> Bool {
+        isOver.withLock { isOver in
+            defer { isOver = true }
+            return !isOver
+        }
+    }
+}
+
 private let bucketID = VolumeID(rawValue: -1)
 
 /// Three segments and two snapshots of a camera that archives into a bucket after an hour; two of the one and one of the other are old
@@ -76,7 +89,7 @@ private final class Scene {
         #expect(bucket.paths == old.sorted() && rig.files() == ["\(camera)/snap-1.jpg", segments[2].path].sorted(), comment)
         #expect(try await rig.store.segments.moves().isEmpty, comment)
         #expect(try await rig.store.segments.garbageVolumes().isEmpty, comment)
-        #expect(bucket.state.withLock { $0.uploads.isEmpty }, comment)
+        #expect(bucket[\.uploads].isEmpty, comment)
         try await expectPlayable(comment)
     }
 
@@ -131,13 +144,13 @@ struct BucketMoveTests {
         scene.bucket.change { $0.uploads["old"] = ("1/other.mp4", [0: [1]]) }
         await #expect(throws: Crash.self) { try await scene.mover { if $0 == .copied { throw Crash() } }.moveDue(at: scene.now) }
         let first = try await scene.rig.segments()[0]
-        #expect(scene.bucket.state.withLock { $0.abandoned } == ["old"])
-        let sent = scene.bucket.state.withLock { $0.sent }
+        #expect(scene.bucket[\.abandoned] == ["old"])
+        let sent = scene.bucket[\.sent]
         #expect(sent == Int(first.bytes) && sent > MemoryVolume.partBytes)
         // A part is lost, the rest is not sent again.
         scene.bucket.change { state in for token in state.uploads.keys { state.uploads[token]?.parts[0] = nil } }
         await #expect(throws: Crash.self) { try await scene.mover { if $0 == .synced { throw Crash() } }.moveDue(at: scene.now) }
-        #expect(scene.bucket.state.withLock { $0.sent } == sent + MemoryVolume.partBytes)
+        #expect(scene.bucket[\.sent] == sent + MemoryVolume.partBytes)
         _ = try await scene.mover().moveDue(at: scene.now)
         try await scene.expectMoved()
     }
@@ -161,7 +174,7 @@ struct BucketMoveTests {
         let first = try await scene.rig.segments()[0]
         scene.bucket.change { $0.files[first.path] = [1, 2, 3] }
         let report = try await scene.mover().moveDue(at: scene.now)
-        #expect(report.moved == 2 && report.failures.count == 1 && scene.bucket.state.withLock { $0.files[first.path] } == [1, 2, 3])
+        #expect(report.moved == 2 && report.failures.count == 1 && scene.bucket[\.files][first.path] == [1, 2, 3])
         try await scene.expectPlayable()
         scene.bucket.change { $0.files[first.path] = nil }
         await #expect(throws: Crash.self) { try await scene.mover { if $0 == .synced { throw Crash() } }.moveDue(at: scene.now) }
@@ -174,12 +187,10 @@ struct BucketMoveTests {
     func lostTarget(_ isSwapped: Bool) async throws {
         for step in [FootageMover.Step.noted, .copied, .synced, .compared, .named] {
             let scene = try await Scene()
-            let isFirst = Mutex(true)
+            let isFirst = Once()
             let mover = scene.mover { [bucket = scene.bucket] now in
                 guard now == step,
-                    isFirst.withLock({ first in
-                        defer { first = false }; return first
-                    })
+                    isFirst.take()
                 else { return }
                 bucket.change { if isSwapped { $0.isSwapped = true } else { $0.isAway = true } }
             }
@@ -202,7 +213,7 @@ struct BucketMoveTests {
         _ = try await mover.moveDue(at: scene.now)
         _ = try await scene.mover().moveDue(at: scene.now)
         #expect(!scene.bucket.paths.contains(first.path) && !scene.rig.files().contains(first.path))
-        #expect(try await store.segments.moves().isEmpty && scene.bucket.state.withLock { $0.uploads.isEmpty })
+        #expect(try await store.segments.moves().isEmpty && scene.bucket[\.uploads].isEmpty)
     }
 
     @Test("Footage moves out of a bucket into a folder, too")
@@ -262,7 +273,7 @@ struct BucketRetentionTests {
         scene.rig.clock.advance(86_400 * 3)
         scene.bucket.change { if isSwapped { $0.isSwapped = true } else { $0.isAway = true } }
         let report = try await service.cleanUp(.rules, isConfirmed: true)
-        #expect(report.stop == nil && scene.bucket.state.withLock { $0.files.count } == 3)
+        #expect(report.stop == nil && scene.bucket[\.files].count == 3)
         #expect(try await scene.rig.segments().map(\.volume.rawValue) == [-1, -1])
     }
 

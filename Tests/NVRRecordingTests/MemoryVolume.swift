@@ -28,6 +28,7 @@ final class MemoryVolume: RemoteVolume {
     let state = Mutex(State())
 
     func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+    subscript<Value>(path: KeyPath<State, Value>) -> Value { state.withLock { $0[keyPath: path] } }
     var paths: [String] { state.withLock { $0.files.keys.sorted() } }
 
     private func reached<Value>(_ body: (inout State) throws -> Value) throws -> Value {
