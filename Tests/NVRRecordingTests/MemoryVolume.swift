@@ -28,10 +28,10 @@ final class MemoryVolume: RemoteVolume {
     let state = Mutex(State())
 
     func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
-    subscript<Value>(path: KeyPath<State, Value>) -> Value { state.withLock { $0[keyPath: path] } }
+    subscript<Value: Sendable>(path: KeyPath<State, Value>) -> Value { state.withLock { $0[keyPath: path] } }
     var paths: [String] { state.withLock { $0.files.keys.sorted() } }
 
-    private func reached<Value>(_ body: (inout State) throws -> Value) throws -> Value {
+    private func reached<Value: Sendable>(_ body: (inout State) throws -> Value) throws -> Value {
         try state.withLock { state in
             if state.isAway { throw NVRError(.unavailable, "the bucket cannot be reached") }
             return try body(&state)
