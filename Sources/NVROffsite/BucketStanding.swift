@@ -45,7 +45,8 @@ final class BucketStanding: Sendable {
                     other.instance == marker.instance ? "it is the archive of volume \(other.volume)" : "it belongs to another installation")
             case .unreadable: lose(.wrongVolume, "its marker makes no sense")
             case .bare: if state.isMarked { lose(.notMounted, "its marker is missing: it is another bucket, or was emptied") }
-            case .missing: lose(.notMounted, "there is no such bucket")
+            // Some servers make a bucket when something is stored in it; others say then that there is none.
+            case .missing: if state.isMarked { lose(.notMounted, "there is no such bucket") }
             case .failed(let reason): lose(.unreachable, reason)
             }
             return false
