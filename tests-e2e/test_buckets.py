@@ -39,6 +39,7 @@ class Site(NVR):
         answer = self.api.post("/storage/s3", json=store.profile(offsite_all_cameras=False, **fields))
         assert answer.status_code == 200, answer.text
         profile = answer.json()["id"]
+        assert self.api.post(f"/storage/s3/{profile}/test").json() == {"ok": True, "error": None}
         answer = self.api.put(f"/cameras/{self.camera}", json={"archive_storage_profile_id": -profile, "archive_after_hours": 1})
         assert answer.status_code == 200 and answer.json()["archive_storage_profile_id"] == -profile, answer.text
         return profile

@@ -2,6 +2,7 @@ import NVRBase
 import NVRModel
 import NVROffsite
 import NVRRecording
+import NVRStore
 import Testing
 
 @Suite("A bucket as a volume of footage", .serialized)
@@ -44,8 +45,10 @@ struct S3VolumeTests {
         #expect(try await volume.read("1/2026-11-28/a b.mp4", 0..<1) == Rig.bytes(0, 1))
         try await volume.remove(["1/2026-11-28/a b.mp4", "never.mp4"])
         #expect(try await volume.size(of: "1/2026-11-28/a b.mp4") == nil)
-        try await thread.run {
-            #expect { try volume.open("1/2026-11-28/a b.mp4") } throws: { ($0 as? NVRError)?.kind == .notFound }
+        await #expect {
+            try await thread.run { try volume.open("1/2026-11-28/a b.mp4") }
+        } throws: {
+            ($0 as? NVRError)?.kind == .notFound
         }
         try await rig.bucket.stop()
     }
