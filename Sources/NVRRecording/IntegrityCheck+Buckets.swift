@@ -8,17 +8,14 @@ import NVRStore
 extension IntegrityCheck {
     /// Which segments the list of a bucket named: a bit for each id, as lists need not be in any order.
     struct SeenSegments: Sendable {
-        private var words: [UInt64]
+        private var words: [Int64: UInt64] = [:]
 
-        /// Ids up to `newest`.
-        init(upTo newest: Int64) { words = [UInt64](repeating: 0, count: Int(clamping: max(0, newest) / 64 + 1)) }
-
-        mutating func insert(_ id: Int64) {
-            if id >= 0, Int(id / 64) < words.count { words[Int(id / 64)] |= 1 << UInt64(id % 64) }
-        }
-
-        func contains(_ id: Int64) -> Bool { id >= 0 && Int(id / 64) < words.count && words[Int(id / 64)] & 1 << UInt64(id % 64) != 0 }
+        mutating func insert(_ id: Int64) { words[id >> 6, default: 0] |= 1 << UInt64(id & 63) }
+        func contains(_ id: Int64) -> Bool { words[id >> 6].map { $0 & 1 << UInt64(id & 63) != 0 } ?? false }
     }
+
+    /// Pages of a list that are read: a server that never ends is not followed for ever.
+    private static let mostPages = 100_000
 
     /// What is wrong with the rows of a bucket; objects that no row knows are told, and listed again when asked for, on the way.
     func check(
@@ -35,8 +32,9 @@ extension IntegrityCheck {
         do {
             var found: [(entry: SegmentEntry, problem: Problem)] = []
             let newest = try await store.segments.newestID()
-            var seen = SeenSegments(upTo: newest)
+            var seen = SeenSegments()
             var next: String?
+            var pages = 0
             repeat {
                 try Task.checkCancellation()
                 try await options.pace?(1, 0)
@@ -45,7 +43,8 @@ extension IntegrityCheck {
                 found += try await compare(page.files.filter { $0.path.hasSuffix(".mp4") }, volume, remote, &seen, options, &report)
                 // A server that repeats itself is not followed.
                 next = page.next == next ? nil : page.next
-            } while next != nil
+                pages += 1
+            } while next != nil && pages < Self.mostPages
             found += try await missing(volume, remote, seen, upTo: newest, options, &report)
             guard await remote.isRightOne() else {
                 report.notes.append("the bucket \(remote.name) went while it was compared; what was found there is not told")
