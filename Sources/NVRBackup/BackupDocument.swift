@@ -15,6 +15,7 @@ package enum BackupDocument {
         object["cameras"] = .array(configuration.cameras.map { $0.json(.full) })
         object["groups"] = .array(configuration.groups.map(json))
         object["storage_profiles"] = .array(configuration.storageProfiles.map(\.json))
+        object["s3_profiles"] = .array(configuration.s3Profiles.map(json))
         object["associations"] = .array(configuration.groups.flatMap(associations))
         object["users"] = .array(configuration.users.map(json))
         object["api_tokens"] = .array(configuration.users.flatMap(tokens))
@@ -31,6 +32,13 @@ package enum BackupDocument {
 
     private static func json(_ group: CameraGroup) -> JSONValue {
         ["id": .integer(group.id.rawValue), "name": .string(group.name), "description": JSONValue(group.description)]
+    }
+
+    /// With its key, as cameras with their passwords.
+    private static func json(_ profile: S3Profile) -> JSONValue {
+        guard case .object(var object) = profile.json else { return .null }
+        object["secret_key"] = .string(profile.secretKey)
+        return .object(object)
     }
 
     private static func associations(_ group: CameraGroup) -> [JSONValue] {

@@ -13,10 +13,16 @@ package struct BackupReader {
         package var urls: CameraURL.Rules
         /// The folder that recordings of a profile go to, its links followed. Throws `NVRError` when they cannot; makes nothing.
         package var folder: @Sendable (_ path: String) throws -> String
+        /// Throws `NVRError` when no bucket could be where a profile says.
+        package var bucket: @Sendable (S3Profile) throws -> Void
 
-        package init(urls: CameraURL.Rules, folder: @escaping @Sendable (_ path: String) throws -> String) {
+        package init(
+            urls: CameraURL.Rules, folder: @escaping @Sendable (_ path: String) throws -> String,
+            bucket: @escaping @Sendable (S3Profile) throws -> Void = { _ in }
+        ) {
             self.urls = urls
             self.folder = folder
+            self.bucket = bucket
         }
     }
 
@@ -38,13 +44,20 @@ package struct BackupReader {
         var configuration = StoredConfiguration(instance: object["instance"]?.string ?? "")
         configuration.settings = try settings(object["settings"])
         configuration.storageProfiles = try profiles(list(object, "storage_profiles"))
+        configuration.s3Profiles = try s3Profiles(list(object, "s3_profiles"))
         let known = Set(configuration.storageProfiles.map(\.id))
+        let buckets = Set(configuration.s3Profiles.map(\.id))
         for (index, item) in try list(object, "cameras").enumerated() {
             var camera = try camera(item, "cameras[\(index)]")
             for id in camera.storage.profiles.subtracting(known) {
                 camera.storage.forget(id)
                 warn("camera \(camera.general.name): its storage profile is not available; it records to the default folder")
             }
+            if let bucket = camera.storage.archiveBucket, !buckets.contains(bucket) {
+                camera.storage.forget(bucket)
+                warn("camera \(camera.general.name): the bucket of its archive is not available; its footage stays where it is")
+            }
+            if camera.storage.archiveProfileID == 0 { camera.storage.archiveProfileID = nil }
             configuration.cameras.append(camera)
         }
         try demandUnique(configuration.cameras.map(\.id.rawValue), "cameras")

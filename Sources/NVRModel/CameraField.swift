@@ -200,6 +200,8 @@ package struct CameraField: Sendable {
 
     private static let webSchemes = ["http", "https"]
     private static let profiles = 1...Int(Int32.max)
+    /// Below 0: minus the id of an S3 profile. 0 is refused with those that do not exist.
+    private static let archives = -Int(Int32.max)...Int(Int32.max)
 
     /// Every field, in the order of answers.
     package static let all: [CameraField] = identity + source + onvif + pictureShape + recording + motion + alerts + planning + closing
@@ -220,7 +222,7 @@ package struct CameraField: Sendable {
         integer("motion_storage_profile_id", \.storage.motionProfileID, profiles, .storage),
         integer("continuous_storage_profile_id", \.storage.continuousProfileID, profiles, .storage),
         integer("snapshot_storage_profile_id", \.storage.snapshotProfileID, profiles, .storage),
-        integer("archive_storage_profile_id", \.storage.archiveProfileID, profiles, .storage),
+        integer("archive_storage_profile_id", \.storage.archiveProfileID, archives, .storage),
         integer("archive_after_hours", \.storage.archiveAfterHours, 1...87_600, .storage),
         server("status") { _ in .string(CameraStatus.starting.rawValue) },
         server("last_seen") { _ in .null },

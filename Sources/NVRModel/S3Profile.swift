@@ -22,7 +22,11 @@ package struct S3Profile: Sendable, Hashable, CustomStringConvertible, CustomRef
     package var copiesAllCameras = false
     /// Else those of these.
     package var cameraIDs: Set<ID<Camera>> = []
+    /// Gigabytes that archived footage may take there; 0 = no limit.
+    package var maxSize = 0.0
     package var createdAt: WallTime
+    /// When the bucket was given the marker that tells it from others; nil before that.
+    package var markedAt: WallTime?
 
     package init(
         id: ID<S3Profile>, name: String, endpoint: String, bucket: String, accessKey: String, secretKey: String, createdAt: WallTime
@@ -45,6 +49,9 @@ package struct S3Profile: Sendable, Hashable, CustomStringConvertible, CustomRef
     package func copies(_ camera: ID<Camera>) -> Bool { copiesAllCameras || cameraIDs.contains(camera) }
 
     package static let addressings = ["path", "virtual-host"]
+
+    /// What the keys of archived footage begin with.
+    package var archivePrefix: String { prefix.isEmpty ? "archive/" : "\(prefix)/archive/" }
     /// The smallest limit of bytes a second: a piece of footage has to get through at all.
     package static let leastRate = 8 << 10
 
@@ -70,7 +77,7 @@ package struct S3Profile: Sendable, Hashable, CustomStringConvertible, CustomRef
             "id": .integer(id.rawValue), "kind": "s3", "name": .string(name), "endpoint": .string(endpoint), "region": .string(region),
             "bucket": .string(bucket), "prefix": .string(prefix), "addressing": .string(addressing), "access_key": .string(accessKey),
             "secret_key": .string(SettingKey.mask), "allow_self_signed": .bool(allowsSelfSigned),
-            "max_bytes_per_second": JSONValue(maxRate), "offsite_all_cameras": .bool(copiesAllCameras),
+            "max_bytes_per_second": JSONValue(maxRate), "max_size_gb": .number(maxSize), "offsite_all_cameras": .bool(copiesAllCameras),
             "offsite_camera_ids": .array(cameraIDs.sorted().map { .integer($0.rawValue) }), "created_at": .string(createdAt.iso8601),
         ]
     }

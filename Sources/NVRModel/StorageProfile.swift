@@ -72,10 +72,16 @@ package struct StorageProfile: Sendable, Hashable {
 }
 
 extension Camera.Storage {
-    /// Every profile that is named.
+    /// Every storage profile that is named.
     package var profiles: Set<ID<StorageProfile>> {
-        Set([profileID, motionProfileID, continuousProfileID, snapshotProfileID, archiveProfileID].compactMap { $0.map { ID(Int64($0)) } })
+        Set(
+            [profileID, motionProfileID, continuousProfileID, snapshotProfileID, archiveProfileID].compactMap { id in
+                id.flatMap { $0 > 0 ? ID(Int64($0)) : nil }
+            })
     }
+
+    /// The S3 profile that is named as the archive, by a negative number; nil when a folder is, or nothing.
+    package var archiveBucket: ID<S3Profile>? { archiveProfileID.flatMap { $0 < 0 ? ID(-Int64($0)) : nil } }
 
     private static func volume(_ ids: Int?...) -> VolumeID { VolumeID(ids.compactMap { $0 }.first.map { ID(Int64($0)) }) }
 
@@ -84,8 +90,8 @@ extension Camera.Storage {
     /// Where recordings around motion go.
     package var motionVolume: VolumeID { Self.volume(motionProfileID, profileID) }
     package var snapshotVolume: VolumeID { Self.volume(snapshotProfileID, profileID) }
-    /// Where recordings move when they are old enough; nil when they stay.
-    package var archiveVolume: VolumeID? { archiveAfterHours == nil ? nil : archiveProfileID.map { VolumeID(ID(Int64($0))) } }
+    /// Where recordings and snapshots move when they are old enough; nil when they stay.
+    package var archiveVolume: VolumeID? { archiveAfterHours == nil ? nil : archiveProfileID.map { VolumeID(rawValue: Int64($0)) } }
 
     /// Goes back to the default folder wherever a profile is named.
     package mutating func forget(_ profile: ID<StorageProfile>) {
@@ -95,5 +101,10 @@ extension Camera.Storage {
         continuousProfileID = without(continuousProfileID)
         snapshotProfileID = without(snapshotProfileID)
         archiveProfileID = without(archiveProfileID)
+    }
+
+    /// Moves nothing there any more.
+    package mutating func forget(_ bucket: ID<S3Profile>) {
+        if archiveBucket == bucket { archiveProfileID = nil }
     }
 }

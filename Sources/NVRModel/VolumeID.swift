@@ -1,6 +1,6 @@
-/// On which volume a file of footage lies: the default folder for recordings, or the folder of a storage profile.
+/// On which volume a file of footage lies: the default folder for recordings, the folder of a storage profile, or the bucket of an S3 profile.
 package struct VolumeID: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// 0, or the id of the profile. Stored.
+    /// 0, the id of a storage profile, or minus the id of an S3 profile. Stored.
     package let rawValue: Int64
 
     package init(rawValue: Int64) { self.rawValue = rawValue }
@@ -8,11 +8,17 @@ package struct VolumeID: Sendable, Hashable, Comparable, CustomStringConvertible
     /// The folder of a profile; without one the default folder.
     package init(_ profile: ID<StorageProfile>?) { rawValue = profile?.rawValue ?? 0 }
 
+    package init(_ bucket: ID<S3Profile>) { rawValue = -bucket.rawValue }
+
     /// The default folder for recordings.
     package static let standard = VolumeID(rawValue: 0)
 
-    /// Nil for the default folder.
-    package var profile: ID<StorageProfile>? { self == .standard ? nil : ID(rawValue) }
+    /// Nil for the default folder and for buckets.
+    package var profile: ID<StorageProfile>? { rawValue > 0 ? ID(rawValue) : nil }
+    /// Nil for folders.
+    package var bucket: ID<S3Profile>? { isRemote ? ID(-rawValue) : nil }
+    /// Whether it is reached through the network and has no folder.
+    package var isRemote: Bool { rawValue < 0 }
 
     package static func < (a: VolumeID, b: VolumeID) -> Bool { a.rawValue < b.rawValue }
     package var description: String { String(rawValue) }

@@ -18,6 +18,8 @@ package final class OffsiteCopies: Service {
     private let environment: OffsiteEnvironment
     private let running = Mutex<[ID<S3Profile>: Running]>([:])
     private let mounted = Mutex<[ID<S3Profile>: S3Profile]>([:])
+    /// Looks at buckets from time to time, while there are any.
+    private let looking = Mutex<Task<Void, Never>?>(nil)
 
     package init(_ environment: OffsiteEnvironment) { self.environment = environment }
 
@@ -34,6 +36,7 @@ package final class OffsiteCopies: Service {
                 }
             }
         }
+        looking.withLock { $0 }?.cancel()
         let last = running.withLock { running in
             defer { running = [:] }
             return Array(running.values)
@@ -49,6 +52,7 @@ package final class OffsiteCopies: Service {
             return environment.logger.error("the S3 profiles cannot be read; copying goes on as before", metadata: ["error": "\(error)"])
         }
         mount(all)
+        look(at: all)
         let profiles = all.filter(\.copiesEvents)
         let ended = running.withLock { running in
             let ended = running.filter { id, entry in !profiles.contains(entry.worker.profile) }
@@ -64,12 +68,45 @@ package final class OffsiteCopies: Service {
         }
     }
 
-    /// Makes the buckets of all profiles known as volumes: footage may lie there, whatever else is copied there.
+    /// Seconds between looks at buckets that hold footage.
+    private static let lookSeconds = 60
+
+    private func look(at profiles: [S3Profile]) {
+        looking.withLock { looking in
+            guard looking == nil || profiles.isEmpty else { return }
+            looking?.cancel()
+            looking = nil
+            guard !profiles.isEmpty else { return }
+            looking = Task { [weak self] in
+                // Cancelled when there is no bucket any more, and at the end.
+                repeat { await self?.lookAtArchives() } while (try? await Task.sleep(for: .seconds(Self.lookSeconds))) != nil
+            }
+        }
+    }
+
+    /// Looks whether the buckets are there in which footage lies or is to lie, so that people hear of one that is not.
+    private func lookAtArchives() async {
+        guard let volumes = environment.volumes else { return }
+        do {
+            let used = try await environment.store.retention.volumes()
+                .union(environment.store.cameras.all().compactMap { $0.storage.archiveBucket.map { VolumeID($0) } })
+            for (volume, remote) in volumes.remotes where used.contains(volume) { _ = await remote.isRightOne() }
+        } catch {
+            environment.logger.warning("nobody knows which buckets are to be looked at", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Makes the buckets of all profiles known as volumes: footage may lie there, whatever else is copied there. To be called once before
+    /// anything on the volumes is touched; later changes are heard of.
+    package func mount() async throws { mount(try await environment.store.s3Profiles.all()) }
+
     private func mount(_ profiles: [S3Profile]) {
         guard let volumes = environment.volumes else { return }
         let gone = mounted.withLock { mounted in
-            defer { mounted = mounted.filter { profiles.contains($0.value) } }
-            return mounted.filter { !profiles.contains($0.value) }.map(\.key)
+            let gone = mounted.keys.filter { id in !profiles.contains { $0.id == id } }
+            // One that was changed takes the place of what it was.
+            mounted = mounted.filter { profiles.contains($0.value) }
+            return gone
         }
         for id in gone { volumes.forget(S3Volume.id(of: id)) }
         for profile in profiles where mounted.withLock({ $0[profile.id] }) == nil {

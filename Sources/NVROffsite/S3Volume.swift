@@ -6,45 +6,57 @@ import S3
 import Synchronization
 
 /// A bucket as a volume of footage: files are stored once and read in ranges. What was read lately is kept, since players and indexes ask
-/// for a few bytes at a time. Calls block: only threads made for it may use them.
+/// for a few bytes at a time. What blocks may be used on threads made for it only.
 package final class S3Volume: RemoteVolume {
     /// Bytes that are read at a time.
     static let blockBytes: Int64 = 1 << 20
     private static let cacheBytes = 24 << 20
 
-    private let bucket: Bucket
+    let bucket: Bucket
+    let profile: S3Profile
+    let environment: OffsiteEnvironment
     private let prefix: String
-    private let name: String
+    package let name: String
     private let cache = Mutex(BlockCache(budget: cacheBytes))
+    let standing: BucketStanding
 
     /// Throws `invalid` for a profile that names no bucket.
     package init(_ profile: S3Profile, _ environment: OffsiteEnvironment) throws {
         bucket = try Bucket(profile, environment, retry: S3Retry(tries: 3))
-        prefix = profile.prefix.isEmpty ? "archive/" : "\(profile.prefix)/archive/"
+        prefix = profile.archivePrefix
         name = profile.name
+        self.profile = profile
+        self.environment = environment
+        standing = BucketStanding(isMarked: profile.markedAt != nil)
     }
 
     /// The volume of a profile. Volumes in buckets have numbers below 0, those in folders above.
-    package static func id(of profile: ID<S3Profile>) -> VolumeID { VolumeID(rawValue: -profile.rawValue) }
+    package static func id(of profile: ID<S3Profile>) -> VolumeID { VolumeID(profile) }
 
-    private func key(_ path: String) -> String { prefix + path }
+    func key(_ path: String) -> String { prefix + path }
+
+    /// The path of a key; nil for one that is not of the archive.
+    func path(of key: String) -> String? { key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : nil }
 
     // MARK: Reading
 
     package func open(_ path: String) throws -> any FootageFile {
         let (client, key) = (bucket.client, key(path))
-        let object = try told(path) { try blockingWait { try await client.head(key) } }
+        let object = try told { try blockingWait { try await client.head(key) } }
         return File(volume: self, path: "\(name):\(path)", key: key, tag: object.etag, size: object.size)
     }
 
     /// Errors of the bucket in the words of footage.
-    private func told<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch let error as S3Error {
-            throw NVRError(
-                error.isMissing ? .notFound : .unavailable, error.isMissing ? "File not found" : "the bucket \(name) cannot be read: \(error)")
-        }
+    private func told<Value>(_ body: () throws -> Value) throws -> Value {
+        do { return try body() } catch let error as S3Error { throw translated(error) }
+    }
+
+    func told<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do { return try await body() } catch let error as S3Error { throw translated(error) }
+    }
+
+    private func translated(_ error: S3Error) -> NVRError {
+        NVRError(error.isMissing ? .notFound : .unavailable, error.isMissing ? "File not found" : "the bucket \(name) cannot be used: \(error)")
     }
 
     private func block(_ number: Int64, of file: File) throws -> [UInt8] {
@@ -53,7 +65,7 @@ package final class S3Volume: RemoteVolume {
         if let known = cache.withLock({ $0.block(cacheKey) }) { return known }
         let range = number * Self.blockBytes..<min((number + 1) * Self.blockBytes, file.size)
         let (client, key) = (bucket.client, file.key)
-        let bytes = try told(file.path) {
+        let bytes = try told {
             try blockingWait { Array(try await client.get(key, range: range, most: Int(Self.blockBytes)).readableBytesView) }
         }
         guard bytes.count == range.count else { throw NVRError(.dataLoss, "the file \(file.path) is shorter than it was") }
@@ -96,48 +108,55 @@ package final class S3Volume: RemoteVolume {
         }
     }
 
-    // MARK: Storing
+    package func read(_ path: String, _ range: Range<Int64>) async throws -> [UInt8] {
+        let bytes = try await told { try await bucket.client.get(key(path), range: range, most: range.count) }
+        guard bytes.readableBytes == range.count else { throw NVRError(.dataLoss, "the file \(path) in the bucket \(name) is shorter than it was") }
+        return Array(bytes.readableBytesView)
+    }
 
-    /// Stores a file whole; it appears at once or not at all. Every byte is covered by the signature that the server checks. Throws
-    /// `unavailable` when the bucket does not take it.
-    package func store(_ file: any FootageFile, as path: String) throws {
-        let (client, key, size) = (bucket.client, key(path), try file.length())
-        try told(path) {
-            guard size > Bucket.partBytes else {
-                let bytes = ByteBuffer(bytes: try whole(file, 0..<size))
-                return try blockingWait { _ = try await client.put(key, bytes, contentType: "video/mp4") }
-            }
-            let upload = try blockingWait { try await client.createUpload(key, contentType: "video/mp4") }
-            do {
-                var parts: [S3Part] = []
-                var position: Int64 = 0
-                while position < size {
-                    let range = position..<min(position + Bucket.partBytes, size)
-                    let bytes = ByteBuffer(bytes: try whole(file, range))
-                    let number = parts.count + 1
-                    let etag = try blockingWait { try await client.uploadPart(key, upload: upload, number: number, bytes) }
-                    parts.append(S3Part(number: number, etag: etag, size: Int64(range.count)))
-                    position = range.upperBound
-                }
-                let all = parts
-                try blockingWait { try await client.completeUpload(key, upload: upload, parts: all) }
-            } catch {
-                // Parts of an upload that never ends would be stored, and paid for, for good. The first failure is what matters.
-                try? blockingWait { try await client.abortUpload(key, upload: upload) }
-                throw error
-            }
+    // MARK: Files
+
+    package func size(of path: String) async throws -> Int64? {
+        do { return try await told { try await bucket.client.head(key(path)).size } } catch let error as NVRError where error.kind == .notFound {
+            return nil
         }
     }
 
-    private func whole(_ file: any FootageFile, _ range: Range<Int64>) throws -> [UInt8] {
-        let bytes = try file.read(at: range.lowerBound, count: range.count)
-        guard bytes.count == range.count else { throw NVRError(.dataLoss, "the file \(file.path) is shorter than it was") }
-        return bytes
+    package func remove(_ paths: [String]) async throws {
+        var rest = paths[...]
+        while !rest.isEmpty {
+            let keys = rest.prefix(S3Client.mostDeletions).map(key)
+            rest = rest.dropFirst(keys.count)
+            try await told { try await bucket.client.delete(keys) }
+        }
     }
 
-    /// Deletes a file; one that is not there is as good as deleted.
-    package func remove(_ path: String) throws {
-        let (client, key) = (bucket.client, key(path))
-        try told(path) { try blockingWait { try await client.delete(key) } }
+    package func list(after: String?) async throws -> RemotePage {
+        let page = try await told { try await bucket.client.list(prefix: prefix, after: after) }
+        // Some servers list folders as empty objects.
+        let files = page.objects.compactMap { object in path(of: object.key).map { (path: $0, bytes: object.size) } }
+            .filter { !$0.path.isEmpty && !$0.path.hasSuffix("/") && $0.path != VolumeMarker.fileName }
+        return RemotePage(files, next: page.next)
+    }
+
+    // MARK: Storing
+
+    package func upload(_ path: String, length: Int64, goingOnWith token: String?) async throws -> any RemoteUpload {
+        try await told { try await BucketUpload.begin(self, path, length: length, token: token) }
+    }
+
+    package func abandon(_ path: String, token: String) async throws {
+        guard token != BucketUpload.whole else { return }
+        try await told { try await bucket.client.abortUpload(key(path), upload: token) }
+    }
+
+    package func abandonUploads(but kept: [(path: String, token: String)]) async throws -> Int {
+        let kept = Set(kept.map { S3Upload(key: key($0.path), id: $0.token) })
+        var count = 0
+        for upload in try await told({ try await bucket.client.uploads(prefix: prefix) }) where !kept.contains(upload) {
+            try await told { try await bucket.client.abortUpload(upload.key, upload: upload.id) }
+            count += 1
+        }
+        return count
     }
 }

@@ -6,8 +6,9 @@ package enum FileChecksum {
     private static let piece = 1 << 20
 
     /// Of a whole file.
-    package static func of(_ path: String) throws -> UInt32 {
-        let file = try POSIXFile.openExisting(path)
+    package static func of(_ path: String) throws -> UInt32 { try of(try POSIXFile.openExisting(path)) }
+
+    static func of(_ file: any FootageFile) throws -> UInt32 {
         var sum = CRC32()
         var offset: Int64 = 0
         while true {

@@ -10,9 +10,3 @@ package protocol FootageFile: Sendable {
 }
 
 extension POSIXFile: FootageFile {}
-
-/// A volume whose files are not reached through the file system.
-package protocol RemoteVolume: Sendable {
-    /// Opens a file by its path on the volume. Throws `notFound` when there is none, `unavailable` when it cannot be told. Blocks.
-    func open(_ path: String) throws -> any FootageFile
-}

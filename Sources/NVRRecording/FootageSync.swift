@@ -92,6 +92,7 @@ package final class FootageSync: Sendable {
             options.repairs = !wish.isDryRun
             options.isForced = wish.isForced
             options.readsAll = wish.readsAll
+            options.readsBuckets = wish.readsAll
             let report = try await check.run(options) { checked, _ in
                 status.withLock { status in
                     status.checked = checked
@@ -103,7 +104,7 @@ package final class FootageSync: Sendable {
                 status.problems = report.problems.count
                 status.repaired = report.repaired
                 status.refusal = report.refusal
-                status.notes = report.problems.prefix(Self.mostNotes).map(\.description)
+                status.notes = report.notes + report.problems.prefix(Self.mostNotes).map(\.description)
             }
             logger.notice(
                 "rows and files of footage were compared",

@@ -29,6 +29,7 @@ extension IntegrityCheck {
     }
 
     private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
+        if let remote = layout.volumes.remote(entry.volume) { return try await repair(entry, problem, in: remote) }
         switch problem {
         // Out of descriptors, a disk that was pulled: while the server runs, nothing goes for what may pass.
         case .unreadable where isLive: return false

@@ -19,6 +19,8 @@ package struct IntegrityCheck: Sendable {
         package var isForced = false
         /// Reads every byte and compares checksums, and the row with what the file says of itself.
         package var readsAll = false
+        /// With `readsAll`: also what lies in buckets, which takes long and may cost money.
+        package var readsBuckets = false
         /// Also lists files that were touched a moment ago: right after a start nobody else has them in hand.
         package var takesYoung = false
         /// Rows up to this one were looked at before.
@@ -68,11 +70,15 @@ package struct IntegrityCheck: Sendable {
         package var adopted = 0
         /// Why rows that should go were left; nil when nothing was.
         package var refusal: String?
+        /// Volumes that were left alone, and why.
+        package var notes: [String] = []
     }
 
     let layout: RecordingLayout
     let store: Store
     private let thread: BlockingThread?
+    /// Whether the server runs meanwhile.
+    let isLive: Bool
 
     /// With a thread the check may run while the server records: what is being written, and files that were touched within
     /// `youngest` seconds, are left alone.
@@ -80,14 +86,20 @@ package struct IntegrityCheck: Sendable {
         self.layout = layout
         self.store = store
         self.thread = thread
+        isLive = thread != nil
+    }
+
+    /// With a thread to read on, although no server runs.
+    init(layout: RecordingLayout, store: Store, reading thread: BlockingThread) {
+        self.layout = layout
+        self.store = store
+        self.thread = thread
+        isLive = false
     }
 
     /// Seconds after which nobody writes to a file any more: a segment lasts 300 at most.
     private static let youngest: Int64 = 900
-    private static let pageRows = 500
-
-    /// Whether the server runs meanwhile.
-    var isLive: Bool { thread != nil }
+    static let pageRows = 500
 
     func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         guard let thread else { return try body() }
@@ -114,6 +126,7 @@ package struct IntegrityCheck: Sendable {
             for (entry, problem) in try await check(looked, options) where try await isStill(entry) { found.append((entry, problem)) }
             try await progress(report.segments, after)
         }
+        for (volume, remote) in layout.volumes.remotes { found += try await check(volume, remote, options, &report) }
         report.problems += found.map(\.problem)
         if options.repairs { try await repair(found, options, &report) }
         for volume in volumes.sorted() { try await findUnlisted(on: volume, options, &report) }
@@ -207,7 +220,7 @@ package struct IntegrityCheck: Sendable {
     }
 
     /// Whether an entry is as it was: while the server runs, it may have been deleted after it was read.
-    private func isStill(_ entry: SegmentEntry) async throws -> Bool {
+    func isStill(_ entry: SegmentEntry) async throws -> Bool {
         guard isLive else { return true }
         guard let now = try await store.segments.get(entry.id) else { return false }
         return now.state == entry.state && now.volume == entry.volume
@@ -235,10 +248,10 @@ package struct IntegrityCheck: Sendable {
         }
     }
 
-    private func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
+    func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
         let (old, found) = try await onDisk { [layout, isLive] in
-            let old = places.filter { !isLive || options.takesYoung || !Self.isYoung($0, layout) }
+            let old = places.filter { !isLive || options.takesYoung || $0.volume.isRemote || !Self.isYoung($0, layout) }
             return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [])
         }
         report.problems += old.map { .unlisted(path: $0.path) }
@@ -264,7 +277,7 @@ package struct IntegrityCheck: Sendable {
     /// The row of a file by what it says of itself; nil for one that is not ours or holds nothing whole.
     private static func description(of place: FootagePlace, _ layout: RecordingLayout) -> Description? {
         // What cannot be read stays a problem of the report.
-        guard let scan = try? StartupRecovery.scan(try layout.absolute(place)), let identity = scan.identity, let track = scan.file.indexedTrack,
+        guard let scan = try? StartupRecovery.scan(try layout.volumes.open(place)), let identity = scan.identity, let track = scan.file.indexedTrack,
             case .video(let entry) = track.kind
         else { return nil }
         let segment = Segment(

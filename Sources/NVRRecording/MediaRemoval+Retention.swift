@@ -44,7 +44,7 @@ extension MediaRemoval {
     /// `unavailable` when deleting does not do what it should.
     package func enforceLimits(of camera: Camera, medium: Event.Medium?, now: WallTime) async throws -> Removed {
         let planning = RetentionPlanning(store: store)
-        var ground = try await planning.ground(at: now, on: try await confirmed())
+        var ground = try await planning.ground(at: now, on: try await standing())
         // As the caller knows the camera.
         ground.rules.cameras[camera.id] = RetentionRules(cameras: [camera], profiles: [], settings: SettingValues()).cameras[camera.id]
         let clock = RetentionClock(try await store.retention.memory())
@@ -107,6 +107,7 @@ extension MediaRemoval {
     private func take(
         _ step: Step, kept plan: RetentionPlan, proof: inout SpaceProof, measures: Measures, into outcome: inout RetentionOutcome
     ) async throws -> [RetentionItem] {
+        if step.volume.isRemote { return try await take(step.deletions, in: step.volume, kept: plan, into: &outcome) }
         let segments = step.deletions.filter { !$0.item.isPicture }.map { ID<Segment>($0.item.id) }
         let pictures = step.deletions.filter { $0.item.isPicture }.map { ID<Event>($0.item.id) }
         guard let root = try await root(of: step.volume) else {
@@ -191,6 +192,8 @@ extension SpaceProof.Doubt {
         case .wrongVolume:
             "files that are to be deleted lie on another file system than their folder, or the folder is not there; nothing more is deleted"
         case .filesMissing: "most files that are to be deleted are not there: is the volume mounted? Nothing more is deleted"
+        case .notDeleted:
+            "a bucket cannot be reached, or keeps objects that are to go (do the keys permit deleting?); nothing more is deleted"
         case .noSpaceGained:
             "files were deleted and their volume gained no space: snapshots of the file system, or a program that has them open or fills the disk; nothing more is deleted"
         }

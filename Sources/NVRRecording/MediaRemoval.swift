@@ -7,11 +7,14 @@ import Synchronization
 /// Deletes footage and pictures: first the rows say so, then the files go, then the last rows. A crash in between is finished by the
 /// next start.
 package final class MediaRemoval: Sendable {
-    private let layout: RecordingLayout
+    let layout: RecordingLayout
     let store: Store
     let thread = BlockingThread(name: "removal")
     private let playback: Playback
     private let listener = Mutex<Listener?>(nil)
+    /// Something is to be deleted in a bucket.
+    let remoteWishes: AsyncStream<Void>
+    private let remoteWish: AsyncStream<Void>.Continuation
 
     /// Hears of footage that is about to go.
     package typealias Listener = @Sendable ([(camera: ID<Camera>, range: TimeRange)]) async -> Void
@@ -20,6 +23,7 @@ package final class MediaRemoval: Sendable {
         self.layout = layout
         self.store = store
         self.playback = playback
+        (remoteWishes, remoteWish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The folder of a volume; nil when it is not the right one now.
@@ -68,15 +72,23 @@ package final class MediaRemoval: Sendable {
         return Removed(events: events, bytes: try await sweep())
     }
 
-    /// Unlinks what the rows have given up; gives the bytes of the files.
+    /// Somebody looks after what is to be deleted in buckets.
+    func wakeRemote() { remoteWish.yield() }
+
+    /// What is made of footage is forgotten with it.
+    func tell(of garbage: [GarbageSegment]) async throws {
+        playback.forget()
+        if let listener = listener.withLock({ $0 }) { await listener(try await store.segments.ranges(of: garbage.map(\.id))) }
+    }
+
+    /// Unlinks what the rows have given up; gives the bytes of the files. What lies in buckets follows in the background.
     @discardableResult
     package func sweep() async throws -> Int64 {
         var bytes: Int64 = 0
         while true {
             let garbage = try await store.segments.garbage(on: try await confirmed(), limit: 500)
             guard !garbage.isEmpty else { break }
-            playback.forget()
-            if let listener = listener.withLock({ $0 }) { await listener(try await store.segments.ranges(of: garbage.map(\.id))) }
+            try await tell(of: garbage)
             let (gone, freed) = try await unlink(Set(garbage.map(\.place)))
             bytes += freed
             try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
@@ -90,10 +102,11 @@ package final class MediaRemoval: Sendable {
             try await store.segments.removeGarbageFiles(Array(gone))
             guard !gone.isEmpty else { break }
         }
+        if try await store.segments.garbageVolumes().contains(where: \.isRemote) { wakeRemote() }
         return bytes
     }
 
-    /// Volumes that are there and the right ones: only there may anything be deleted.
+    /// Folders that are there and the right ones: only there may anything be unlinked.
     func confirmed() async throws -> Set<VolumeID> { try await thread.run { [layout] in layout.volumes.confirmed() } }
 
     /// Unlinks files; gives those that are gone for certain, and the bytes that they had. Of a volume that turns out not to be the right one

@@ -134,7 +134,10 @@ package struct StartupRecovery: Sendable {
     }
 
     package static func scan(_ path: String) throws -> Scan {
-        let file = try POSIXFile.openExisting(path)
+        try scan(try POSIXFile.openExisting(path))
+    }
+
+    static func scan(_ file: any FootageFile) throws -> Scan {
         let length = try file.length()
         let scanned = try FragmentedFile(length: length) { offset, count in try file.read(at: offset, count: count) }
         return Scan(file: scanned, length: length)

@@ -20,6 +20,10 @@ package final class Volumes: Sendable {
         var loss: VolumeLoss?
         /// It is back, and what was interrupted on it is put in order: nothing new is written yet.
         var isSettling = false
+
+        var currentLoss: VolumeLoss? {
+            if case .remote(let remote) = content { loss ?? remote.loss } else { loss }
+        }
     }
 
     /// A storage profile, as those see it who tell people of it.
@@ -75,7 +79,7 @@ package final class Volumes: Sendable {
 
     /// All volumes that are looked after, by id.
     package var states: [State] {
-        entries.withLock { entries in entries.map { State(volume: $0.key, name: $0.value.name, loss: $0.value.loss) } }.sorted {
+        entries.withLock { entries in entries.map { State(volume: $0.key, name: $0.value.name, loss: $0.value.currentLoss) } }.sorted {
             $0.volume < $1.volume
         }
     }
@@ -126,7 +130,23 @@ package final class Volumes: Sendable {
         return root
     }
 
-    /// Looks at the marker now: true when the volume is the right one and may be used. What was known before is not changed. Blocks.
+    /// What is behind a volume that has no folder.
+    package func remote(_ volume: VolumeID) -> (any RemoteVolume)? {
+        guard case .remote(let remote)? = entries.withLock({ $0[volume]?.content }) else { return nil }
+        return remote
+    }
+
+    /// All volumes without folders.
+    package var remotes: [(volume: VolumeID, content: any RemoteVolume)] {
+        entries.withLock { entries in
+            entries.compactMap { id, entry in
+                if case .remote(let remote) = entry.content { (id, remote) } else { nil }
+            }
+        }.sorted { $0.volume < $1.volume }
+    }
+
+    /// Looks at the marker now: true when the volume is the right one and may be used. What was known before is not changed. Always false for
+    /// one without a folder: `RemoteVolume.isRightOne` tells. Blocks.
     package func confirm(_ volume: VolumeID) -> Bool {
         guard let entry = entries.withLock({ $0[volume] }) else { return volume == .standard }
         guard entry.loss == nil, case .folder(let root, let marker) = entry.content else { return false }
@@ -149,11 +169,18 @@ package final class Volumes: Sendable {
 
     /// Opens a file for reading. Throws as `file`, and a `FileError` that `isMissing` or `notFound` when there is none. Blocks.
     package func open(_ place: FootagePlace) throws -> any FootageFile {
-        if let remote = try remote(place.volume) {
+        if let remote = try remoteNow(place.volume) {
             guard Self.isPlain(place.path) else { throw NVRError(.dataLoss, "a path of footage leads out of its folder") }
             return try remote.open(place.path)
         }
         return try POSIXFile.openExisting(try file(place))
+    }
+
+    /// Opens a file for its bytes as they lie there, to copy them. Throws as `open`. Blocks.
+    package func openAsStored(_ place: FootagePlace) throws -> any FootageFile {
+        guard let remote = try remoteNow(place.volume) else { return try POSIXFile.openExisting(try file(place)) }
+        guard Self.isPlain(place.path) else { throw NVRError(.dataLoss, "a path of footage leads out of its folder") }
+        return try remote.open(place.path)
     }
 
     private func folder(_ volume: VolumeID) throws -> String {
@@ -162,7 +189,7 @@ package final class Volumes: Sendable {
         return root
     }
 
-    private func remote(_ volume: VolumeID) throws -> (any RemoteVolume)? {
+    private func remoteNow(_ volume: VolumeID) throws -> (any RemoteVolume)? {
         guard volume != .standard, case .remote(let remote) = try present(volume).content else { return nil }
         return remote
     }

@@ -27,6 +27,8 @@ extension CameraStore {
             for draft in drafts {
                 var camera = draft.camera
                 for unknown in camera.storage.profiles.subtracting(profiles) { camera.storage.forget(unknown) }
+                if let bucket = camera.storage.archiveBucket, try !S3ProfileStore.exists(db, bucket) { camera.storage.forget(bucket) }
+                if camera.storage.archiveProfileID == 0 { camera.storage.archiveProfileID = nil }
                 try insert(db, &camera)
                 for name in Set(draft.groups) {
                     let group = try GroupStore.named(db, name, at: time)

@@ -8,6 +8,7 @@ package struct RestoreReport: Sendable, Hashable {
     /// Rows that are new or have changed, by what they are.
     package var settings = 0
     package var storageProfiles = 0
+    package var s3Profiles = 0
     package var cameras = 0
     package var groups = 0
     package var users = 0
@@ -53,7 +54,7 @@ extension Store {
 }
 
 /// One restore while it runs. Rows are written in the order in which they refer to each other; ids of the backup are led to those here.
-private struct ConfigurationRestore {
+struct ConfigurationRestore {
     let db: Database
     let store: Store
     let passwordless: String
@@ -64,6 +65,7 @@ private struct ConfigurationRestore {
     var report = RestoreReport()
     var changes: [StoreChange] = []
     private var profileIDs: [ID<StorageProfile>: ID<StorageProfile>] = [:]
+    var bucketIDs: [ID<S3Profile>: ID<S3Profile>] = [:]
     /// Cameras of the backup and which they are here.
     var cameraIDs: [ID<Camera>: ID<Camera>] = [:]
     private var groupIDs: [ID<CameraGroup>: ID<CameraGroup>] = [:]
@@ -82,9 +84,11 @@ private struct ConfigurationRestore {
         changes += changed.sorted().map { .setting($0) }
         report.settings = changed.count
         for profile in wanted.storageProfiles { try restore(profile) }
+        for profile in wanted.s3Profiles { try restore(profile) }
         let before = try store.cameras.fetchAll(db)
         var taken: Set<ID<Camera>> = []
         for camera in wanted.cameras { try restore(camera, before: before, taken: &taken) }
+        for profile in wanted.s3Profiles { try restoreCameras(of: profile) }
         for group in wanted.groups { try restore(group) }
         for user in wanted.users { try restore(user) }
         try onWrite()
@@ -166,7 +170,13 @@ private struct ConfigurationRestore {
         camera.storage.motionProfileID = mapped(camera.storage.motionProfileID)
         camera.storage.continuousProfileID = mapped(camera.storage.continuousProfileID)
         camera.storage.snapshotProfileID = mapped(camera.storage.snapshotProfileID)
-        camera.storage.archiveProfileID = mapped(camera.storage.archiveProfileID)
+        if let bucket = camera.storage.archiveBucket {
+            // Minus the id, as a camera names it.
+            camera.storage.archiveProfileID = bucketIDs[bucket].map { -Int($0.rawValue) }
+            if camera.storage.archiveProfileID == nil { wasLost = true }
+        } else {
+            camera.storage.archiveProfileID = mapped(camera.storage.archiveProfileID)
+        }
         return wasLost
     }
 

@@ -112,6 +112,13 @@ package struct RetentionStore: Sendable {
         }
     }
 
+    /// Volumes on which anything is listed.
+    package func volumes() async throws -> Set<VolumeID> {
+        try await rows.read("measuring what is stored") { db in
+            Set(try db.rows("SELECT DISTINCT volume FROM shelf_totals WHERE count > 0", []) { VolumeID(rawValue: $0[0]) })
+        }
+    }
+
     /// Bytes that are held, by camera, volume and medium.
     static let heldSQL = """
         SELECT camera_id, volume, 0, sum(bytes) FROM segments WHERE id IN (

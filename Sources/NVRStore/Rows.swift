@@ -50,7 +50,7 @@ struct Rows: Sendable {
     }
 
     static func translated(_ error: any Error, doing: String) -> any Error {
-        if error is NVRError || error is CancellationError { return error }
+        if error is NVRError || error is CancellationError || error is FieldProblems { return error }
         guard let error = error as? DatabaseError else { return NVRError(.internalFault, "\(doing) failed", underlying: error) }
         // SQL and arguments stay out of the text: arguments may be secrets.
         let reason = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"

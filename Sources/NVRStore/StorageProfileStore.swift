@@ -77,6 +77,7 @@ package struct StorageProfileStore: Sendable {
                 "DELETE FROM segments WHERE id IN (SELECT id FROM segments INDEXED BY segments_not_finished WHERE state <> 2 AND state = 3 AND volume = ?)",
                 [id.rawValue])
             try db.run("DELETE FROM garbage_files WHERE volume = ?", [id.rawValue])
+            try db.run("DELETE FROM moves WHERE volume = ?", [id.rawValue])
             try db.run("DELETE FROM storage_profiles WHERE id = ?", [id.rawValue])
             return (db.changesCount > 0, moved)
         }
@@ -85,13 +86,18 @@ package struct StorageProfileStore: Sendable {
         return isDeleted
     }
 
-    /// Throws `invalid` when a camera names a profile that does not exist. Those it named before are not looked at again.
+    /// Throws `invalid` when a camera names a profile that does not exist, and `FieldProblems` for a bucket as an archive. Those it named
+    /// before are not looked at again.
     static func demandProfiles(_ db: Database, of camera: Camera, old: Camera? = nil) throws {
         for id in camera.storage.profiles.subtracting(old?.storage.profiles ?? []).sorted() {
             if try db.row("SELECT 1 FROM storage_profiles WHERE id = ?", [id.rawValue], { _ in true }) == nil {
                 throw NVRError(.invalid, "Storage profile \(id) does not exist")
             }
         }
+        guard let archive = camera.storage.archiveProfileID, archive <= 0, archive != old?.storage.archiveProfileID else { return }
+        if let bucket = camera.storage.archiveBucket, try S3ProfileStore.exists(db, bucket) { return }
+        let reason = archive == 0 ? "must not be 0" : "S3 profile \(-archive) does not exist"
+        throw FieldProblems([.value([.key("body"), .key("archive_storage_profile_id")], reason, input: JSONValue(archive))])
     }
 
     /// In the transaction of the caller.

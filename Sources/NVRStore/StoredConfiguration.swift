@@ -10,6 +10,7 @@ package struct StoredConfiguration: Sendable, Hashable {
     /// Settings that differ from their defaults.
     package var settings: [String: String] = [:]
     package var storageProfiles: [StorageProfile] = []
+    package var s3Profiles: [S3Profile] = []
     package var cameras: [Camera] = []
     package var groups: [CameraGroup] = []
     package var users: [StoredUser] = []
@@ -65,6 +66,7 @@ extension Store {
         var configuration = StoredConfiguration(instance: try db.row("SELECT instance FROM installation") { $0["instance"] as String } ?? "")
         configuration.settings = try settings.fetchAll(db)
         configuration.storageProfiles = try StorageProfileStore.fetchAll(db)
+        configuration.s3Profiles = try s3Profiles.fetchAll(db)
         configuration.cameras = try cameras.fetchAll(db)
         configuration.groups = try db.rows("SELECT id FROM groups ORDER BY id") { ID<CameraGroup>($0["id"]) }.compactMap {
             try GroupStore.fetch(db, $0)

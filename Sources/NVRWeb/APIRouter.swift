@@ -35,7 +35,8 @@ enum APIRouter {
                     store: web.store, volume: StorageVolume(recordingRoot: web.settings.recordingRoot), volumes: web.volumes, threads: threads,
                     clock: web.clock
                 ).routes
-                + S3Routes(store: web.store, offsite: web.offsite, rules: rules, clock: web.clock).routes
+                + S3Routes(store: web.store, offsite: web.offsite, volumes: web.volumes, rules: rules, clock: web.clock).routes
+                + ForgetRoutes(store: web.store, volumes: web.volumes, threads: threads).routes
                 + LiveRoutes(
                     store: web.store, live: web.live, rules: rules, accounts: web.accounts, totals: totals, clock: web.clock
                 ).routes
@@ -55,7 +56,7 @@ enum APIRouter {
                 + LaterRoutes().routes
                 + StatisticsRoutes(
                     store: web.store, live: web.live, settings: web.settings, load: load, history: history, totals: totals, threads: threads,
-                    health: web.health, retention: web.retention, clock: web.clock
+                    health: web.health, retention: web.retention, offsite: web.offsite, buckets: web.volumes, clock: web.clock
                 ).routes
                 + HealthRoutes(store: web.store, health: web.health, volumes: web.volumes).routes
                 + SystemRoutes(ui: ui, version: web.settings.version).routes)

@@ -118,7 +118,7 @@ package enum AuditSummary {
         "device_name", "order", "start", "end", "reason", "expires_at", "exact", "manifest",
         "confirm", "dry_run", "media_type",
         "endpoint", "region", "bucket", "prefix", "addressing", "access_key", "secret_key", "allow_self_signed", "max_bytes_per_second",
-        "offsite_all_cameras", "offsite_camera_ids",
+        "offsite_all_cameras", "offsite_camera_ids", "recordings", "snapshots", "bytes",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

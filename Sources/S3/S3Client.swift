@@ -181,7 +181,7 @@ package final class S3Client: Sendable {
 
     // MARK: Requests
 
-    private struct Request: Sendable {
+    struct Request: Sendable {
         var method: HTTPMethod
         /// Nil: the bucket itself.
         var key: String?
@@ -192,7 +192,7 @@ package final class S3Client: Sendable {
     }
 
     /// Sends a request until it is answered well or trying helps no more.
-    private func perform(_ request: Request) async throws -> HTTPAnswer {
+    func perform(_ request: Request) async throws -> HTTPAnswer {
         var failures = 0
         while true {
             do {
@@ -293,9 +293,9 @@ package final class S3Client: Sendable {
         return head
     }
 
-    private static func bytes(_ buffer: ByteBuffer) -> [UInt8] { Array(buffer.readableBytesView) }
+    static func bytes(_ buffer: ByteBuffer) -> [UInt8] { Array(buffer.readableBytesView) }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         var out = ""
         for character in text {
             switch character {

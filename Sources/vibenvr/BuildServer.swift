@@ -119,7 +119,8 @@ func buildServer(
     let backups = Backups(
         store: store, folder: BackupFolder(path: dataPath + "/backups"),
         rules: BackupReader.Rules(
-            urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: { try existingFolder($0, beside: recordingRoot) }),
+            urls: CameraURL.Rules(allowLoopback: configuration.allowLoopbackCameras), folder: { try existingFolder($0, beside: recordingRoot) },
+            bucket: { try $0.demandPlace() }),
         version: VibeNVR.version, passphrase: try backupPassphrase(configuration), clock: clock, logger: logger)
     settings.tls = try tlsIdentity(configuration, dataPath: dataPath, logger: logger)
     settings.redirectPort = configuration.redirectPort
@@ -135,6 +136,8 @@ func buildServer(
     let offsite = offsiteCopies(
         store: store, playback: playback, layout: layout, addressCheck: addressCheck(allowLoopback: configuration.allowLoopbackCameras),
         loop: offsiteLoop, clock: clock, logger: logger)
+    // Before anything moves, is deleted or compared.
+    try await offsite.mount()
     var dependencies = WebDependencies(
         store: store, accounts: accounts, setupCode: setupCode, live: LiveCameras(supervisor),
         media: RecordedMedia(playback: playback, removal: removal, clock: clock),
@@ -160,7 +163,8 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)), .init(service: Moving(mover: mover)),
+                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)),
+                .init(service: Moving(mover: mover, removal: removal, logger: logger)),
                 .init(service: retention), .init(service: offsite), .init(service: supervisor), .init(service: backups),
                 .init(service: webHealth.days), .init(service: upkeep),
                 .init(
@@ -243,11 +247,19 @@ private struct Watching: Service {
     func run() async throws { await cancelWhenGracefulShutdown { await sentry.run() } }
 }
 
-/// Moves footage to the volumes that keep it for longer.
+/// Moves footage to the volumes that keep it for longer, and deletes in buckets what is to go.
 private struct Moving: Service {
     let mover: FootageMover
+    let removal: MediaRemoval
+    let logger: Logger
 
-    func run() async throws { await cancelWhenGracefulShutdown { await mover.run() } }
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            async let moving: Void = mover.run()
+            async let deleting: Void = removal.sweepRemotely(logger: logger)
+            _ = await (moving, deleting)
+        }
+    }
 }
 
 /// Reads the certificate again upon SIGHUP, as programs that renew certificates expect.
@@ -322,7 +334,7 @@ private struct LogSettings: Service {
 
 /// Refuses what no camera may be fetched from: this machine, unless that is allowed, and link-local addresses, where cloud
 /// machines keep their secrets.
-private func addressCheck(allowLoopback: Bool) -> @Sendable (SocketAddress) throws -> Void {
+func addressCheck(allowLoopback: Bool) -> @Sendable (SocketAddress) throws -> Void {
     { address in
         let text = address.ipAddress ?? ""
         switch CameraURL.reach(ofHost: text.contains(":") ? "[\(text)]" : text[...]) {

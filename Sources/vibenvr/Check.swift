@@ -1,5 +1,7 @@
 import ArgumentParser
 import Logging
+import NIOCore
+import NIOPosix
 import NVRBase
 import NVRModel
 import NVRRecording
@@ -24,8 +26,11 @@ struct Check: AsyncParsableCommand {
     @Flag(name: .long, help: "With --repair: remove rows without files even when they are more than half of all.")
     var force = false
 
-    @Flag(name: .long, help: "Read every byte of all footage and compare checksums.")
+    @Flag(name: .long, help: "Read every byte of all footage and compare checksums, also of what lies in buckets.")
     var checksums = false
+
+    @Flag(name: .long, help: "Reach buckets on this machine, too. Env VIBENVR_ALLOW_LOOPBACK_CAMERAS.")
+    var allowLoopbackCameras = false
 
     mutating func run() async throws {
         guard POSIXFile.exists(data.databasePath) else {
@@ -48,16 +53,22 @@ struct Check: AsyncParsableCommand {
         for state in layout.volumes.states {
             if let loss = state.loss { say("\(state.volume == .standard ? "the" : "storage profile") \(state.name) is left alone: \(loss.detail)") }
         }
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let allowsLoopback = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
+        try await mountBuckets(store: store, layout: layout, allowsLoopback: allowsLoopback, loop: loop)
         let check = IntegrityCheck(layout: layout, store: store)
         var options = IntegrityCheck.Options()
         options.repairs = mends
         options.isForced = force
         options.readsAll = checksums
+        options.readsBuckets = checksums
         let report = try await check.run(options) { count, _ in if count % 10_000 == 0, count > 0 { say("\(count) segments …") } }
+        for note in report.notes { say(note) }
         for problem in report.problems { say("\(problem)") }
         say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (mends ? ", \(report.repaired) mended" : ""))
         if let refusal = report.refusal { say(refusal) }
         try store.close()
+        try await loop.shutdownGracefully()
         withExtendedLifetime(lock) {}
         if report.problems.count > report.repaired { throw ExitCode(1) }
     }

@@ -27,3 +27,15 @@ func offsiteCopies(
     environment.volumes = layout.volumes
     return OffsiteCopies(environment)
 }
+
+/// Makes the buckets of S3 profiles known to a command of the shell: footage that moved there is read, and nothing is copied there.
+func mountBuckets(store: Store, layout: RecordingLayout, allowsLoopback: Bool, loop: any EventLoopGroup) async throws {
+    guard try await !store.s3Profiles.all().isEmpty else { return }
+    let clock = SystemClock()
+    let logger = Logger(label: "vibenvr") { _ in SwiftLogNoOpLogHandler() }
+    let playback = Playback(layout: layout, store: store, growing: GrowingSegments(), clock: clock, logger: logger)
+    try await offsiteCopies(
+        store: store, playback: playback, layout: layout, addressCheck: addressCheck(allowLoopback: allowsLoopback), loop: loop, clock: clock,
+        logger: logger
+    ).mount()
+}

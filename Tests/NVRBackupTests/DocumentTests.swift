@@ -11,7 +11,8 @@ struct DocumentTests {
         let house = try await House()
         let document = try await house.document()
         for member in [
-            "timestamp", "version", "settings", "cameras", "groups", "storage_profiles", "associations", "users", "api_tokens", "recovery_codes",
+            "timestamp", "version", "settings", "cameras", "groups", "storage_profiles", "s3_profiles", "associations", "users", "api_tokens",
+            "recovery_codes",
             "trusted_devices",
         ] {
             #expect(document[member] != nil, "\(member)")
@@ -37,6 +38,9 @@ struct DocumentTests {
                     return group
                 })
         #expect(configuration.storageProfiles.map(\.path) == ["/srv/ssd"] && configuration.storageProfiles.map(\.maxSize) == [100])
+        let bucket = try #require(configuration.s3Profiles.first)
+        #expect(document["s3_profiles"]?.array?.first?["secret_key"] == "Planted-Bucket")
+        #expect(bucket.secretKey == "Planted-Bucket" && bucket.prefix == "home" && bucket.maxSize == 7 && bucket.id == ID(1))
         #expect(expected.settings.allSatisfy { configuration.settings[$0] == $1 })
         // Ids of users and what the database makes of grants are not part of a document.
         for index in expected.users.indices {

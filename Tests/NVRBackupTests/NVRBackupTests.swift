@@ -77,6 +77,13 @@ struct House {
         var door = Camera(id: ID(0), createdAt: at(1), name: "Door", url: "rtsp://user:Planted-Url@192.0.2.1/main")
         door.onvif.password = "Planted-Onvif"
         door.storage.profileID = Int(profile.id.rawValue)
+        var bucket = S3Profile(
+            id: ID(0), name: "Cellar", endpoint: "https://s3.example.com", bucket: "footage", accessKey: "AKIA", secretKey: "Planted-Bucket",
+            createdAt: at(0))
+        bucket.prefix = "home"
+        bucket.maxSize = 7
+        door.storage.archiveProfileID = -Int(try await store.s3Profiles.insert(bucket).id.rawValue)
+        door.storage.archiveAfterHours = 12
         door.detection.motionMasks = [Mask(points: [.init(x: 0, y: 0), .init(x: 1, y: 0), .init(x: 0.5, y: 1)])]
         door.schedule.sunday.isEnabled = false
         self.door = try await store.cameras.insert(door)

@@ -34,8 +34,11 @@ struct RestoreTests {
         let store = try await freshStore()
         // Ids differ from those of the backup.
         let other = try await store.cameras.insert(Camera(id: ID(0), createdAt: at(0), name: "Other", url: "rtsp://192.0.2.9/x"))
+        _ = try await store.s3Profiles.insert(
+            S3Profile(id: ID(0), name: "Mine", endpoint: "https://s3.example.com", bucket: "mine", accessKey: "a", secretKey: "b", createdAt: at(0)))
         let report = try await store.restore(try read(try await house.document()).configuration, passwordless: "none")
         #expect(report.cameras == 2 && report.groups == 1 && report.storageProfiles == 1 && report.users == 2 && report.apiKeys == 1)
+        #expect(report.s3Profiles == 1)
         #expect(report.settings == 3 && report.warnings.isEmpty && report.usersWithoutPassword.isEmpty)
         let now = try await store.configuration()
         let was = try await house.store.configuration()
@@ -44,6 +47,8 @@ struct RestoreTests {
         let door = try #require(now.cameras.first { $0.general.name == "Door" })
         #expect(door.id != house.door.id && door.streams.url == house.door.streams.url && door.onvif.password == "Planted-Onvif")
         #expect(door.storage.profileID.map(Int64.init) == now.storageProfiles.first?.id.rawValue)
+        let bucket = try #require(now.s3Profiles.first { $0.name == "Cellar" })
+        #expect(bucket.id == ID(2) && bucket.secretKey == "Planted-Bucket" && bucket.maxSize == 7 && door.storage.archiveBucket == bucket.id)
         #expect(now.groups.first?.cameras.contains(other.id) == false && now.groups.first?.cameras.count == 2)
         let viewer = try #require(now.users.first { $0.user.username == "viewer" })
         #expect(viewer.user.cameraGrants.map(\.id) == [door.id] && viewer.user.cameraGrants.first?.canReplay == false)

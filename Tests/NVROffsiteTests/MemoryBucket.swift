@@ -13,7 +13,15 @@ final class MemoryBucket: Sendable {
         var failure: (status: Int, code: String)?
         /// Requests of parts that work before everything fails.
         var partsLeft = Int.max
+        /// The key of each upload.
+        var keys: [String: String] = [:]
+        /// Uploads so far.
+        var count = 0
+        var hasBatches = true
     }
+
+    /// Objects of a page of a list.
+    private static let page = 3
 
     private let state = Mutex(State())
     private let channel = Mutex<(any Channel)?>(nil)
@@ -38,6 +46,11 @@ final class MemoryBucket: Sendable {
     var objects: [String: [UInt8]] { state.withLock { $0.objects } }
     /// `METHOD uri` of every request that worked.
     var requests: [String] { state.withLock { $0.requests } }
+    func set(_ key: String, _ bytes: [UInt8]?) { state.withLock { $0.objects[key] = bytes } }
+    /// Ids of the uploads that go on, by their keys.
+    var uploads: [String: String] { state.withLock { state in Dictionary(state.uploads.keys.map { (state.keys[$0] ?? "", $0) }) { $1 } } }
+    /// Many objects cannot be deleted at once.
+    func withoutBatches() { state.withLock { $0.hasBatches = false } }
     func fail(_ status: Int, _ code: String) { state.withLock { $0.failure = (status, code) } }
     func work() {
         state.withLock { state in
@@ -51,6 +64,7 @@ final class MemoryBucket: Sendable {
         state.withLock { state in
             let pieces = uri.split(separator: "?", maxSplits: 1).map(String.init)
             let key = String(pieces[0].dropFirst("/bucket/".count))
+            let isBucket = pieces[0] == "/bucket"
             let query = pieces.count > 1 ? pieces[1] : ""
             if query.contains("partNumber="), state.partsLeft <= 0 { state.failure = (503, "SlowDown") }
             func text(_ status: Int, _ text: String) -> (Int, [(String, String)], [UInt8]) { (status, [], Array(text.utf8)) }
@@ -58,6 +72,7 @@ final class MemoryBucket: Sendable {
             state.requests.append("\(method.rawValue) \(uri)")
             let id = query.split(separator: "&").first { $0.hasPrefix("uploadId=") }.map { String($0.dropFirst(9)) }
             let number = query.split(separator: "&").first { $0.hasPrefix("partNumber=") }.flatMap { Int($0.dropFirst(11)) }
+            if isBucket { return Self.answerOfBucket(method, query, body, &state) }
             switch (method, id, number) {
             case (.PUT, let id?, let number?):
                 guard state.uploads[id] != nil else { return text(404, "<Error><Code>NoSuchUpload</Code></Error>") }
@@ -72,8 +87,10 @@ final class MemoryBucket: Sendable {
                 state.objects[key] = parts.sorted { $0.key < $1.key }.flatMap(\.value)
                 return text(200, "<CompleteMultipartUploadResult/>")
             case (.POST, _, _):
-                state.uploads["u\(state.uploads.count + 1)"] = [:]
-                return text(200, "<InitiateMultipartUploadResult><UploadId>u\(state.uploads.count)</UploadId></InitiateMultipartUploadResult>")
+                state.count += 1
+                state.uploads["u\(state.count)"] = [:]
+                state.keys["u\(state.count)"] = key
+                return text(200, "<InitiateMultipartUploadResult><UploadId>u\(state.count)</UploadId></InitiateMultipartUploadResult>")
             case (.GET, let id?, _):
                 guard let parts = state.uploads[id] else { return text(404, "<Error><Code>NoSuchUpload</Code></Error>") }
                 let list = parts.map { "<Part><PartNumber>\($0.key)</PartNumber><ETag>\"p\($0.key)\"</ETag><Size>\($0.value.count)</Size></Part>" }
@@ -92,6 +109,39 @@ final class MemoryBucket: Sendable {
                 return (206, [("ETag", "\"e\"")], Array(object[bounds[0]...min(bounds[1], object.count - 1)]))
             }
         }
+    }
+
+    /// Lists, and many deletions at once.
+    private static func answerOfBucket(_ method: HTTPMethod, _ query: String, _ body: [UInt8], _ state: inout State) -> (
+        Int, [(String, String)], [UInt8]
+    ) {
+        func text(_ status: Int, _ text: String) -> (Int, [(String, String)], [UInt8]) { (status, [], Array(text.utf8)) }
+        let items = Dictionary(
+            query.split(separator: "&").map { item in
+                let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return (String(pair[0]), pair.count > 1 ? String(pair[1]).replacing("%2F", with: "/") : "")
+            }
+        ) { $1 }
+        if method == .POST, items["delete"] != nil {
+            guard state.hasBatches else { return text(501, "<Error><Code>NotImplemented</Code></Error>") }
+            for part in String(decoding: body, as: UTF8.self).split(separator: "<Key>").dropFirst() {
+                state.objects.removeValue(forKey: String(part.prefix { $0 != "<" }).replacing(" ", with: "%20"))
+            }
+            return text(200, "<DeleteResult/>")
+        }
+        let prefix = items["prefix"] ?? ""
+        if items["uploads"] != nil {
+            let list = state.uploads.keys.filter { state.keys[$0]?.hasPrefix(prefix) == true }.map { id in
+                "<Upload><Key>\(state.keys[id] ?? "")</Key><UploadId>\(id)</UploadId></Upload>"
+            }
+            return text(200, "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>\(list.joined())</ListMultipartUploadsResult>")
+        }
+        let keys = state.objects.keys.filter { $0.hasPrefix(prefix) }.sorted()
+        let first = items["continuation-token"].flatMap { Int($0) } ?? 0
+        let list = keys.dropFirst(first).prefix(page).map { "<Contents><Key>\($0)</Key><Size>\(state.objects[$0]?.count ?? 0)</Size></Contents>" }
+        let more = first + page < keys.count
+        let next = more ? "<NextContinuationToken>\(first + page)</NextContinuationToken>" : ""
+        return text(200, "<ListBucketResult><IsTruncated>\(more)</IsTruncated>\(list.joined())\(next)</ListBucketResult>")
     }
 
     private final class Handler: ChannelInboundHandler {

@@ -185,16 +185,15 @@ struct MovingTests {
     @Test("The plan takes what is old enough and can be read, and nothing that cannot be written")
     func plan() {
         let rule = MovePlan.Rule(camera: ID(1), target: VolumeID(rawValue: 5), age: 100)
-        func entry(_ id: Int64, _ start: Int64, on volume: Int64 = 0, camera: Int64 = 1, _ state: Segment.State = .finished) -> SegmentEntry {
-            SegmentEntry(
-                id: ID(id), cameraID: ID(camera), volume: VolumeID(rawValue: volume), path: "\(id)", start: WallTime(microseconds: start), bytes: 1,
-                state: state)
+        func file(_ id: Int64, _ start: Int64, on volume: Int64 = 0) -> MovableFile {
+            MovableFile(
+                .segment(ID(id)), place: FootagePlace(VolumeID(rawValue: volume), "\(id)"), start: WallTime(microseconds: start), bytes: 1)
         }
-        let page = [
-            entry(1, 10), entry(2, 20, on: 5), entry(3, 30, on: 4), entry(4, 40, camera: 2), entry(5, 50, .growing), entry(6, 99), entry(7, 100),
-        ]
+        let page = [file(1, 10), file(2, 20, on: 5), file(3, 30, on: 4), file(6, 99), file(7, 100)]
         func moved(_ usable: [Int64]) -> [Int64] {
-            MovePlan.moves(page, by: rule, now: WallTime(microseconds: 200), usable: Set(usable.map(VolumeID.init(rawValue:)))).map(\.id.rawValue)
+            MovePlan.moves(page, by: rule, now: WallTime(microseconds: 200), usable: Set(usable.map(VolumeID.init(rawValue:)))).compactMap {
+                Int64($0.place.path)
+            }
         }
         #expect(moved([0, 4, 5]) == [1, 3, 6])
         #expect(moved([0, 5]) == [1, 6])

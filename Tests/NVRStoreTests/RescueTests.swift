@@ -174,6 +174,13 @@ struct RescueTests {
         try store.close()
     }
 
+    @Test("every table is taken over from a damaged database, or left out for a reason")
+    func salvagedTables() async throws {
+        let store = try Store.inMemory()
+        #expect(Set(DatabaseSalvage.tables).isDisjoint(with: DatabaseSalvage.leftOut.keys))
+        #expect(try await store.tableNames() == (DatabaseSalvage.tables + DatabaseSalvage.leftOut.keys).sorted())
+    }
+
     @Test("a wrong key is no damage")
     func wrongKey() async throws {
         let place = try Place()

@@ -161,6 +161,8 @@ struct Rule: Sendable {
         "GET /storage/s3": .administrators, "POST /storage/s3": administrators.sending("{}").answering(422),
         "GET /storage/s3/{profile_id}": administrators.answering(404), "DELETE /storage/s3/{profile_id}": administrators.answering(404),
         "PUT /storage/s3/{profile_id}": administrators.sending(#"{"name": "x"}"#).answering(404),
+        "POST /storage/s3/{profile_id}/forget": administrators.sending("{}").answering(404),
+        "POST /storage/profiles/{profile_id}/forget": administrators.sending("{}").answering(404),
         "POST /storage/s3/{profile_id}/test": administrators.answering(404), "GET /storage/offsite": .administrators,
     ]
 

@@ -55,6 +55,38 @@ struct S3RouteTests {
         #expect(try await web.store.s3Profiles.all().isEmpty)
     }
 
+    @Test("Footage of a bucket that is gone is forgotten by its exact numbers, and the profile goes after it")
+    func forgetting() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        _ = try await web.send(.post, "/storage/s3", admin, body: Self.body)
+        let camera = try await web.camera()
+        let wrong = try await web.send(.put, "/cameras/\(camera.id)", admin, body: #"{"archive_storage_profile_id": -2, "archive_after_hours": 1}"#)
+        #expect(try wrong.status == 422 && wrong.json["detail"]?.array?.first?["loc"] == ["body", "archive_storage_profile_id"])
+        let named = try await web.send(.put, "/cameras/\(camera.id)", admin, body: #"{"archive_storage_profile_id": -1, "archive_after_hours": 1}"#)
+        #expect(try named.status == 200 && named.json["archive_storage_profile_id"] == -1)
+        #expect(try await web.send(.delete, "/storage/s3/1", admin).status == 409)
+        _ = try await web.send(.put, "/cameras/\(camera.id)", admin, body: #"{"archive_storage_profile_id": null}"#)
+        _ = try await web.store.events.insert(
+            Event(
+                id: ID(0), cameraID: camera.id, medium: .snapshot, kind: .motion, start: WallTime(microseconds: 1_700_000_000_000_000),
+                picturePath: "1/a.jpg", bytes: 900, volume: VolumeID(rawValue: -1)))
+        let shown = try await web.send(.get, "/storage/s3/1", admin).json
+        #expect(shown["archive"] == ["recordings": 0, "snapshots": 1, "bytes": 900])
+        #expect(try await web.send(.delete, "/storage/s3/1", admin).status == 409)
+        let dry = try await web.send(.post, "/storage/s3/1/forget?dry_run=true", admin)
+        #expect(try dry.json == ["recordings": 0, "snapshots": 1, "bytes": 900, "forgotten": false])
+        for (body, status) in [
+            ("{}", 422), (#"{"recordings": 0, "snapshots": 2, "bytes": 900}"#, 409), (#"{"recordings": 0, "snapshots": -1, "bytes": 1}"#, 422),
+        ] {
+            #expect(try await web.send(.post, "/storage/s3/1/forget", admin, body: body).status == status, "\(body)")
+        }
+        let done = try await web.send(.post, "/storage/s3/1/forget", admin, body: #"{"recordings": 0, "snapshots": 1, "bytes": 900}"#)
+        #expect(try done.status == 200 && done.json["forgotten"] == true)
+        #expect(try await web.send(.delete, "/storage/s3/1", admin).status == 200)
+        #expect(try await web.send(.post, "/storage/s3/1/forget", admin, body: "{}").status == 404)
+    }
+
     @Test("The state of copies names profile, cameras, and the last error")
     func state() async throws {
         var profile = S3Profile(

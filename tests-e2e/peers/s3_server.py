@@ -151,6 +151,25 @@ class S3Server:
         answer = self.http.put(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", data=content, timeout=30)
         assert answer.status_code in (200, 201), answer.text[:500]
 
+    def delete(self, key: str) -> None:
+        """Past the S3 interface as well."""
+        answer = self.http.delete(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", timeout=30)
+        assert answer.status_code in (200, 204), answer.text[:500]
+
+    def uploads(self) -> list[str]:
+        """Keys of uploads in parts that are not over."""
+        answer = self.http.get(f"{self.endpoint}/{self.bucket}?uploads", timeout=20)
+        assert answer.status_code == 200, answer.text[:500]
+        root = ElementTree.fromstring(answer.content)
+        return [entry.text or "" for upload in root if _NAMESPACE.sub("", upload.tag) == "Upload" for entry in upload if _NAMESPACE.sub("", entry.tag) == "Key"]
+
+    def parts(self, key: str, upload: str) -> int:
+        """How many parts of an upload are there."""
+        answer = self.http.get(f"{self.endpoint}/{self.bucket}/{quote(key)}?uploadId={quote(upload)}", timeout=20)
+        if answer.status_code != 200:
+            return 0
+        return sum(_NAMESPACE.sub("", entry.tag) == "Part" for entry in ElementTree.fromstring(answer.content))
+
     def profile(self, **fields) -> dict:
         """What the product is told of it."""
         return {

@@ -28,14 +28,13 @@ package struct MovePlan: Sendable, Hashable {
         }
     }
 
-    /// Those of a page of finished segments that move now, in the order of the page: what lies where it cannot be read, and all that goes
-    /// where it cannot be written, waits.
-    package static func moves(_ page: [SegmentEntry], by rule: Rule, now: WallTime, usable: Set<VolumeID>) -> [SegmentEntry] {
+    /// Those of a page of files of the rule's camera that move now, in the order of the page: what lies where it cannot be read, and all that
+    /// goes where it cannot be written, waits.
+    package static func moves(_ page: [MovableFile], by rule: Rule, now: WallTime, usable: Set<VolumeID>) -> [MovableFile] {
         guard usable.contains(rule.target) else { return [] }
         let limit = rule.limit(now: now)
-        return page.filter { entry in
-            entry.state == .finished && entry.cameraID == rule.camera && entry.volume != rule.target && entry.start < limit
-                && usable.contains(entry.volume)
+        return page.filter { file in
+            file.place.volume != rule.target && file.start < limit && usable.contains(file.place.volume)
         }
     }
 }

@@ -13,7 +13,7 @@ final class SegmentCopy: Sendable {
     /// Bytes copied at a time.
     static let step = 1 << 20
 
-    private let source: POSIXFile
+    private let source: any FootageFile
     private let target: String
     private let length: Int64
     private let part: POSIXFile
@@ -24,15 +24,14 @@ final class SegmentCopy: Sendable {
 
     /// Begins, or goes on with what an earlier try left. `root`: the folder of the target's volume, which is never made. Throws `dataLoss`
     /// when the source is shorter than `length`.
-    init(from source: String, to target: String, below root: String, length: Int64) throws {
-        let original = try POSIXFile.openExisting(source)
+    init(from original: any FootageFile, to target: String, below root: String, length: Int64) throws {
         guard try original.length() >= length else { throw NVRError(.dataLoss, "the file is shorter than its row says") }
         if let folder = POSIXFile.parent(of: target) { try POSIXFile.makeDirectories(folder, below: root) }
         let part = try Self.open(Self.part(of: target))
         let position = min(try part.length(), length)
         // What is there already is compared at the end like the rest.
         state = Mutex(State(position: position, hash: try Self.hashing(original, position)))
-        self.source = original
+        source = original
         self.target = target
         self.length = length
         self.part = part
@@ -68,7 +67,7 @@ final class SegmentCopy: Sendable {
     func isTrue() throws -> Bool {
         // So that it is read from the disk and not from memory, where the system allows it.
         part.dropFromMemory()
-        source.dropFromMemory()
+        (source as? POSIXFile)?.dropFromMemory()
         let wanted = state.withLock { Array($0.hash.finalize()) }
         return try Array(Self.hashing(part, length).finalize()) == wanted
     }
@@ -81,15 +80,15 @@ final class SegmentCopy: Sendable {
     }
 
     /// Whether two files are the same in their first `length` bytes, and the copy has no more.
-    static func isSame(_ source: String, _ copy: String, length: Int64) throws -> Bool {
-        let (original, other) = (try POSIXFile.openExisting(source), try POSIXFile.openExisting(copy))
+    static func isSame(_ original: any FootageFile, _ copy: String, length: Int64) throws -> Bool {
+        let other = try POSIXFile.openExisting(copy)
         guard try other.length() == length, try original.length() >= length else { return false }
         let (wanted, found) = (try hashing(original, length).finalize(), try hashing(other, length).finalize())
         return wanted == found
     }
 
     /// The hash of the first bytes of a file. Throws `dataLoss` when there are fewer.
-    private static func hashing(_ file: POSIXFile, _ length: Int64) throws -> SHA256 {
+    static func hashing(_ file: any FootageFile, _ length: Int64) throws -> SHA256 {
         var hash = SHA256()
         var position: Int64 = 0
         while position < length {

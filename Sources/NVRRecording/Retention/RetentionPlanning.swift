@@ -23,9 +23,11 @@ package struct RetentionPlanning: Sendable {
     /// others theirs.
     package func ground(at now: WallTime, on volumes: Set<VolumeID>) async throws -> Ground {
         let totals = try await store.retention.totals(on: volumes)
+        let buckets = volumes.contains(where: \.isRemote) ? try await store.s3Profiles.all() : []
         return Ground(
             rules: RetentionRules(
-                cameras: try await store.cameras.all(), profiles: try await store.storageProfiles.all(), settings: try await store.settings.values()),
+                cameras: try await store.cameras.all(), profiles: try await store.storageProfiles.all(), buckets: buckets,
+                settings: try await store.settings.values()),
             held: HeldRanges(try await store.retention.holds(), at: now), archive: totals.all, totals: totals.deletable, volumes: volumes, now: now)
     }
 

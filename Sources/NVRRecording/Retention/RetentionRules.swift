@@ -34,13 +34,14 @@ package struct RetentionRules: Sendable, Hashable {
 
     package init() {}
 
-    package init(cameras: [Camera], profiles: [StorageProfile], settings: SettingValues) {
+    package init(cameras: [Camera], profiles: [StorageProfile], buckets: [S3Profile] = [], settings: SettingValues) {
         for camera in cameras {
             self.cameras[camera.id] = CameraLimits(
                 recordingDays: KeepingTime.days(of: camera.recording.preserve), pictureDays: KeepingTime.days(of: camera.pictures.preserve),
                 recordingBytes: Self.bytes(camera.recording.maxStorage), pictureBytes: Self.bytes(camera.pictures.maxStorage))
         }
         for profile in profiles { volumeBytes[VolumeID(profile.id)] = Self.bytes(profile.maxSize) }
+        for bucket in buckets { volumeBytes[VolumeID(bucket.id)] = Self.bytes(bucket.maxSize) }
         totalBytes = Self.bytes(settings[Settings.maxGlobalStorageGB])
         eventDays = settings[Settings.retentionEventDays]
         labelledDays = settings[Settings.retentionLabelledDays]

@@ -7,7 +7,7 @@ extension RetentionService {
     package func forecast() async throws -> RetentionForecast {
         let time = WallTime(microseconds: clock.wall())
         let settings = try await store.settings.values()
-        let ground = try await planning.ground(at: time, on: try await removal.confirmed())
+        let ground = try await planning.ground(at: time, on: try await removal.assumed())
         let paces = try await store.segments.bytesADay(at: time)
         var recordings: [ID<Camera>: Int64] = [:]
         for total in try await store.segments.totals() { recordings[total.cameraID, default: 0] += total.bytes }

@@ -231,7 +231,9 @@ package final class RetentionService: Service {
                 "the clock went on by more than a day at once; what is stored does not age by it until somebody confirms a cleanup",
                 metadata: ["from": "\(jump.from.iso8601)", "to": "\(jump.to.iso8601)"])
         }
-        let ground = try await planning.ground(at: now, on: try await removal.confirmed())
+        // Whoever needs space on a disk does not wait for buckets.
+        let volumes = if case .space = aim { try await removal.confirmed() } else { try await removal.standing() }
+        let ground = try await planning.ground(at: now, on: volumes)
         let recorded = try await recorded(for: aim, at: now)
         let allowance = isConfirmed ? nil : budget.allowance(archive: ground.archive, share: ground.rules.share, recorded: recorded, now: now)
         let plan = try await planning.plan(

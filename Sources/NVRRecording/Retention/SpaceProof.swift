@@ -26,6 +26,8 @@ package struct SpaceProof: Sendable, Hashable {
         case wrongVolume = "wrong_volume"
         /// Most of the files are not there, and neither are others that should be.
         case filesMissing = "files_missing"
+        /// Objects of a bucket are there after they were deleted, or it does not delete.
+        case notDeleted = "not_deleted"
         /// The files went, and no space came.
         case noSpaceGained = "no_space_gained"
     }

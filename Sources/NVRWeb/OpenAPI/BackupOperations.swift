@@ -10,7 +10,7 @@ extension OpenAPIDocument {
 
     static let backupOperations: [Operation] = [
         Operation("GET /settings/backup/export", "exportBackup", .backups, "The configuration as a file")
-            .explained("Everything but footage and events, in plain text: passwords of cameras and hashes of users too.")
+            .explained("Everything but footage and events, in plain text: passwords of cameras, keys of buckets and hashes of users too.")
             .answers(.named("BackupDocument"), "The backup.", headers: [.attachment]),
         Operation("POST /settings/backup/export", "exportEncryptedBackup", .backups, "The configuration as a file, encrypted with a passphrase")
             .body(
@@ -57,7 +57,8 @@ extension OpenAPIDocument {
                 optional: [
                     "timestamp": .text, "version": Schema.text.example("1.0"), "made_by": .text, "instance": .text,
                     "settings": .array(of: .map(of: .anything)), "groups": .array(of: .map(of: .anything)),
-                    "storage_profiles": .array(of: .map(of: .anything)), "associations": .array(of: .map(of: .anything)),
+                    "storage_profiles": .array(of: .map(of: .anything)),
+                    "s3_profiles": .array(of: .map(of: .anything)), "associations": .array(of: .map(of: .anything)),
                     "users": .array(of: .map(of: .anything)), "api_tokens": .array(of: .map(of: .anything)),
                     "recovery_codes": .array(of: .map(of: .anything)), "trusted_devices": .array(of: .map(of: .anything)),
                     "federated_nodes": .array(of: .map(of: .anything)),
@@ -68,7 +69,8 @@ extension OpenAPIDocument {
             .object([
                 "message": .text,
                 "restored": Schema.object([
-                    "settings": .integer, "storage_profiles": .integer, "cameras": .integer, "groups": .integer, "users": .integer,
+                    "settings": .integer, "storage_profiles": .integer, "s3_profiles": .integer, "cameras": .integer, "groups": .integer,
+                    "users": .integer,
                     "api_tokens": .integer,
                 ]).described("What is new or has changed."),
                 "warnings": Schema.array(of: .text).described("What was left out, and what needs a look."),

@@ -104,7 +104,12 @@ extension OpenAPIDocument {
     }
 
     /// A field of a camera that exists. It has no default: clients would send one for whatever they do not mean to change.
-    static func changed(_ field: CameraField) -> Schema { field.isNullable ? sent(field.kind).orNull : sent(field.kind) }
+    static func changed(_ field: CameraField) -> Schema {
+        let schema = field.isNullable ? sent(field.kind).orNull : sent(field.kind)
+        guard field.name == "archive_storage_profile_id" else { return schema }
+        return schema.described(
+            "Where recordings and snapshots move after `archive_after_hours`: the id of a storage profile, or minus the id of an S3 profile.")
+    }
 
     private static func sent(_ kind: CameraField.Kind) -> Schema {
         switch kind {

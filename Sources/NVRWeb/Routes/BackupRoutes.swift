@@ -65,7 +65,8 @@ struct BackupRoutes: Sendable {
         return Response(json: [
             "message": "Configuration restored successfully",
             "restored": [
-                "settings": JSONValue(report.settings), "storage_profiles": JSONValue(report.storageProfiles), "cameras": JSONValue(report.cameras),
+                "settings": JSONValue(report.settings), "storage_profiles": JSONValue(report.storageProfiles),
+                "s3_profiles": JSONValue(report.s3Profiles), "cameras": JSONValue(report.cameras),
                 "groups": JSONValue(report.groups), "users": JSONValue(report.users), "api_tokens": JSONValue(report.apiKeys),
             ],
             "warnings": .array(report.warnings.map(JSONValue.string)),

@@ -3,12 +3,14 @@ import Hummingbird
 import NVRBase
 import NVRModel
 import NVROffsite
+import NVRRecording
 import NVRStore
 
-/// Buckets that events are copied to, and how far the copies are. Secret keys are taken and never given.
+/// Buckets that events are copied to and footage moves into, and how far the copies are. Secret keys are taken and never given.
 struct S3Routes: Sendable {
     let store: Store
     let offsite: OffsiteAccess
+    let volumes: Volumes
     let rules: CameraURL.Rules
     let clock: any NVRClock
 
@@ -27,10 +29,26 @@ struct S3Routes: Sendable {
     private static let notFound = HTTPFailure(.notFound, "S3 profile not found")
 
     private func list(_ call: Call) async throws -> Response {
-        Response(json: .array(try await store.s3Profiles.all().map(\.json)))
+        Response(json: .array(try await json(try await store.s3Profiles.all())))
     }
 
-    private func one(_ call: Call) async throws -> Response { Response(json: try await profile(call).json) }
+    private func one(_ call: Call) async throws -> Response { Response(json: try await json([try await profile(call)])[0]) }
+
+    /// With what lies in the bucket, and whether it was there when it was looked at last.
+    private func json(_ profiles: [S3Profile]) async throws -> [JSONValue] {
+        let totals = try await store.segments.volumeTotals()
+        let states = Dictionary(volumes.states.map { ($0.volume, $0) }) { $1 }
+        return profiles.map { profile in
+            guard case .object(var object) = profile.json else { return .null }
+            let own = totals.filter { $0.volume == VolumeID(profile.id) }
+            func count(_ medium: Event.Medium) -> JSONValue { JSONValue(own.reduce(0) { $1.medium == medium ? $0 + $1.count : $0 }) }
+            object["archive"] = [
+                "recordings": count(.video), "snapshots": count(.snapshot), "bytes": .integer(own.reduce(Int64(0)) { $0 + $1.bytes }),
+            ]
+            object["state"] = StorageRoutes.state(states[VolumeID(profile.id)])
+            return .object(object)
+        }
+    }
 
     private func profile(_ call: Call) async throws -> S3Profile {
         guard let profile = try await store.s3Profiles.get(try call.id("profile_id")) else { throw Self.notFound }
@@ -43,7 +61,7 @@ struct S3Routes: Sendable {
             id: ID(0), name: "", endpoint: "", bucket: "", accessKey: "", secretKey: "", createdAt: WallTime(microseconds: clock.wall()))
         sent.apply(to: &profile)
         try profile.demandPlace()
-        return Response(json: try await store.s3Profiles.insert(profile).json)
+        return Response(json: try await json([try await store.s3Profiles.insert(profile)])[0])
     }
 
     private func update(_ call: Call) async throws -> Response {
@@ -53,7 +71,7 @@ struct S3Routes: Sendable {
             sent.apply(to: &profile)
             try profile.demandPlace()
         }
-        return Response(json: profile.json)
+        return Response(json: try await json([profile])[0])
     }
 
     private func delete(_ call: Call) async throws -> Response {
@@ -127,6 +145,7 @@ struct S3Routes: Sendable {
         var secretKey: String?
         var allowsSelfSigned: Bool?
         var maxRate: Int?
+        var maxSize: Double?
         var copiesAll: Bool?
         var cameras: [ID<Camera>]?
 
@@ -166,6 +185,9 @@ struct S3Routes: Sendable {
                 }
                 maxRate = rate
             }
+            if let sent = body["max_size_gb"], sent != .null {
+                maxSize = fields.value(FieldCheck.number(sent, limits: 0...1_000_000, loc: Self.loc("max_size_gb")))
+            }
             cameras = fields.ids(body, "offsite_camera_ids")
             try fields.finish()
         }
@@ -188,6 +210,7 @@ struct S3Routes: Sendable {
             if let secretKey { profile.secretKey = secretKey }
             if let allowsSelfSigned { profile.allowsSelfSigned = allowsSelfSigned }
             if let maxRate { profile.maxRate = maxRate }
+            if let maxSize { profile.maxSize = maxSize }
             if let copiesAll { profile.copiesAllCameras = copiesAll }
             if let cameras { profile.cameraIDs = Set(cameras) }
         }

@@ -23,6 +23,8 @@ struct StatisticsRoutes: Sendable {
     private let threads: NIOThreadPool
     private let retention: RetentionService
     private let health: WebHealth
+    private let offsite: OffsiteAccess
+    private let buckets: Volumes
     private let clock: any NVRClock
     private let numbers: NumberReader
     /// Space on the disks, by the two seconds in which it was measured.
@@ -38,7 +40,7 @@ struct StatisticsRoutes: Sendable {
 
     init(
         store: Store, live: LiveCameras, settings: WebSettings, load: HostLoad, history: ResourceHistory, totals: LiveTotals, threads: NIOThreadPool,
-        health: WebHealth, retention: RetentionService, clock: any NVRClock
+        health: WebHealth, retention: RetentionService, offsite: OffsiteAccess, buckets: Volumes, clock: any NVRClock
     ) {
         self.store = store
         self.live = live
@@ -48,6 +50,8 @@ struct StatisticsRoutes: Sendable {
         self.totals = totals
         self.threads = threads
         self.retention = retention
+        self.offsite = offsite
+        self.buckets = buckets
         self.health = health
         self.clock = clock
         numbers = NumberReader(store: store)
@@ -79,6 +83,9 @@ struct StatisticsRoutes: Sendable {
                 statistics, live.counters(), totals.reading, live.transcoding(), restream: settings.restream?.reading,
                 version: settings.version)
             + MetricsText.text(health, cameras: statistics.cameras)
+            + MetricsText.text(
+                try await offsite.states(), archived: try await store.segments.volumeTotals(),
+                lost: Set(buckets.states.filter { $0.loss != nil }.map(\.volume)))
         return Response(status: .ok, text: text, contentType: MetricsText.contentType, fields: [.cacheControl: "no-store"])
     }
 

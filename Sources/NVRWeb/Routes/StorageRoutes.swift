@@ -110,7 +110,7 @@ struct StorageRoutes: Sendable {
         }
     }
 
-    private static func state(_ state: Volumes.State?) -> JSONValue {
+    static func state(_ state: Volumes.State?) -> JSONValue {
         guard let state else { return ["status": "new", "cause": .null, "reason": .null, "since": .null] }
         guard let loss = state.loss else { return ["status": "ok", "cause": .null, "reason": .null, "since": .null] }
         return [
