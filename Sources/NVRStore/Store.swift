@@ -31,6 +31,7 @@ package struct Store: Sendable {
     package let offsite: OffsiteStore
     package let health: HealthStore
     package let upkeep: UpkeepStore
+    package let footageKeys: FootageKeyStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -71,6 +72,7 @@ package struct Store: Sendable {
         offsite = OffsiteStore(rows: rows)
         health = HealthStore(rows: rows)
         upkeep = UpkeepStore(rows: rows)
+        footageKeys = FootageKeyStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

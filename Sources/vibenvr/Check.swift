@@ -15,6 +15,8 @@ struct Check: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
 
+    @OptionGroup var footageKeys: FootageKeyOptions
+
     @Flag(name: .long, help: "Mend what differs. Stop the server first.")
     var repair = false
 
@@ -31,6 +33,7 @@ struct Check: AsyncParsableCommand {
         guard POSIXFile.exists(data.databasePath) else {
             throw StartFailure(message: "there is no database in \(data.path): is --data-dir right?")
         }
+        let keys = try footageKeys.keys()
         let mends = repair && !dryRun
         let lock = mends ? try DataLock(folder: data.path) : nil
         let store: Store
@@ -40,7 +43,7 @@ struct Check: AsyncParsableCommand {
         } catch let error as NVRError where error.kind == .dataLoss {
             throw StartFailure(message: "\(error)\nStart the server: it puts the newest good backup in its place and lists footage made since again.")
         }
-        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot))
+        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot), cipher: FootageCipher(keys: keys))
         layout.volumes.survey(
             try await store.storageProfiles.all(), instance: try await store.settings.values()[Settings.instanceID],
             at: WallTime(microseconds: SystemClock().wall()))
@@ -55,6 +58,9 @@ struct Check: AsyncParsableCommand {
         let report = try await check.run(options) { count, _ in if count % 10_000 == 0, count > 0 { say("\(count) segments …") } }
         for problem in report.problems { say("\(problem)") }
         say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (mends ? ", \(report.repaired) mended" : ""))
+        if report.locked > 0 {
+            say("\(report.locked) files are encrypted with keys that are not here: only their sizes and checksums were looked at")
+        }
         if let refusal = report.refusal { say(refusal) }
         try store.close()
         withExtendedLifetime(lock) {}

@@ -10,5 +10,5 @@ struct VibeNVR: AsyncParsableCommand {
         commandName: "vibenvr",
         abstract: "A network video recorder: records IP cameras, finds motion, keeps and shows footage.",
         version: version,
-        subcommands: [Serve.self, Demo.self, Check.self, Verify.self, UserCommand.self])
+        subcommands: [Serve.self, Demo.self, Check.self, Verify.self, KeyCommand.self, Decrypt.self, UserCommand.self])
 }

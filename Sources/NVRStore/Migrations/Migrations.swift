@@ -22,6 +22,7 @@ enum Migrations {
         migrator.registerMigration("M0013_Moves", foreignKeyChecks: .immediate) { try M0013_Moves.run($0) }
         // As M0007.
         migrator.registerMigration("M0014_Retention", foreignKeyChecks: .immediate) { try M0014_Retention.run($0) }
+        migrator.registerMigration("M0016_FootageKeys", foreignKeyChecks: .immediate) { try M0016_FootageKeys.run($0) }
         return migrator
     }
 
