@@ -255,7 +255,7 @@ package struct IntegrityCheck: Sendable {
         let (old, found, locked) = try await onDisk { [layout, isLive] in
             let aged = places.filter { !isLive || options.takesYoung || !Self.isYoung($0, layout) }
             // What cannot be opened is told by what is tried with it next.
-            let locked = Set(aged.filter { (try? layout.cipher.isLocked(layout.volumes.openStored($0))) ?? false })
+            let locked = Set(aged.filter { (try? layout.cipher.isLocked(layout.volumes.openAsStored($0))) ?? false })
             let old = aged.filter { !locked.contains($0) }
             return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [], locked)
         }
@@ -284,7 +284,7 @@ package struct IntegrityCheck: Sendable {
     /// The row of a file by what it says of itself; nil for one that is not ours or holds nothing whole.
     private static func description(of place: FootagePlace, _ layout: RecordingLayout) -> Description? {
         // What cannot be read stays a problem of the report.
-        guard let scan = try? StartupRecovery.scan(try layout.absolute(place), layout.cipher), let identity = scan.identity,
+        guard let scan = try? StartupRecovery.scan(try layout.volumes.open(place)), let identity = scan.identity,
             let track = scan.file.indexedTrack,
             case .video(let entry) = track.kind
         else { return nil }

@@ -136,9 +136,14 @@ package struct StartupRecovery: Sendable {
 
     /// Throws `unavailable` for a file that is encrypted with a key that is not there.
     package static func scan(_ path: String, _ cipher: FootageCipher) throws -> Scan {
-        let file = try POSIXFile.openExisting(path)
+        try scan(try cipher.open(try POSIXFile.openExisting(path)))
+    }
+
+    /// Of a file as `Volumes` and `FootageCipher` open it.
+    static func scan(_ file: any FootageFile) throws -> Scan {
+        if let sealed = file as? SealedFile { return try Scan(sealed, length: try sealed.stored.length()) }
+        if try FootageCipher.isTornHead(file) { throw ISOBMFFError.truncated("encrypted file") }
         let length = try file.length()
-        if let sealed = try cipher.sealed(file) { return try Scan(sealed, length: length) }
         let scanned = try FragmentedFile(length: length) { offset, count in try file.read(at: offset, count: count) }
         return Scan(file: scanned, length: length, kept: scanned.completeLength)
     }

@@ -153,12 +153,12 @@ package final class Volumes: Sendable {
         return "\(try folder(place.volume))/\(place.path)"
     }
 
-    /// Opens a file for reading what is in it, encrypted or not. Throws as `openStored`, and `unavailable` when its key is not there. Blocks.
-    package func open(_ place: FootagePlace) throws -> any FootageFile { try cipher.open(try openStored(place)) }
+    /// Opens a file for reading what is in it, encrypted or not. Throws as `openAsStored`, and `unavailable` when its key is not there. Blocks.
+    package func open(_ place: FootagePlace) throws -> any FootageFile { try cipher.open(try openAsStored(place)) }
 
-    /// Opens a file for reading it as it lies there. Throws as `file`, and a `FileError` that `isMissing` or `notFound` when there is none.
+    /// Opens a file for its bytes as they lie there, to copy them. Throws as `file`, and a `FileError` that `isMissing` or `notFound` when there is none.
     /// Blocks.
-    package func openStored(_ place: FootagePlace) throws -> any FootageFile {
+    package func openAsStored(_ place: FootagePlace) throws -> any FootageFile {
         if let remote = try remote(place.volume) {
             guard Self.isPlain(place.path) else { throw NVRError(.dataLoss, "a path of footage leads out of its folder") }
             return try remote.open(place.path)

@@ -54,7 +54,8 @@ func buildServer(
     let health = HealthLog(store: store, clock: clock, logger: logger)
     await health.begin()
     if let id = configuration.footageKeys.writing { logger.notice("new footage is encrypted", metadata: ["key": "\(id)"]) }
-    try await FootageKeyWatch(store: store, health: health).begin(configuration.footageKeys, at: WallTime(microseconds: clock.wall()))
+    try await FootageKeyWatch(store: store, health: health, logger: logger).begin(
+        configuration.footageKeys, at: WallTime(microseconds: clock.wall()))
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)

@@ -18,7 +18,7 @@ package final class FootageCipher: Sendable {
     }
 
     /// A picture as it is to lie on the disk.
-    func stored(picture: [UInt8]) throws -> [UInt8] { try sealer(.picture)?.file(picture) ?? picture }
+    package func stored(picture: [UInt8]) throws -> [UInt8] { try sealer(.picture)?.file(picture) ?? picture }
 
     /// The file as it is to be read: itself, or what is in it when it is encrypted. Throws `unavailable` when its key is not there. Blocks.
     package func open(_ file: any FootageFile) throws -> any FootageFile { try sealed(file) ?? file }
@@ -39,6 +39,12 @@ package final class FootageCipher: Sendable {
     package func isLocked(_ file: any FootageFile) throws -> Bool {
         guard let head = SealedHead(bytes: try file.read(at: 0, count: SealedFormat.headBytes)) else { return false }
         return !head.isKnownVersion || keys.key(head.keyID) == nil
+    }
+
+    /// Whether a file is what is left of the head of an encrypted one.
+    static func isTornHead(_ file: any FootageFile) throws -> Bool {
+        let bytes = try file.read(at: 0, count: SealedFormat.headBytes)
+        return bytes.count < SealedFormat.headBytes && bytes.starts(with: SealedFormat.magic)
     }
 
     /// The key that a file is encrypted with; nil for one in the clear.
