@@ -30,10 +30,10 @@ struct Check: AsyncParsableCommand {
     var checksums = false
 
     mutating func run() async throws {
+        let keys = try footageKeys.keys()
         guard POSIXFile.exists(data.databasePath) else {
             throw StartFailure(message: "there is no database in \(data.path): is --data-dir right?")
         }
-        let keys = try footageKeys.keys()
         let mends = repair && !dryRun
         let lock = mends ? try DataLock(folder: data.path) : nil
         let store: Store

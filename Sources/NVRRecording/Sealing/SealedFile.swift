@@ -181,9 +181,10 @@ package final class SealedFile: FootageFile {
         var place = Int64(SealedFormat.headBytes)
         var (next, offset) = (0, Int64(0))
         while true {
-            let bytes = try stored.read(at: place, count: SealedFormat.overhead + SealedFormat.mostPlain)
-            if bytes.count < SealedFormat.recordHeadBytes { return .cutOff }
-            guard let record = SealedRecord(bytes), record.index >= next, record.offset >= offset else { return .altered(next) }
+            let start = try stored.read(at: place, count: SealedFormat.recordHeadBytes)
+            if start.count < SealedFormat.recordHeadBytes { return .cutOff }
+            guard let record = SealedRecord(start), record.index >= next, record.offset >= offset else { return .altered(next) }
+            let bytes = try stored.read(at: place, count: Int(record.storedLength))
             if record.storedLength > Int64(bytes.count) { return .cutOff }
             let plain: [UInt8]
             do { plain = try record.open(bytes, head: head, key: key) } catch { return .altered(record.index) }
