@@ -377,6 +377,35 @@ struct EncryptedFootageTests {
         #expect(!POSIXFile.exists(target + ".part"))
     }
 
+    @Test("encrypted segments move to another volume as they lie, and play there")
+    func moves() async throws {
+        let rig = try Rig(keys: try Self.keys())
+        try rig.addVolume(1)
+        _ = try await rig.store.storageProfiles.insert(
+            StorageProfile(id: ID(0), name: "archive", path: rig.folder.appendingPathComponent("volume-1").path, createdAt: wallZero))
+        var camera = Camera(id: ID(0), createdAt: wallZero, name: "cam", url: "rtsp://10.0.0.1/a")
+        camera.storage.archiveProfileID = 1
+        camera.storage.archiveAfterHours = 1
+        let id = try await rig.store.cameras.insert(camera).id
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 90, camera: id.rawValue)
+        let before = try #require(try await rig.segments().first)
+        let stored = try Self.bytes(rig.absolute(before.path))
+        let plain = try Self.all(try await rig.playback().media(path: before.path))
+        let mover = FootageMover(
+            volumes: rig.layout.volumes, store: rig.store,
+            removal: MediaRemoval(layout: rig.layout, store: rig.store, playback: rig.playback()), clock: rig.clock, logger: rig.log.logger)
+        let report = try await mover.moveDue(at: before.end.advanced(byMicroseconds: 3_600_000_001))
+        #expect(report.moved == 1 && report.bytes == before.bytes)
+        let after = try #require(try await rig.segments().first)
+        #expect(after.volume == VolumeID(rawValue: 1) && rig.files().isEmpty)
+        #expect(try Self.bytes(rig.layout.absolute(after.place)) == stored)
+        #expect(try Self.all(try await rig.playback().media(path: after.path)) == plain)
+        var options = IntegrityCheck.Options()
+        options.readsAll = true
+        #expect(try await IntegrityCheck(layout: rig.layout, store: rig.store).run(options) { _, _ in }.problems.isEmpty)
+    }
+
     @Test("snapshots and thumbnails are encrypted as well")
     func pictures() async throws {
         let rig = try Rig(keys: try Self.keys())
