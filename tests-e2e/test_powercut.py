@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import LONG
+from harness import sealed
 from harness.server import NVR, wait_for
 from peers import footage, powercut
 from peers.gst_camera import GstCamera
@@ -25,11 +26,14 @@ SECONDS = 30 if LONG else 15  # of recording
 MOST_LOST = 2.0
 SEED = int(os.environ.get("VIBENVR_SEED", 7))
 STREAMS = ["a", "b", "c"]
+KEY = bytes(range(100, 132))  # of encrypted footage
 
 
 def moofs(path: Path) -> int:
     """Whole fragments of a file, by its boxes."""
     content = path.read_bytes()
+    if sealed.is_sealed(content):
+        content, _ = sealed.decrypt(content, KEY)
     at, count, moof = 0, 0, False
     while at + 8 <= len(content):
         size = int.from_bytes(content[at : at + 4], "big")
@@ -47,11 +51,11 @@ def moofs(path: Path) -> int:
 class Restart:
     """One cut, and what the next start made of it."""
 
-    def __init__(self, folder: Path, cut: powercut.Change, index: int, variant: str):
+    def __init__(self, folder: Path, cut: powercut.Change, index: int, variant: str, environment: dict[str, str]):
         self.cut, self.index, self.variant = cut.seconds, index, variant
         self.problems: list[str] = []
         self.lost: dict[int, float] = {}
-        with NVR(folder) as nvr:
+        with NVR(folder, **environment) as nvr:
             whole = {path: moofs(path) for path in nvr.files()}
             begun = time.monotonic()
             try:
@@ -73,6 +77,8 @@ class Restart:
         ends: dict[int, float] = {}
         for camera, name, state, size, end in rows:
             path = nvr.recordings / name
+            if path.exists() and "FOOTAGE_KEY" in nvr.environment and not sealed.decrypt(path.read_bytes(), KEY)[1]:
+                self.problems.append(f"{name} is encrypted without its end, or not at all")
             if state != 2 or not path.exists() or path.stat().st_size != size:
                 self.problems.append(f"row {name}: state {state}, {size} bytes, file {path.stat().st_size if path.exists() else None}")
             ends[camera] = max(ends.get(camera, 0), end / 1e6)
@@ -82,14 +88,15 @@ class Restart:
         self.ends = ends
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory):
+@pytest.fixture(scope="module", params=["clear", "encrypted"])
+def story(request, tmp_path_factory):
     """A log of everything that a server did to its disk, from its first start on, and the cuts."""
     folder = tmp_path_factory.mktemp("powercut")
     shim, log = powercut.library(folder), folder / "log"
+    environment = {"FOOTAGE_KEY": KEY.hex()} if request.param == "encrypted" else {}
     films = {name: footage.counter(codec="h265" if name == "b" else "h264") for name in STREAMS}
     with GstCamera({f"/{name}": (film, None) for name, film in films.items()}) as camera:
-        with NVR(folder / "nvr", segment_seconds=3, VIBENVR_DATABASE_BACKUP_SECONDS="6") as nvr:
+        with NVR(folder / "nvr", segment_seconds=3, VIBENVR_DATABASE_BACKUP_SECONDS="6", **environment) as nvr:
             nvr.data.mkdir(parents=True)
             nvr.environment |= {"LD_PRELOAD": str(shim), "POWERCUT_ROOT": str(nvr.data.resolve()), "POWERCUT_LOG": str(log)}
             nvr.start().with_admin()
@@ -100,10 +107,10 @@ def story(tmp_path_factory):
             nvr.kill()
     changes = powercut.read_log(log)
     assert len(changes) > 200, f"only {len(changes)} changes were logged"
-    yield changes, set(ids), recording
+    yield changes, set(ids), recording, environment
 
 
-def starts(changes, chosen: dict[int, list[str]], work: Path):
+def starts(changes, chosen: dict[int, list[str]], work: Path, environment: dict[str, str]):
     """Builds the folder for each cut and starts a server on it, two at a time."""
     disk = powercut.Disk()
     waiting = []
@@ -118,7 +125,7 @@ def starts(changes, chosen: dict[int, list[str]], work: Path):
 
                 def run(folder=folder, change=change, index=index, variant=variant) -> Restart:
                     try:
-                        return Restart(folder, change, index, variant)
+                        return Restart(folder, change, index, variant, environment)
                     finally:
                         if not os.environ.get("VIBENVR_KEEP"):
                             shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +138,7 @@ def starts(changes, chosen: dict[int, list[str]], work: Path):
 
 @pytest.fixture(scope="module")
 def cuts(story):
-    changes, _, _ = story
+    changes, _, _, environment = story
     chance = random.Random(SEED)
     points = [index for index, change in enumerate(changes) if change.op != powercut.SYNC_BEGIN]
     chance.shuffle(points)
@@ -141,7 +148,7 @@ def cuts(story):
     for index, variant in pairs[:CUTS]:
         chosen.setdefault(index, []).append(variant)
     with tempfile.TemporaryDirectory(prefix="cuts-") as work:
-        yield starts(changes, chosen, Path(work))
+        yield starts(changes, chosen, Path(work), environment)
 
 
 def test_every_start_comes_up_and_mends_itself(cuts):
@@ -150,7 +157,7 @@ def test_every_start_comes_up_and_mends_itself(cuts):
 
 
 def test_at_most_two_seconds_of_each_stream_are_missing(story, cuts):
-    _, ids, recording = story
+    _, ids, recording, _ = story
     losses = [
         (cut.cut - cut.ends.get(camera, 0), cut.index, camera) for cut in cuts if not cut.problems and cut.cut > recording for camera in ids
     ]

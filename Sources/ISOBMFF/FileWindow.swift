@@ -56,6 +56,11 @@ struct FileWindow {
         let wanted = Int(min(Int64(max(count, Self.readSize)), length - offset))
         do {
             bytes = try read(offset, wanted)
+            while bytes.count < count {
+                let more = try read(offset + Int64(bytes.count), count - bytes.count)
+                guard !more.isEmpty else { break }
+                bytes += more
+            }
         } catch {
             throw .unreadable(String(describing: error))
         }

@@ -31,7 +31,8 @@ package struct SampleLocation: Sendable, Equatable {
 /// What is in a fragmented file, found by reading only box headers, `moov` and every `moof`: never the payload. The file may
 /// be cut off, still growing, or damaged; everything up to the last whole fragment is good.
 package struct FragmentedFile: Sendable {
-    /// Answers `count` bytes of the file from `offset` on; fewer only where the file ends.
+    /// Answers up to `count` bytes of the file from `offset` on; none only where the file ends. What is missing is asked for again, so
+    /// fewer are answered where reading on would cost much.
     package typealias Read = (_ offset: Int64, _ count: Int) throws -> [UInt8]
 
     /// Why the scan ended.

@@ -20,6 +20,8 @@ package struct HealthEvent: Sendable, Hashable {
         package static let footageReindexed = Kind(rawValue: "footage_reindexed")
         /// Rows and files of footage differ in a way that nobody but a person can mend.
         package static let footageDrift = Kind(rawValue: "footage_drift")
+        /// Footage is encrypted with a key that the server was not given.
+        package static let footageKeyMissing = Kind(rawValue: "footage_key_missing")
         /// The clock shows a time that cannot be.
         package static let clockImplausible = Kind(rawValue: "clock_implausible")
     }

@@ -10,8 +10,10 @@ package struct OffsiteEnvironment: Sendable {
     package var store: Store
     /// Listed segments of a camera that hold anything of a range, oldest first, those that grow as far as they are on the disk.
     package var segments: @Sendable (ID<Camera>, TimeRange) async throws -> [Segment]
-    /// Bytes of a segment's file, as many as are there. Blocks; called on `thread`.
+    /// Bytes of a segment's file as it lies there, encrypted or not, as many as there are. Blocks; called on `thread`.
     package var read: @Sendable (Segment, _ offset: Int64, _ count: Int) throws -> [UInt8]
+    /// Where whole fragments, or the head of a segment's file, lie in it as it is stored. Blocks; called on `thread`.
+    package var storedRange: @Sendable (Segment, Range<Int64>) throws -> Range<Int64> = { $1 }
     /// The addresses of a host that may be connected to. Blocks; called on `names`.
     package var addresses: @Sendable (_ host: String, _ port: Int) throws -> [SocketAddress]
     /// Reads files.

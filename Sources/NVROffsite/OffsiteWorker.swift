@@ -264,11 +264,12 @@ final class OffsiteWorker: Sendable {
         let (first, last) = (entries[range.lowerBound], entries[range.upperBound - 1])
         func time(_ ticks: Int64) -> WallTime { segment.start.advanced(byMicroseconds: ticks * 1_000_000 / scale) }
         let start = time(first.start)
+        let bytes = try await upload.bytes(of: segment, first.offset..<last.end)
         let piece = OffsitePiece(
             segmentID: segment.id, cameraID: segment.cameraID, offset: first.offset, endOffset: last.end,
             range: TimeRange(start: start, end: time(last.endTime)),
             key: ObjectNames.piece(folder: entry.folder, segment: segment.id, start: start),
-            bytes: segment.initLength + last.end - first.offset)
+            bytes: bytes)
         try await upload.begin(piece, of: segment)
         return true
     }

@@ -100,20 +100,33 @@ final class PieceUpload: Sendable {
         try await environment.store.offsite.put(done, of: profile, at: environment.now)
     }
 
-    /// Bytes of the object: the head of the file, and behind it the stretch.
+    /// Bytes that the object of a stretch of whole fragments will have.
+    func bytes(of segment: Segment, _ stretch: Range<Int64>) async throws -> Int64 {
+        let storedRange = environment.storedRange
+        return try await environment.thread.run {
+            do {
+                return Int64(try storedRange(segment, 0..<segment.initLength).count + storedRange(segment, stretch).count)
+            } catch {
+                throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)
+            }
+        }
+    }
+
+    /// Bytes of the object: the head of the file, and behind it the stretch, as they lie there.
     private func bytes(_ range: Range<Int64>, of piece: OffsitePiece, _ segment: Segment) async throws -> ByteBuffer {
-        let read = environment.read
+        let (read, storedRange) = (environment.read, environment.storedRange)
         return try await environment.thread.run {
             var buffer = ByteBuffer()
             buffer.reserveCapacity(range.count)
-            let head = segment.initLength
             do {
+                let head = try storedRange(segment, 0..<segment.initLength).upperBound
+                let stretch = try storedRange(segment, piece.offset..<piece.endOffset).lowerBound
                 if range.lowerBound < head {
                     buffer.writeBytes(try read(segment, range.lowerBound, Int(min(range.upperBound, head) - range.lowerBound)))
                 }
                 if range.upperBound > head {
                     let first = max(range.lowerBound, head)
-                    buffer.writeBytes(try read(segment, piece.offset + first - head, Int(range.upperBound - first)))
+                    buffer.writeBytes(try read(segment, stretch + first - head, Int(range.upperBound - first)))
                 }
             } catch {
                 throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)

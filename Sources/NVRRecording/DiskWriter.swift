@@ -304,7 +304,7 @@ extension DiskWriter {
         try await thread.run { [layout] in
             let absolute = try layout.absolute(FootagePlace(.standard, path))
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
-            try Self.write(picture, to: absolute, replacing: true)
+            try Self.write(try layout.cipher.stored(picture: picture), to: absolute, replacing: true)
         }
     }
 
@@ -341,7 +341,7 @@ extension DiskWriter {
             let absolute = try layout.absolute(place)
             if try POSIXFile.exists(absolute) || blockingWait({ try await isTaken(path) }) { continue }
             try makeFolder(of: absolute, on: volume)
-            try Self.write(snapshot, to: absolute, replacing: false)
+            try Self.write(try layout.cipher.stored(picture: snapshot), to: absolute, replacing: false)
             return place
         }
         throw NVRError(.conflict, "100 snapshots named like \(pattern) are there already for one second")

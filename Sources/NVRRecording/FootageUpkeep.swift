@@ -67,7 +67,9 @@ package final class FootageUpkeep: Service {
                 options.adopts = true
                 options.takesYoung = true
                 let report = try await check.run(options) { _, _ in try Task.checkCancellation() }
-                try await store.upkeep.set(.reindexing, nil)
+                // What is encrypted with a key that is not there is looked for again by the next start.
+                if report.locked == 0 { try await store.upkeep.set(.reindexing, nil) }
+                tellLocked(report)
                 let missing = report.problems.count { if case .missingFile = $0 { true } else { false } }
                 logger.notice(
                     "footage is listed again",
@@ -131,7 +133,16 @@ package final class FootageUpkeep: Service {
         tell(report)
     }
 
+    /// What a start knows of keys that are missing, it knows from the database; this is what the files say.
+    private func tellLocked(_ report: IntegrityCheck.Report) {
+        guard report.locked > 0 else { return }
+        health.raise(
+            .footageKeyMissing, cause: nil,
+            detail: "\(report.locked) files of footage are encrypted with a key that the server was not given; nothing of them is deleted")
+    }
+
     private func tell(_ report: IntegrityCheck.Report) {
+        tellLocked(report)
         var counts: [String: Int] = [:]
         for problem in report.problems {
             switch problem {
@@ -140,7 +151,7 @@ package final class FootageUpkeep: Service {
             case .alteredFile: counts["files were altered", default: 0] += 1
             case .unreadable: counts["files cannot be read", default: 0] += 1
             case .wrongRow: counts["rows tell another camera or time than their files", default: 0] += 1
-            case .unlisted, .database: continue
+            case .unlisted, .locked, .database: continue
             }
         }
         guard !counts.isEmpty else { return health.clear(.footageDrift) }

@@ -9,7 +9,7 @@ package final class GrowingSegments: Sendable {
         package var role: StreamRole
         package var start: WallTime
         package var end: WallTime
-        /// Bytes of whole fragments.
+        /// Bytes of whole fragments, as they lie in the file.
         package var bytes: Int64
         package var entries: [FragmentIndexEntry]
 
@@ -56,10 +56,10 @@ package final class GrowingSegments: Sendable {
         extents.withLock { $0[id] = extent }
     }
 
-    func extend(_ id: ID<Segment>, end: WallTime, entry: FragmentIndexEntry) {
+    func extend(_ id: ID<Segment>, end: WallTime, bytes: Int64, entry: FragmentIndexEntry) {
         extents.withLock { extents in
             extents[id]?.end = end
-            extents[id]?.bytes = entry.end
+            extents[id]?.bytes = bytes
             extents[id]?.entries.append(entry)
         }
     }

@@ -48,7 +48,7 @@ extension IntegrityCheck {
             return true
         case .shortFile, .longFile:
             guard let segment = try await store.segments.get(entry.id),
-                let closing = try await onDisk({ [layout] in try Self.cut(try layout.absolute(entry.place), segment) })
+                let closing = try await onDisk({ [layout] in try Self.cut(try layout.absolute(entry.place), segment, layout.cipher) })
             else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
@@ -56,19 +56,15 @@ extension IntegrityCheck {
             // The row goes without its file, which is listed again as one that no row knows.
             _ = try await store.segments.commit([.discard(entry.id)])
             return true
-        case .alteredFile, .unlisted, .database: return false
+        case .alteredFile, .unlisted, .locked, .database: return false
         }
     }
 
     /// Cuts a file behind its last whole fragment, as a start after a crash does, and gives its row; nil when there is no fragment.
-    private static func cut(_ path: String, _ segment: Segment) throws -> SegmentClosing? {
-        let scan = try StartupRecovery.scan(path)
-        guard let closing = scan.closing(of: segment) else { return nil }
-        if scan.length > scan.file.completeLength {
-            let file = try POSIXFile.openExisting(path, writing: true)
-            try file.truncate(to: scan.file.completeLength)
-            try file.sync()
-        }
+    private static func cut(_ path: String, _ segment: Segment, _ cipher: FootageCipher) throws -> SegmentClosing? {
+        let scan = try StartupRecovery.scan(path, cipher)
+        guard var closing = scan.closing(of: segment) else { return nil }
+        closing.bytes = try scan.cut(path)
         return closing
     }
 

@@ -45,6 +45,8 @@ package struct IntegrityCheck: Sendable {
         case unreadable(path: String, why: String)
         /// A file of ours that no row knows.
         case unlisted(path: String)
+        /// It differs from its row, or has none, and cannot be told more of: it is encrypted with a key that is not there.
+        case locked(path: String)
         case database(String)
 
         package var description: String {
@@ -56,6 +58,7 @@ package struct IntegrityCheck: Sendable {
             case .wrongRow(let path): "\(path): the row tells another camera or time than the file"
             case .unreadable(let path, let why): "\(path): \(why)"
             case .unlisted(let path): "\(path): footage that is not listed"
+            case .locked(let path): "\(path): encrypted with a key that is not there, and not as its row says or without one"
             case .database(let text): "database: \(text)"
             }
         }
@@ -68,6 +71,8 @@ package struct IntegrityCheck: Sendable {
         package var repaired = 0
         /// Files that were listed again.
         package var adopted = 0
+        /// Files whose key is not there: only sizes and checksums of them were compared.
+        package var locked = 0
         /// Why rows that should go were left; nil when nothing was.
         package var refusal: String?
         /// Volumes that were left alone, and why.
@@ -123,7 +128,7 @@ package struct IntegrityCheck: Sendable {
             }
             report.segments += looked.count
             try await options.pace?(looked.count, options.readsAll ? looked.reduce(0) { $0 + $1.entry.bytes } : 0)
-            for (entry, problem) in try await check(looked, options) where try await isStill(entry) { found.append((entry, problem)) }
+            for (entry, problem) in try await check(looked, options, &report) where try await isStill(entry) { found.append((entry, problem)) }
             try await progress(report.segments, after)
         }
         for (volume, remote) in layout.volumes.remotes { found += try await check(volume, remote, options, &report) }
@@ -143,9 +148,10 @@ package struct IntegrityCheck: Sendable {
     // MARK: Rows
 
     /// What is wrong with some rows' files.
-    private func check(_ rows: [SegmentToCheck], _ options: Options) async throws -> [(SegmentEntry, Problem)] {
-        let (problems, checksums) = try await onDisk { [layout] in
+    private func check(_ rows: [SegmentToCheck], _ options: Options, _ report: inout Report) async throws -> [(SegmentEntry, Problem)] {
+        let (problems, checksums, locked) = try await onDisk { [layout] in
             var problems: [(SegmentEntry, Problem)] = []
+            var locked = 0
             var checksums: [(ID<Segment>, UInt32)] = []
             for row in rows {
                 guard layout.volumes.isUsable(row.entry.volume) else { continue }
@@ -154,7 +160,7 @@ package struct IntegrityCheck: Sendable {
                     guard layout.volumes.confirm(row.entry.volume) else { continue }
                     problems.append((row.entry, problem))
                 } else if options.readsAll {
-                    let (problem, checksum) = Self.read(row, layout)
+                    let (problem, checksum) = Self.read(row, layout, &locked)
                     if let problem {
                         guard layout.volumes.confirm(row.entry.volume) else { continue }
                         problems.append((row.entry, problem))
@@ -163,8 +169,9 @@ package struct IntegrityCheck: Sendable {
                     }
                 }
             }
-            return (problems, checksums)
+            return (problems, checksums, locked)
         }
+        report.locked += locked
         if options.repairs || options.adopts {
             for (id, checksum) in checksums { try await store.segments.setChecksum(checksum, of: id) }
         }
@@ -184,7 +191,8 @@ package struct IntegrityCheck: Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else { return .unreadable(path: entry.path, why: "not a file") }
         if entry.state == .finished, Int64(status.st_size) == entry.bytes { return nil }
         do {
-            let length = try StartupRecovery.scan(path).file.completeLength
+            if try layout.cipher.isLocked(try POSIXFile.openExisting(path)) { return .locked(path: entry.path) }
+            let length = try StartupRecovery.scan(path, layout.cipher).kept
             guard entry.state == .finished else { return nil }
             if length < entry.bytes { return .shortFile(path: entry.path, bytes: length, expected: entry.bytes) }
             return .longFile(path: entry.path, bytes: Int64(status.st_size), expected: entry.bytes)
@@ -196,7 +204,7 @@ package struct IntegrityCheck: Sendable {
     }
 
     /// Every byte of a file of the right size.
-    private static func read(_ row: SegmentToCheck, _ layout: RecordingLayout) -> (Problem?, checksum: UInt32?) {
+    private static func read(_ row: SegmentToCheck, _ layout: RecordingLayout, _ locked: inout Int) -> (Problem?, checksum: UInt32?) {
         let entry = row.entry
         guard entry.state == .finished else { return (nil, nil) }
         do {
@@ -204,9 +212,16 @@ package struct IntegrityCheck: Sendable {
             let checksum = try FileChecksum.of(path)
             // What is read anew already may still not be what was written when nobody noted its checksum then.
             if let known = row.checksum, known != checksum { return (.alteredFile(path: entry.path), nil) }
-            let scan = try StartupRecovery.scan(path)
-            guard scan.file.completeLength == entry.bytes else {
-                return (.shortFile(path: entry.path, bytes: scan.file.completeLength, expected: entry.bytes), nil)
+            if try layout.cipher.isLocked(try POSIXFile.openExisting(path)) {
+                locked += 1
+                return (nil, checksum)
+            }
+            let scan = try StartupRecovery.scan(path, layout.cipher)
+            guard scan.kept == entry.bytes else {
+                return (.shortFile(path: entry.path, bytes: scan.kept, expected: entry.bytes), nil)
+            }
+            do { try scan.sealed?.verify() } catch let error as NVRError where error.kind == .dataLoss {
+                return (.alteredFile(path: entry.path), nil)
             }
             if let identity = scan.identity, identity.cameraID != entry.cameraID || identity.start != entry.start {
                 return (.wrongRow(path: entry.path), nil)
@@ -250,10 +265,15 @@ package struct IntegrityCheck: Sendable {
 
     func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
-        let (old, found) = try await onDisk { [layout, isLive] in
-            let old = places.filter { !isLive || options.takesYoung || $0.volume.isRemote || !Self.isYoung($0, layout) }
-            return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [])
+        let (old, found, locked) = try await onDisk { [layout, isLive] in
+            let aged = places.filter { !isLive || options.takesYoung || $0.volume.isRemote || !Self.isYoung($0, layout) }
+            // What cannot be opened is told by what is tried with it next.
+            let locked = Set(aged.filter { (try? layout.cipher.isLocked(layout.volumes.openAsStored($0))) ?? false })
+            let old = aged.filter { !locked.contains($0) }
+            return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [], locked)
         }
+        report.locked += locked.count
+        report.problems += locked.sorted { $0.path < $1.path }.map { .locked(path: $0.path) }
         report.problems += old.map { .unlisted(path: $0.path) }
         let adopted = try await store.segments.adopt(found.map { ($0.segment, $0.closing) })
         report.adopted += adopted
@@ -277,7 +297,8 @@ package struct IntegrityCheck: Sendable {
     /// The row of a file by what it says of itself; nil for one that is not ours or holds nothing whole.
     private static func description(of place: FootagePlace, _ layout: RecordingLayout) -> Description? {
         // What cannot be read stays a problem of the report.
-        guard let scan = try? StartupRecovery.scan(try layout.volumes.open(place)), let identity = scan.identity, let track = scan.file.indexedTrack,
+        guard let scan = try? StartupRecovery.scan(try layout.volumes.open(place)), let identity = scan.identity,
+            let track = scan.file.indexedTrack,
             case .video(let entry) = track.kind
         else { return nil }
         let segment = Segment(

@@ -38,8 +38,8 @@ package final class POSIXFile: Sendable {
     deinit { Glibc.close(descriptor) }
 
     /// Makes a new file; fails when one is there.
-    package static func create(_ path: String) throws(FileError) -> POSIXFile {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+    package static func create(_ path: String, mode: UInt32 = 0o640) throws(FileError) -> POSIXFile {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
         guard descriptor >= 0 else { throw FileError(operation: "create", path: path, code: errno) }
         return POSIXFile(descriptor: descriptor, path: path)
     }

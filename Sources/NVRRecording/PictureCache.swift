@@ -15,12 +15,14 @@ package final class PictureCache: Sendable {
 
     private let folder: String
     private let budget: Int64
+    private let cipher: FootageCipher
     private let state = Mutex(State())
     private static let end = ".jpg"
     private static let draftEnd = ".draft"
 
     /// `budget`: bytes; 0 keeps nothing. The folder is made with the first picture.
-    package init(folder: String, budget: Int64) {
+    package init(folder: String, budget: Int64, cipher: FootageCipher = FootageCipher()) {
+        self.cipher = cipher
         self.folder = folder
         self.budget = max(0, budget)
     }
@@ -46,17 +48,27 @@ package final class PictureCache: Sendable {
         }
         guard isThere else { return nil }
         // Whoever emptied the folder may do so: the picture is made again.
-        guard let file = try? POSIXFile.openExisting(path(name)), let length = try? file.length(), length > 0,
-            let bytes = try? file.read(at: 0, count: Int(length)), bytes.count == Int(length)
-        else {
+        guard let bytes = try? content(name) else {
             state.withLock { Self.drop(name, &$0) }
             return nil
         }
         return bytes
     }
 
+    private func content(_ name: String) throws -> [UInt8]? {
+        let stored = try POSIXFile.openExisting(path(name))
+        let file = try cipher.open(stored)
+        // Pictures from before there was a key are made anew.
+        if cipher.keys.writing != nil, !(file is SealedFile) { return nil }
+        let length = try file.length()
+        guard length > 0, length <= budget else { return nil }
+        let bytes = try file.read(at: 0, count: Int(length))
+        return bytes.count == Int(length) ? bytes : nil
+    }
+
     /// Keeps a picture, in the place of others if there is no room. One that is larger than the whole budget is not kept.
-    package func store(_ bytes: [UInt8], as name: String) throws {
+    package func store(_ picture: [UInt8], as name: String) throws {
+        let bytes = try cipher.stored(picture: picture)
         let size = Int64(bytes.count)
         guard size > 0, size <= budget else { return }
         let (leaving, place) = state.withLock { state -> ([String], UInt64) in

@@ -71,13 +71,21 @@ package final class Playback: Sendable {
     private func file(of segment: Segment) async throws -> StoredMedia {
         try await thread.run { [self] in
             let file = try open(segment)
+            let expected = try Self.length(of: segment, in: file)
             // Shorter than its row: truncated behind our back. What is left is given.
-            let length = min(segment.bytes, try file.length())
-            if length < segment.bytes { note(segment, "is shorter than its row says (\(length) of \(segment.bytes) bytes)") }
+            let length = min(expected, try file.length())
+            if length < expected { note(segment, "is shorter than its row says (\(length) of \(expected) bytes)") }
             return StoredMedia(
                 file: file, length: length, contentType: "video/mp4", etag: "s\(segment.id)-\(length)", lastModified: segment.end,
                 fileName: Self.name(segment.path))
         }
+    }
+
+    /// Bytes that a segment's file has when it is read: of an encrypted one, the row tells those on the disk.
+    private static func length(of segment: Segment, in file: any FootageFile) throws -> Int64 {
+        guard file is SealedFile else { return segment.bytes }
+        // A row that has just appeared has no index yet.
+        return try segment.index.isEmpty ? file.length() : FragmentIndex(packed: segment.index).entries.last?.end ?? segment.initLength
     }
 
     /// Opens a segment's file. Throws `notFound` when it is gone and `unavailable` when its volume is not to be used now. Blocks.
@@ -126,7 +134,7 @@ package final class Playback: Sendable {
     func firstPicture(of segment: Segment) async throws -> StoredMedia {
         try await thread.run { [self] in
             let file = try open(segment)
-            let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+            let reader = file.boxes
             do {
                 let head = try FragmentedFile(length: segment.initLength, read: reader)
                 guard case .video(let entry)? = head.indexedTrack?.kind, let track = head.indexedTrack,
@@ -268,7 +276,7 @@ package final class Playback: Sendable {
             do {
                 let file = try open(segment)
                 let available = try file.length()
-                let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+                let reader = file.boxes
                 let head = try FragmentedFile(length: segment.initLength, read: reader)
                 guard let videoTrack = head.tracks.first(where: \.isVideo) else { continue }
                 let audioTrack = head.tracks.first { !$0.isVideo }
@@ -282,7 +290,7 @@ package final class Playback: Sendable {
                 let end = ticks(range.end)
                 let entries = index.entries[min(begin, index.entries.count)...].prefix { $0.start < end && $0.end <= available }
                 guard let firstEntry = entries.first else { continue }
-                if available < segment.bytes { note(segment, "is shorter than its row says") }
+                if try available < Self.length(of: segment, in: file) { note(segment, "is shorter than its row says") }
                 let fileNumber = files.count
                 files.append(file)
                 first = first ?? segment

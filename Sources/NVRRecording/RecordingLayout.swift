@@ -11,7 +11,9 @@ package struct RecordingLayout: Sendable {
     package init(volumes: Volumes) { self.volumes = volumes }
 
     /// With the default folder alone.
-    package init(root: String) { volumes = Volumes(root: root) }
+    package init(root: String, cipher: FootageCipher = FootageCipher()) { volumes = Volumes(root: root, cipher: cipher) }
+
+    package var cipher: FootageCipher { volumes.cipher }
 
     /// Absolute path of the default folder for recordings, without a slash at its end.
     package var root: String { volumes.root }

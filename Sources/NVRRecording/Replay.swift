@@ -154,7 +154,7 @@ extension Playback {
 
     /// The bytes of the first picture of a fragment, and how they are coded; nil when there is none.
     static func keyframe(_ entry: FragmentIndexEntry, in file: any FootageFile, of segment: Segment) throws -> ([UInt8], VideoSampleEntry)? {
-        let reader: FragmentedFile.Read = { offset, count in try file.read(at: offset, count: count) }
+        let reader = file.boxes
         let head = try FragmentedFile(length: segment.initLength, read: reader)
         guard case .video(let description)? = head.indexedTrack?.kind, let track = head.indexedTrack,
             let sample = try SampleLocation.samples(of: entry, defaults: head.defaults, read: reader).first(where: { $0.trackID == track.id })
@@ -199,13 +199,13 @@ extension Playback {
             do {
                 if open?.segment != number {
                     let file = try self.open(segments[number])
-                    let head = try FragmentedFile(length: segments[number].initLength) { try file.read(at: $0, count: $1) }
+                    let head = try FragmentedFile(length: segments[number].initLength, read: file.boxes)
                     guard let video = head.indexedTrack, video.isVideo else { continue }
                     files.append(file)
                     open = (number, head, video, Self.describe(&tracks, video.kind))
                 }
                 guard let open, let file = files.last else { continue }
-                let samples = try SampleLocation.samples(of: entry, defaults: open.head.defaults) { try file.read(at: $0, count: $1) }
+                let samples = try SampleLocation.samples(of: entry, defaults: open.head.defaults, read: file.boxes)
                 guard let sample = samples.first(where: { $0.trackID == open.track.id && $0.isKeyframe }) else { continue }
                 tracks[open.place.track].samples.append(
                     MovieSample(

@@ -8,7 +8,6 @@ import NVRMedia
 package import NVRModel
 import NVRStore
 import Synchronization
-import Zlib
 
 /// Writes one stream's chunks into segment files: create → sync file → sync folder → row, fragment after fragment, and at the end
 /// the final row. Chunks wait in a bounded queue; when it is full because the disk is slow or full, the oldest GOPs go and are counted.
@@ -181,7 +180,7 @@ package final class SegmentWriter: @unchecked Sendable {
     private func rollBack() {
         guard let segment = open else { return }
         do {
-            try segment.file.truncate(to: segment.length)
+            try segment.file.truncate(to: segment.storedLength)
         } catch {
             logger.error("a segment could not be cut back", metadata: ["error": "\(error)"])
         }
@@ -231,7 +230,7 @@ package final class SegmentWriter: @unchecked Sendable {
                 let synced = try segment.sync()
                 disk.noteSynced(synced, of: configuration.cameraID)
                 if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
-                isKept = try disk.list(segment.id, end: segment.end, bytes: segment.length, initLength: segment.initLength)
+                isKept = try disk.list(segment.id, end: segment.end, bytes: segment.storedLength, initLength: segment.initLength)
             } catch {
                 // The chunk is written again, so it must not count as written.
                 open = before
@@ -245,9 +244,9 @@ package final class SegmentWriter: @unchecked Sendable {
                 segment.id,
                 GrowingSegments.Extent(
                     cameraID: configuration.cameraID, role: configuration.role, start: segment.start, end: segment.end,
-                    bytes: segment.length, entries: segment.entries))
+                    bytes: segment.storedLength, entries: segment.entries))
         } else {
-            if let last = segment.entries.last { disk.growing.extend(segment.id, end: segment.end, entry: last) }
+            if let last = segment.entries.last { disk.growing.extend(segment.id, end: segment.end, bytes: segment.storedLength, entry: last) }
             disk.markDirty(self)
         }
         if chunk.endsSegment { close() }
@@ -316,6 +315,8 @@ package final class SegmentWriter: @unchecked Sendable {
         let header = InitSegment.bytes(
             tracks: tracks, creationTime: start.microseconds / 1_000_000,
             identification: Identification(type: SegmentIdentity.boxType, payload: identity.payload))
+        var encryption = disk.layout.cipher.sealer(.segment).map(SegmentEncryption.init)
+        let head = try encryption?.begin(header) ?? header
         let pattern = fileName.withLock { $0 }
         for attempt in 0..<100 {
             let path = disk.layout.path(
@@ -350,16 +351,14 @@ package final class SegmentWriter: @unchecked Sendable {
                 guard disk.layout.volumes.confirm(volume) else {
                     throw FileError(operation: "write", path: absolute, code: ENODEV)
                 }
-                try header.withUnsafeBytes { try file.write([$0], at: 0) }
+                try head.withUnsafeBytes { try file.write([$0], at: 0) }
             } catch {
                 disk.settle(WaitingRows.Entry(.discard(id), before: .unlink(absolute), volume: volume))
                 throw error
             }
-            var checksum = CRC32()
-            checksum.update(header)
             open = OpenSegment(
-                id: id, file: file, start: start, baseTime: first.dts, initLength: Int64(header.count),
-                checksum: checksum, audioTimescale: soundTrack.map { Int($0.timescale) })
+                id: id, file: file, start: start, baseTime: first.dts, initLength: Int64(header.count), head: head, encryption: encryption,
+                audioTimescale: soundTrack.map { Int($0.timescale) })
             open?.volume = volume
             return
         }
@@ -384,9 +383,12 @@ package final class SegmentWriter: @unchecked Sendable {
 
     /// Ends the open segment: sync, final row. What fails is tried again until it is done; recording goes on meanwhile.
     private func close() {
-        guard let segment = open else { return }
+        guard var segment = open else { return }
         open = nil
         disk.clean(self)
+        do { try segment.writeEnd() } catch {
+            logger.notice("an encrypted file is left without its end, which reading does without", metadata: ["error": "\(error)"])
+        }
         guard !segment.entries.isEmpty else { return discard(segment) }
         disk.settle(WaitingRows.Entry(.finish(segment.id, segment.closing), before: .sync(segment.file), volume: segment.volume))
     }

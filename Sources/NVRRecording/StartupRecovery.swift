@@ -83,24 +83,20 @@ package struct StartupRecovery: Sendable {
         let path = try layout.absolute(segment.place)
         let scanned: Scan?
         do {
-            scanned = try Self.scan(path)
+            scanned = try Self.scan(path, layout.cipher)
         } catch let error as FileError where error.isMissing {
             scanned = nil
         } catch let error as ISOBMFFError where Self.isWithoutFootage(error, segment) {
             scanned = nil
         }
-        guard let scanned, let closing = scanned.closing(of: segment) else {
+        guard let scanned, var closing = scanned.closing(of: segment) else {
             try POSIXFile.remove(path)
             try await enter(.discard(segment.id))
             report.discarded += 1
             return
         }
-        if scanned.length > scanned.file.completeLength {
-            let file = try POSIXFile.openExisting(path, writing: true)
-            try file.truncate(to: scanned.file.completeLength)
-            try file.sync()
-            report.truncatedBytes += scanned.length - scanned.file.completeLength
-        }
+        closing.bytes = try scanned.cut(path)
+        report.truncatedBytes += scanned.length - scanned.kept
         try await enter(.finish(segment.id, closing))
         report.finished += 1
     }
@@ -118,7 +114,12 @@ package struct StartupRecovery: Sendable {
     /// A segment file as it lies on the disk.
     package struct Scan: Sendable {
         package var file: FragmentedFile
+        /// Bytes that lie there.
         package var length: Int64
+        /// Of these, up to the end of the last whole fragment, or of what ends an encrypted file behind it.
+        package var kept: Int64
+        /// How to read it, when it is encrypted.
+        var sealed: SealedFile?
 
         /// The final row of a segment by its file; nil when no whole fragment is there.
         package func closing(of segment: Segment) -> SegmentClosing? {
@@ -126,21 +127,25 @@ package struct StartupRecovery: Sendable {
             let timescale = Int64(max(1, track.timescale))
             var closing = SegmentClosing(
                 end: segment.start.advanced(byMicroseconds: last.endTime / timescale * 1_000_000 + last.endTime % timescale * 1_000_000 / timescale),
-                bytes: file.completeLength, index: file.index.packed())
+                bytes: kept, index: file.index.packed())
             closing.initLength = file.initRange.upperBound
             closing.timescale = Int(timescale)
             return closing
         }
     }
 
-    package static func scan(_ path: String) throws -> Scan {
-        try scan(try POSIXFile.openExisting(path))
+    /// Throws `unavailable` for a file that is encrypted with a key that is not there.
+    package static func scan(_ path: String, _ cipher: FootageCipher) throws -> Scan {
+        try scan(try cipher.open(try POSIXFile.openExisting(path)))
     }
 
+    /// Of a file as `Volumes` and `FootageCipher` open it.
     static func scan(_ file: any FootageFile) throws -> Scan {
+        if let sealed = file as? SealedFile { return try Scan(sealed, length: try sealed.stored.length()) }
+        if try FootageCipher.isTornHead(file) { throw ISOBMFFError.truncated("encrypted file") }
         let length = try file.length()
         let scanned = try FragmentedFile(length: length) { offset, count in try file.read(at: offset, count: count) }
-        return Scan(file: scanned, length: length)
+        return Scan(file: scanned, length: length, kept: scanned.completeLength)
     }
 
     private func removeGarbage(_ report: inout Report) async throws {

@@ -40,10 +40,15 @@ package final class Volumes: Sendable {
 
     /// Absolute path of the default folder for recordings, without a slash at its end.
     package let root: String
+    /// Opens what is encrypted, and says whether new files are to be.
+    package let cipher: FootageCipher
     private let entries = Mutex<[VolumeID: Entry]>([:])
     private let doubt = Mutex<Doubt?>(nil)
 
-    package init(root: String) { self.root = root }
+    package init(root: String, cipher: FootageCipher = FootageCipher()) {
+        self.root = root
+        self.cipher = cipher
+    }
 
     // MARK: What there is
 
@@ -167,8 +172,12 @@ package final class Volumes: Sendable {
         return "\(try folder(place.volume))/\(place.path)"
     }
 
-    /// Opens a file for reading. Throws as `file`, and a `FileError` that `isMissing` or `notFound` when there is none. Blocks.
-    package func open(_ place: FootagePlace) throws -> any FootageFile {
+    /// Opens a file for reading what is in it, encrypted or not. Throws as `openAsStored`, and `unavailable` when its key is not there. Blocks.
+    package func open(_ place: FootagePlace) throws -> any FootageFile { try cipher.open(try openAsStored(place)) }
+
+    /// Opens a file for its bytes as they lie there, to copy them. Throws as `file`, and a `FileError` that `isMissing` or `notFound` when there is none.
+    /// Blocks.
+    package func openAsStored(_ place: FootagePlace) throws -> any FootageFile {
         if let remote = try remoteNow(place.volume) {
             guard Self.isPlain(place.path) else { throw NVRError(.dataLoss, "a path of footage leads out of its folder") }
             return try remote.open(place.path)

@@ -32,6 +32,7 @@ package struct Store: Sendable {
     package let health: HealthStore
     package let upkeep: UpkeepStore
     package let imports: ImportStore
+    package let footageKeys: FootageKeyStore
     /// What was changed, sent after the commit. A slow subscriber loses the oldest; then it looks at the whole again.
     package let changes: Broadcast<StoreChange>
     /// When it may have changed what somebody may do.
@@ -73,6 +74,7 @@ package struct Store: Sendable {
         health = HealthStore(rows: rows)
         upkeep = UpkeepStore(rows: rows)
         imports = ImportStore(rows: rows)
+        footageKeys = FootageKeyStore(rows: rows)
     }
 
     /// Opens the database file, made with mode 0600 when it is not there; its folder must exist. Throws `unavailable` when the

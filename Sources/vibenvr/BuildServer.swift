@@ -46,12 +46,15 @@ func buildServer(
     let recordingRoot = dataPath + "/recordings"
 
     let key = try SigningKey.load(environment: configuration.secretKey, dataDirectory: dataPath)
-    let layout = RecordingLayout(root: recordingRoot)
+    let layout = RecordingLayout(root: recordingRoot, cipher: FootageCipher(keys: configuration.footageKeys))
     let started = try await startStorage(configuration, dataPath: dataPath, layout: layout, clock: clock, logger: logger)
     let (store, disk, sentry) = (started.database.store, started.disk, started.sentry)
     let accounts = Accounts(store: store, key: key)
     let health = HealthLog(store: store, clock: clock, logger: logger)
     await health.begin()
+    if let id = configuration.footageKeys.writing { logger.notice("new footage is encrypted", metadata: ["key": "\(id)"]) }
+    try await FootageKeyWatch(store: store, health: health, logger: logger).begin(
+        configuration.footageKeys, at: WallTime(microseconds: clock.wall()))
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
@@ -130,7 +133,8 @@ func buildServer(
     let exports = Exports(
         playback: playback, store: store, key: try EvidenceKey.load(dataDirectory: dataPath), version: VibeNVR.version, clock: clock)
     let sheets = PreviewSheets(
-        playback: playback, cache: PictureCache(folder: dataPath + "/cache/previews", budget: configuration.cacheBytes), logger: logger)
+        playback: playback, cache: PictureCache(folder: dataPath + "/cache/previews", budget: configuration.cacheBytes, cipher: layout.cipher),
+        logger: logger)
     removal.onRemoval { [sheets] in await sheets.forget($0) }
     let offsiteLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let offsite = offsiteCopies(

@@ -17,6 +17,8 @@ struct Check: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
 
+    @OptionGroup var footageKeys: FootageKeyOptions
+
     @Flag(name: .long, help: "Mend what differs. Stop the server first.")
     var repair = false
 
@@ -33,6 +35,7 @@ struct Check: AsyncParsableCommand {
     var allowLoopbackCameras = false
 
     mutating func run() async throws {
+        let keys = try footageKeys.keys()
         guard POSIXFile.exists(data.databasePath) else {
             throw StartFailure(message: "there is no database in \(data.path): is --data-dir right?")
         }
@@ -45,7 +48,7 @@ struct Check: AsyncParsableCommand {
         } catch let error as NVRError where error.kind == .dataLoss {
             throw StartFailure(message: "\(error)\nStart the server: it puts the newest good backup in its place and lists footage made since again.")
         }
-        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot))
+        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot), cipher: FootageCipher(keys: keys))
         let instance = try await store.settings.values()[Settings.instanceID]
         let now = WallTime(microseconds: SystemClock().wall())
         try await DefaultFolder(root: layout.root, store: store).survey(layout.volumes, instance: instance, at: now)
@@ -66,6 +69,9 @@ struct Check: AsyncParsableCommand {
         for note in report.notes { say(note) }
         for problem in report.problems { say("\(problem)") }
         say("\(report.segments) segments, \(report.files) files, \(report.problems.count) problems" + (mends ? ", \(report.repaired) mended" : ""))
+        if report.locked > 0 {
+            say("\(report.locked) files are encrypted with keys that are not here: only their sizes and checksums were looked at")
+        }
         if let refusal = report.refusal { say(refusal) }
         try store.close()
         try await loop.shutdownGracefully()

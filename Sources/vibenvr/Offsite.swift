@@ -15,7 +15,7 @@ func offsiteCopies(
 ) -> OffsiteCopies {
     let addresses = AddressGuard(addressCheck)
     var environment = OffsiteEnvironment(
-        store: store, segments: { try await playback.segments($0, $1) }, read: { try playback.open($0).read(at: $1, count: $2) },
+        store: store, segments: { try await playback.segments($0, $1) }, read: { try playback.open($0).asStored.read(at: $1, count: $2) },
         addresses: { host, port in
             let shown = host.contains(":") ? "[\(host)]" : host
             guard let url = SourceURL("http://\(shown):\(port)/") else { throw NVRError(.invalid, "the endpoint has no host") }
@@ -24,6 +24,7 @@ func offsiteCopies(
         thread: BlockingThread(name: "offsite", stackBytes: 1 << 20), names: BlockingThread(name: "offsite-names"), group: loop, clock: clock,
         logger: logger,
         userAgent: "VibeNVR/\(VibeNVR.version)")
+    environment.storedRange = { try playback.open($0).storedRange(ofFragments: $1) }
     environment.volumes = layout.volumes
     return OffsiteCopies(environment)
 }

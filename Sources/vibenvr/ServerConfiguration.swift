@@ -42,6 +42,8 @@ struct DataOptions: ParsableArguments {
 struct ServerOptions: ParsableArguments {
     @OptionGroup var data: DataOptions
 
+    @OptionGroup var footageKeys: FootageKeyOptions
+
     @Option(name: .long, help: "Address to listen on. Env VIBENVR_HOST. (default: 0.0.0.0)")
     var host: String?
 
@@ -151,6 +153,7 @@ struct ServerOptions: ParsableArguments {
         guard (0...65_535).contains(configuration.port) else { throw ValidationError("the port must be 0 to 65535, not \(configuration.port)") }
         configuration.secretKey = secretKey ?? environment("SECRET_KEY")
         configuration.oldSecretKey = environment("SECRET_KEY_OLD")
+        configuration.footageKeys = try footageKeys.keys()
         configuration.backupPassphrase = environment("VIBENVR_BACKUP_PASSPHRASE")
         configuration.timeZone = timeZone
         configuration.tls = try tls()
@@ -266,6 +269,8 @@ struct ServerConfiguration: Sendable {
     var secretKey: String?
     /// What the database may still be encrypted with.
     var oldSecretKey: String?
+    /// Encrypt footage.
+    var footageKeys = FootageKeys.none
     /// Encrypts the backups in the data folder.
     var backupPassphrase: String?
     var timeZone: String?

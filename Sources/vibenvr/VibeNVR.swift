@@ -10,5 +10,7 @@ struct VibeNVR: AsyncParsableCommand {
         commandName: "vibenvr",
         abstract: "A network video recorder: records IP cameras, finds motion, keeps and shows footage.",
         version: version,
-        subcommands: [Serve.self, Demo.self, Check.self, Adopt.self, Verify.self, ImportCommand.self, UserCommand.self])
+        subcommands: [
+            Serve.self, Demo.self, Check.self, Adopt.self, Verify.self, KeyCommand.self, Decrypt.self, ImportCommand.self, UserCommand.self,
+        ])
 }

@@ -245,7 +245,7 @@ struct DriftTests {
             }
         ) { _, _ in }
         for segment in try await rig.segments() {
-            let scan = try StartupRecovery.scan(rig.absolute(segment.path))
+            let scan = try StartupRecovery.scan(rig.absolute(segment.path), rig.layout.cipher)
             #expect(scan.file.completeLength == segment.bytes)
         }
         #expect(try await rig.segments().count == 2 && rig.files().count == 2)

@@ -64,13 +64,16 @@ final class Rig {
     let disk: DiskWriter
 
     /// `root`: the recording root below the folder; it is not made here. `ledger`: what takes the rows, the store itself as a rule.
-    init(root: String = "footage", folder: URL? = nil, ledger: (SegmentStore) -> any SegmentLedger = { $0 }) throws {
+    init(
+        root: String = "footage", folder: URL? = nil, keys: FootageKeys = .none, ledger: (SegmentStore) -> any SegmentLedger = { $0 }
+    ) throws {
         let folder = folder ?? FileManager.default.temporaryDirectory.appendingPathComponent("nvrrecording-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
         store = try Store.open(at: folder.appendingPathComponent("nvr.db").path)
         disk = DiskWriter(
-            layout: RecordingLayout(root: folder.appendingPathComponent(root).path), ledger: ledger(store.segments), clock: clock, logger: log.logger)
+            layout: RecordingLayout(root: folder.appendingPathComponent(root).path, cipher: FootageCipher(keys: keys)),
+            ledger: ledger(store.segments), clock: clock, logger: log.logger)
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }  // A leftover in /tmp harms nobody.
@@ -126,12 +129,12 @@ final class Rig {
     }
 
     /// What a power cut would leave: another rig on a copy of everything as it is now.
-    func crashed() throws -> Rig {
+    func crashed(keys: FootageKeys = .none) throws -> Rig {
         let copy = FileManager.default.temporaryDirectory.appendingPathComponent("nvrrecording-\(UUID().uuidString)")
         try FileManager.default.copyItem(at: folder, to: copy)
         // SQLite makes it anew.
         try? FileManager.default.removeItem(at: copy.appendingPathComponent("nvr.db-shm"))
-        return try Rig(folder: copy)
+        return try Rig(folder: copy, keys: keys)
     }
 }
 

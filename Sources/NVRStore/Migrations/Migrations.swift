@@ -23,6 +23,7 @@ enum Migrations {
         // As M0007.
         migrator.registerMigration("M0014_Retention", foreignKeyChecks: .immediate) { try M0014_Retention.run($0) }
         migrator.registerMigration("M0015_Buckets", foreignKeyChecks: .immediate) { try M0015_Buckets.run($0) }
+        migrator.registerMigration("M0016_FootageKeys", foreignKeyChecks: .immediate) { try M0016_FootageKeys.run($0) }
         migrator.registerMigration("M0017_Imports", foreignKeyChecks: .immediate) { try M0017_Imports.run($0) }
         return migrator
     }

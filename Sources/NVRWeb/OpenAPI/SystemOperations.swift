@@ -42,7 +42,7 @@ extension OpenAPIDocument {
                 """
                 Of cameras that you may see; what is about the server itself is for administrators. The next page is that `before` the last id. \
                 Kinds: `recording_stalled` (no bytes of a camera reach the disk although they should), `database_damaged`, \
-                `database_restored`, `database_lost`, `database_backup_failed`, `footage_reindexed`, `footage_drift`, `clock_implausible`; \
+                `database_restored`, `database_lost`, `database_backup_failed`, `footage_reindexed`, `footage_drift`, `footage_key_missing`, `clock_implausible`; \
                 more may come. The same is sent to `notify_webhook_url` as `{"event": "health", "kind", "state": "raised"|"cleared"|"noted", \
                 …}` with `X-VibeNVR-Timestamp` and, when `notify_webhook_secret` is set, `X-VibeNVR-Signature: sha256=` and the HMAC of \
                 the timestamp, a dot and the body.
