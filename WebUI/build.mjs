@@ -125,6 +125,18 @@ function pack(out) {
   return { archive: Buffer.concat([length, head, ...blobs]), sizes };
 }
 
+/** Every code that the server can say, with the names of the values in its sentence, from the one list of them. */
+function sentences() {
+  const found = new Map();
+  for (const name of ['ReasonSentences', 'ReasonRefusals']) {
+    const source = readFileSync(join(root, '..', 'Sources', 'NVRModel', `${name}.swift`), 'utf8');
+    for (const [, code, sentence] of source.matchAll(/\(\s*"([a-z][a-z_]*)",\s*"((?:[^"\\]|\\.)*)"\s*\)/g)) found.set(code, new Set([...sentence.matchAll(/\{(\w+)\}/g)].map((match) => match[1])));
+    // Entries that were written in another way would go unnoticed.
+    if ([...source.matchAll(/^\s*\(\s*"/gm)].length === 0) throw new Error(`${name}.swift holds no sentences`);
+  }
+  return found;
+}
+
 /** Catalogues have the same keys by their type; here the same variables, and every key that the sources name. */
 function catalogues() {
   const read = (name) => new Map([...readFileSync(join(root, 'src', 'i18n', `${name}.ts`), 'utf8').matchAll(/^ {2}'([^']+)': '((?:[^'\\\\]|\\\\.)*)',$/gm)].map((match) => [match[1], match[2]]));
@@ -142,6 +154,13 @@ function catalogues() {
   for (const path of filesBelow(join(root, 'src'))) {
     for (const [, key] of readFileSync(path, 'utf8').matchAll(/\bt\('([^']+)'/g)) if (!english.has(key)) wrong.push(`${relative(root, path)}: ${key} has no text`);
   }
+  const spoken = sentences();
+  for (const [code, names] of spoken) {
+    const text = english.get(`said.${code}`);
+    if (!text) wrong.push(`said.${code} has no text, and the server may say it`);
+    else for (const [, name] of text.matchAll(/\{(\w+)\}/g)) if (!names.has(name)) wrong.push(`said.${code}: the server does not say {${name}}`);
+  }
+  for (const key of english.keys()) if (key.startsWith('said.') && !spoken.has(key.slice(5))) wrong.push(`${key}: the server never says it`);
   if (wrong.length > 0) throw new Error(wrong.join('\n'));
 }
 

@@ -133,10 +133,12 @@ extension OpenAPIDocument {
         ),
     ]
 
-    private static let storageState = Schema.object([
+    static let storageState = Schema.object([
         "status": Schema.choice(["ok", "lost", "new"]).described(
             "`lost`: recording goes to the default folder, and nothing in this one is deleted. `new`: it was not looked at yet."),
         "cause": Schema.choice(["unknown", "not_mounted", "wrong_volume", "unreachable", "failing"]).orNull, "reason": Schema.text.orNull,
+        "reason_code": .saidCode,
+        "reason_parameters": .saidParameters,
         "since": Schema.dateTime.orNull,
     ])
 

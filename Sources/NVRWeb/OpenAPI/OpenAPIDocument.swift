@@ -222,7 +222,12 @@ package enum OpenAPIDocument {
     /// `components/schemas`.
     static let schemas: [(String, Schema)] =
         [
-            ("Refusal", .object(["detail": Schema.text.described("What is wrong, for a person.")])),
+            (
+                "Refusal",
+                .object(
+                    ["detail": Schema.text.described("What is wrong, for a person.")],
+                    optional: ["detail_code": .saidCode, "detail_parameters": .saidParameters])
+            ),
             ("Problems", .object(["detail": .array(of: .named("Problem"))])),
             (
                 "Problem",
@@ -232,7 +237,11 @@ package enum OpenAPIDocument {
                         "loc": Schema.array(of: .any(of: [.text, .integer])).described("Where: `body` or `query` or `path`, then names and indices."),
                         "msg": Schema.text.described("What is wrong, for a person."),
                         "input": Schema.anything.described("What was sent, without secrets."),
-                    ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
+                    ],
+                    optional: [
+                        "ctx": Schema.map(of: .anything).described("Limits that were missed."), "msg_code": .saidCode,
+                        "msg_parameters": .saidParameters,
+                    ])
             ),
         ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + timelineSchemas + holdSchemas + s3Schemas
         + settingsSchemas + backupSchemas + statisticsSchemas

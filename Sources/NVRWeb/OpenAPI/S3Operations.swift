@@ -56,13 +56,18 @@ extension OpenAPIDocument {
             .explained("What lies in the bucket stays there.")
             .answers(message, "Deleted.").refuses(404, noProfile),
         Operation("POST /storage/s3/{profile_id}/test", "testS3Profile", .storage, "Store, read and delete a small object")
-            .answers(.object(["ok": .boolean, "error": Schema.text.orNull]), "Whether that worked, and if not, why.")
+            .answers(
+                .object(["ok": .boolean, "error": Schema.text.orNull, "error_code": .saidCode, "error_parameters": .saidParameters]),
+                "Whether that worked, and if not, why."
+            )
             .refuses(404, noProfile),
         Operation("GET /storage/offsite", "getOffsiteState", .storage, "How far the copies of events are")
             .answers(.object(["profiles": .array(of: .named("OffsiteState"))]), "By profile."),
     ]
 
-    private static let problem = Schema.any(of: [.object(["at": .dateTime, "message": .text]), .null])
+    private static let problem = Schema.any(of: [
+        .object(["at": .dateTime, "message": .text, "message_code": .saidCode, "message_parameters": .saidParameters]), .null,
+    ])
 
     static let s3Schemas: [(String, Schema)] = [
         (

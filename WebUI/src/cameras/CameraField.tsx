@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react';
 import type { FieldFacts } from '../core/schema';
 import { useQuery } from '../core/query';
-import type { StorageProfile } from '../core/types';
+import type { Bucket, StorageProfile } from '../core/types';
 import { t, words } from '../i18n';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
 import { knownChoices, units } from './fields';
@@ -50,7 +50,15 @@ export function CameraField({ name, facts, value, error, onValue, isRequired }: 
 }
 
 function ProfileField({ label, name, text, error, onValue }: { label: string; name: string; text: string; error: string | undefined; onValue: (value: number | null) => void }): ReactElement {
+  const isArchive = name === 'archive_storage_profile_id';
   const profiles = useQuery<StorageProfile[]>('/storage/profiles?limit=1000').data ?? [];
-  const options = [{ value: '', label: t(name === 'archive_storage_profile_id' ? 'form.none' : 'storage.standard') }, ...profiles.map((profile) => ({ value: String(profile.id), label: profile.name }))];
+  // Old footage may also move into buckets, where the server can do that: these have negative numbers.
+  const buckets = (useQuery<Bucket[]>(isArchive ? '/storage/s3' : null).data ?? []).filter((bucket) => bucket.archive !== undefined);
+  const options = [
+    { value: '', label: t(isArchive ? 'form.none' : 'storage.standard') }, ...profiles.map((profile) => ({ value: String(profile.id), label: profile.name })),
+    ...buckets.map((bucket) => ({ value: String(-bucket.id), label: t('offsite.asArchive', { name: bucket.name }) })),
+  ];
+  // What is chosen stays so when it cannot be listed.
+  if (!options.some((option) => option.value === text)) options.push({ value: text, label: text });
   return <SelectField label={label} name={name} error={error} value={text} options={options} onValue={(next) => onValue(next === '' ? null : Number(next))} />;
 }
