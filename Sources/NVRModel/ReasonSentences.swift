@@ -48,6 +48,8 @@ extension Reason {
         ("phase_connect", "connect"),
         ("phase_first_packet", "first packet"),
         ("phase_media", "media"),
+        ("probe_no_picture", "no picture came within {seconds} s"),
+        ("probe_stopped", "the look was stopped"),
         ("probe_failed", "Failed to probe stream. Check credentials and URL."),
     ]
 

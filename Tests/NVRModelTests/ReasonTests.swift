@@ -9,10 +9,10 @@ import Testing
         for (code, sentence) in Reason.sentences {
             let places = Self.names(in: sentence)
             var text = sentence
-            for (index, name) in places.enumerated() { text = text.replacingOccurrences(of: "{\(name)}", with: "value \(index)") }
+            for (index, name) in places.enumerated() { text = text.replacingOccurrences(of: "{\(name)}", with: "value\(index)") }
             let reason = try #require(Reason(text), "\(sentence)")
             #expect(reason.code == code, "\(sentence)")
-            #expect(reason.parameters.map(\.name) == places && reason.parameters.map(\.text) == places.indices.map { "value \($0)" }, "\(text)")
+            #expect(reason.parameters.map(\.name) == places && reason.parameters.map(\.text) == places.indices.map { "value\($0)" }, "\(text)")
             #expect(names[code].map { $0 == Set(places) } ?? true, "\(code) has sentences with other values")
             #expect(code.wholeMatch(of: /[a-z][a-z_]*/) != nil)
             names[code] = Set(places)

@@ -77,7 +77,8 @@ import Testing
     func conflicts() async throws {
         for name in ["admin", "ADMIN"] {
             let answer = try await create(#"{"username": "\#(name)", "password": "Viewer-Passw0rd!"}"#)
-            #expect(try answer.status == 400 && answer.json == ["detail": "Username already registered"])
+            #expect(
+                try answer.status == 400 && answer.json["detail"] == "Username already registered" && answer.json["detail_code"] == "user_name_taken")
         }
         _ = try await create(#"{"username": "other", "password": "Viewer-Passw0rd!"}"#)
         #expect(try await web.send(.put, "/users/2", admin, body: #"{"username": "Admin"}"#).status == 400)

@@ -1,6 +1,7 @@
 import type { ReactElement } from 'react';
 import type { FieldFacts } from '../core/schema';
 import { useQuery } from '../core/query';
+import { showNumber } from '../core/time';
 import type { Bucket, StorageProfile } from '../core/types';
 import { t, words } from '../i18n';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
@@ -18,7 +19,7 @@ const hintOf = (name: string): string | undefined => words(`hint.${name}`, '') |
 /** One field of a camera, as its type wants it. */
 export function CameraField({ name, facts, value, error, onValue, isRequired }: CameraFieldProps): ReactElement {
   const label = fieldLabel(name);
-  const hint = hintOf(name) ?? (facts.minimum !== undefined && facts.maximum !== undefined && facts.maximum < 100_000 ? `${facts.minimum} – ${facts.maximum}` : undefined);
+  const hint = hintOf(name) ?? (facts.minimum !== undefined && facts.maximum !== undefined && facts.maximum < 100_000 ? `${showNumber(facts.minimum)} – ${showNumber(facts.maximum)}` : undefined);
   const text = value === null || value === undefined ? '' : Array.isArray(value) ? value.join(', ') : String(value);
   if (name.endsWith('storage_profile_id')) return <ProfileField label={label} name={name} text={text} error={error} onValue={onValue} />;
   if (facts.kind === 'boolean') return <SwitchField label={label} name={name} hint={hintOf(name)} error={error} value={value === true} onValue={onValue} />;

@@ -20,6 +20,7 @@ export interface Camera {
   live_view_mode: string; resolution_width: number; resolution_height: number; framerate: number; rtsp_url: string;
   sub_rtsp_url: string | null; audio_enabled: boolean; record_audio: boolean; enable_manual_snapshots: boolean; sort_order: number;
   motion_masks: string; privacy_masks: string; detect_motion_mode: string; groups: { name: string; description: string | null }[];
+  storage_profile_id?: number | null; continuous_storage_profile_id?: number | null; motion_storage_profile_id?: number | null; snapshot_storage_profile_id?: number | null;
   created_at: string; ptz_can_pan_tilt: boolean; ptz_can_zoom: boolean; ptz_can_home: boolean; onvif_host: string | null;
 }
 /** Every field by its name, for the editor. */

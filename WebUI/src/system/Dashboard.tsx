@@ -2,6 +2,7 @@ import { useMemo, type ReactElement } from 'react';
 import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, HourOfEvents, ResourceSample, Statistics } from '../core/types';
+import { lostFor, useLostVolumes } from '../core/volumes';
 import { showBytes, showGB, showMinute, showNumber, showUptime } from '../core/time';
 import { count, t } from '../i18n';
 import { Link } from '../app/router';
@@ -108,6 +109,7 @@ function Load({ samples, data }: { samples: ResourceSample[] | undefined; data: 
 
 function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): ReactElement {
   const user = useUser();
+  const lost = useLostVolumes(isAdmin(user));
   const days = useQuery<{ days: RecordedDay[] }>('/health/recorded?days=7', 60_000).data?.days;
   return (
     <Card title={t('dashboard.health')}>
@@ -115,12 +117,14 @@ function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): Rea
         {cameras.map((camera) => {
           const problem = trouble(camera);
           const held = data.details.cameras[String(camera.id)];
+          const missing = lostFor(camera, lost);
           const share = days ? recordedShare(days, camera.id) : null;
           return (
             <li key={camera.id} data-camera={camera.id}>
               <span className={`dot ${tone(camera.status)}`} />
               {isAdmin(user) ? <Link to={`/cameras/${camera.id}`}>{camera.name}</Link> : <span>{camera.name}</span>}
               <span className="soft">{problem ? `${problem.title}${problem.lines.length ? `: ${problem.lines.join(' · ')}` : ''}` : `${statusText(camera.status)} · ${camera.resolution_width}×${camera.resolution_height}${held?.daily_rate_gb ? ` · ${t('dashboard.aDay', { size: showGB(held.daily_rate_gb) })}` : ''}`}</span>
+              {missing ? <span className="problem">{t('storage.cameraLost', { name: missing.name })}</span> : null}
               {share === null ? null : <span className={`recorded ${share < 99 ? 'warn' : ''}`} title={t('health.recordedHint')}>{t('health.recorded', { percent: showNumber(flooredShare(share), 2) })}</span>}
             </li>
           );

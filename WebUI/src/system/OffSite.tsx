@@ -23,6 +23,7 @@ export function OffSite(): ReactElement | null {
   const { data: buckets } = useQuery<Bucket[]>('/storage/s3', 20_000);
   const states = useQuery<{ profiles: BucketState[] }>(STATUS, 5000).data?.profiles;
   const [edited, setEdited] = useState<Bucket | 'new' | null>(null);
+  const archives = useSchema('S3Profile')?.['max_size_gb'] !== undefined;
   if (!buckets) return null;
   const remove = async (bucket: Bucket) => {
     if (!await ask({ title: t('offsite.deleteTitle', { name: bucket.name }), text: t('offsite.deleteText'), action: t('action.delete'), danger: true })) return;
@@ -35,7 +36,7 @@ export function OffSite(): ReactElement | null {
   });
   return (
     <Card title={t('offsite.title')} actions={<Button kind="primary" icon="plus" id="add-bucket" onClick={() => setEdited('new')}>{t('offsite.add')}</Button>}>
-      <p className="soft">{t('offsite.hint')}</p>
+      <p className="soft">{t('offsite.hint')}{archives ? ` ${t('offsite.archiveHint')}` : ''}</p>
       {buckets.length === 0 ? <p>{t('offsite.none')}</p> : (
         <div className="cards">
           {buckets.map((bucket) => {
