@@ -585,3 +585,70 @@ def test_a_bucket_for_copies_is_set_up_tested_and_deleted(scene, tmp_path):
         wait_for("it is gone", lambda: nvr.api.json("/storage/s3") == [])
         browser.gone(".bucket")
         assert [line for line in browser.complaints() if "status of 4" not in line] == []
+
+
+# What a server answers that moves footage into buckets and can give up what lies on a volume that is gone.
+ARCHIVES = """
+const ask = window.fetch;
+window.sent = [];
+const answer = (body) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
+window.fetch = async (target, options) => {
+  const path = new URL(target, location.href).pathname.replace('/api/', '/');
+  if (options?.method === 'PUT' && path.startsWith('/cameras/')) {
+    window.sent.push(JSON.parse(options.body).archive_storage_profile_id);
+    return ask(target, { ...options, body: '{}' });
+  }
+  if (path.endsWith('/forget')) {
+    const isTold = target.includes('dry_run=true');
+    window.sent.push(isTold ? 'dry' : JSON.parse(options.body));
+    return answer({ recordings: 12, snapshots: 3, bytes: 4000000, forgotten: !isTold });
+  }
+  const response = await ask(target, options);
+  if (path === '/openapi.json') {
+    const document = await response.json();
+    document.paths['/storage/s3/{profile_id}/forget'] = {};
+    document.components.schemas.S3Profile.properties.max_size_gb = { type: 'number' };
+    for (const { properties } of Object.values(document.components.schemas)) if (properties?.archive_storage_profile_id) properties.archive_storage_profile_id.minimum = -1000;
+    return answer(document);
+  }
+  if (path === '/storage/s3' && (options?.method ?? 'GET') === 'GET') {
+    const state = { status: 'lost', cause: 'unreachable', reason: 'the server does not answer (connecting)', reason_code: 'bucket_timeout',
+      reason_parameters: { phase: { text: 'connecting', code: 'phase_connecting', parameters: null } }, since: new Date().toISOString() };
+    return answer((await response.json()).map((bucket) => ({ ...bucket, max_size_gb: 100, archive: { recordings: 12, snapshots: 3, bytes: 4000000 }, state })));
+  }
+  return response;
+};
+"""
+
+
+def test_old_footage_may_move_into_a_bucket_where_the_server_can(scene, tmp_path):
+    nvr, _ = scene
+    bucket = nvr.api.post("/storage/s3", json={"name": "Far away", "endpoint": "http://127.0.0.1:9", "bucket": "archive", "access_key": "AK", "secret_key": "sesame-street"})
+    assert bucket.status_code == 200, bucket.text
+    key = bucket.json()["id"]
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base)
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ARCHIVES})
+        browser.open("/ui/cameras/1/storage")
+        browser.until("it is offered", "return [...document.querySelectorAll('[name=archive_storage_profile_id] option')].some((option) => option.textContent === 'Far away (bucket)')")
+        # As an archive only: what is recorded now needs a folder.
+        assert not browser.execute_script("return [...document.querySelectorAll('[name=storage_profile_id] option')].some((option) => Number(option.value) < 0)")
+        browser.fill(".editor", archive_storage_profile_id="Far away (bucket)")
+        browser.press("#save-camera")
+        browser.until("it is sent", "return window.sent.length === 1")
+        assert browser.execute_script("return window.sent[0]") == -key
+        browser.open("/ui/system/storage")
+        text = browser.until("it is lost", "return document.querySelector('.bucket.lost')?.textContent")
+        assert "The server does not answer (when connecting)" in text and "archive: 4" in text and "At most" in text, text
+        # Given up after two questions, by the numbers of the first.
+        browser.press(".bucket .forget")
+        assert "12 recordings and 3 pictures" in browser.text("dialog p")
+        browser.press("dialog .button.danger")
+        browser.until("asked again", "return document.querySelector('dialog p')?.textContent.includes('does not come back')")
+        browser.press("dialog .button.danger")
+        browser.until("it is done", "return [...document.querySelectorAll('.toast')].some((toast) => toast.textContent.includes('is given up'))")
+        assert browser.execute_script("return window.sent") == ["dry", {"recordings": 12, "snapshots": 3, "bytes": 4000000}]
+        browser.press(".bucket [aria-label='Edit profile Far away']")
+        browser.shown("dialog [name=max_size_gb]")
+        assert browser.complaints() == []
+    assert nvr.api.delete(f"/storage/s3/{key}").status_code == 200

@@ -61,7 +61,8 @@ package enum OpenAPIDocument {
 
     private static let introduction = """
         Times are ISO 8601 in UTC. Unknown members of requests are ignored. Numbers and booleans may also be sent as text \
-        (`"5"`, `"true"`). Errors are `{"detail": "text"}`, or a list of problems with status 422. HEAD answers wherever GET does. \
+        (`"5"`, `"true"`). Errors are `{"detail": "text"}`, or a list of problems with status 422. \
+        Beside texts that people meet stand a code and the values in them (`detail_code`, `detail_parameters`; `reason_code`, …). HEAD answers wherever GET does. \
         Every path is served under `/` and under `/api`.
         """
 

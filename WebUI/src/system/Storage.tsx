@@ -55,7 +55,8 @@ export function Storage(): ReactElement {
             }>
               <code>{profile.path}</code>
               {profile.description ? <p className="soft">{profile.description}</p> : null}
-              {profile.disk ? (
+              {/* Of a lost one, what is told is the disk below. */}
+              {profile.state?.status === 'lost' ? null : profile.disk ? (
                 <>
                   <Meter value={profile.disk.percent ?? 0} label={profile.name} />
                   <p className="soft">{t('storage.freeOf', { free: showGB(profile.disk.free_gb), total: showGB(profile.disk.total_gb) })}</p>
