@@ -83,7 +83,7 @@ def main() -> None:
         for phone in (False, True):
             for light in (False, True):
                 browser.emulate(PHONE if phone else DESKTOP, phone=phone, light=light).get(nvr.api.base + "/ui")
-                browser.shown("#auth-form")
+                browser.shown("#setup-form")
                 shrink(browser.picture(raw), 300 if phone else 800, TARGET / f"set-up-{'phone' if phone else 'desktop'}-{'light' if light else 'dark'}.png")
         nvr.with_admin()
         moment = prepare(nvr, camera)
