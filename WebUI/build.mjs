@@ -125,6 +125,47 @@ function pack(out) {
   return { archive: Buffer.concat([length, head, ...blobs]), sizes };
 }
 
+/** Every code that the server can say, with the names of the values in its sentence, from the one list of them. */
+function sentences() {
+  const found = new Map();
+  for (const name of ['ReasonSentences', 'ReasonRefusals']) {
+    const source = readFileSync(join(root, '..', 'Sources', 'NVRModel', `${name}.swift`), 'utf8');
+    for (const [, code, sentence] of source.matchAll(/\(\s*"([a-z][a-z_]*)",\s*"((?:[^"\\]|\\.)*)"\s*\)/g)) found.set(code, new Set([...sentence.matchAll(/\{(\w+)\}/g)].map((match) => match[1])));
+    // Entries that were written in another way would go unnoticed.
+    if ([...source.matchAll(/^\s*\(\s*"/gm)].length === 0) throw new Error(`${name}.swift holds no sentences`);
+  }
+  return found;
+}
+
+/** Words of a known few that the server answers: where they stand, between which marks, and what the keys of their texts begin with. */
+const wordLists = [
+  ['NVRModel/HealthEvent.swift', /struct Kind/, /Kind\(rawValue: "(\w+)"\)/g, ['health']],
+  ['NVRModel/Outage.swift', /var name: String/, /: "(\w+)"/g, ['gap']],
+  ['NVRModel/Stream.swift', /enum CameraStatus/, null, ['status']],
+  ['NVRModel/OffsiteCopy.swift', /enum Outcome/, null, ['offsite.dropped'], ['copied']],
+  ['NVROffsite/OffsiteActivity.swift', /enum Phase/, null, ['offsite.state']],
+  ['NVRRecording/VolumeLoss.swift', /enum Cause/, null, ['volume', 'gap']],
+  ['NVRRecording/FootageSync.swift', /enum Phase/, null, ['sync'], ['idle']],
+  ['NVRRecording/Retention/RetentionPlan.swift', /enum Reason/, null, ['reason']],
+  ['NVRRecording/Retention/RetentionService.swift', /enum Stop/, /case \.\w+: "(\w+)"/g, ['stopped']],
+  ['NVRRecording/Retention/SpaceProof.swift', /enum Doubt/, null, ['stopped']],
+  ['NVRCameras/HealthWatch.swift', /clockImplausible/, /cause: "(\w+)"/g, ['gap']],
+];
+
+/** Keys that have to be there for these words. */
+function wordKeys() {
+  return wordLists.flatMap(([file, opening, pattern, prefixes, without = []]) => {
+    const source = readFileSync(join(root, '..', 'Sources', file), 'utf8');
+    const start = source.search(opening);
+    // Without a pattern: the cases of an enumeration, whose raw values are their names where they have no other.
+    const part = pattern ? source.slice(start) : source.slice(start, start + source.slice(start).search(/\n {0,4}\}/));
+    const found = pattern ? [...part.matchAll(pattern)].map((match) => match[1])
+      : [...part.matchAll(/^\s*case (\w+)(?: = "(\w+)")?$/gm)].map((match) => match[2] ?? match[1]);
+    if (start < 0 || found.length === 0) throw new Error(`${file}: no words are found; has the list moved?`);
+    return found.filter((word) => !without.includes(word)).flatMap((word) => prefixes.map((prefix) => `${prefix}.${word}`));
+  });
+}
+
 /** Catalogues have the same keys by their type; here the same variables, and every key that the sources name. */
 function catalogues() {
   const read = (name) => new Map([...readFileSync(join(root, 'src', 'i18n', `${name}.ts`), 'utf8').matchAll(/^ {2}'([^']+)': '((?:[^'\\\\]|\\\\.)*)',$/gm)].map((match) => [match[1], match[2]]));
@@ -142,6 +183,14 @@ function catalogues() {
   for (const path of filesBelow(join(root, 'src'))) {
     for (const [, key] of readFileSync(path, 'utf8').matchAll(/\bt\('([^']+)'/g)) if (!english.has(key)) wrong.push(`${relative(root, path)}: ${key} has no text`);
   }
+  for (const key of wordKeys()) if (!english.has(key)) wrong.push(`${key} has no text, and the server may say it`);
+  const spoken = sentences();
+  for (const [code, names] of spoken) {
+    const text = english.get(`said.${code}`);
+    if (!text) wrong.push(`said.${code} has no text, and the server may say it`);
+    else for (const [, name] of text.matchAll(/\{(\w+)\}/g)) if (!names.has(name)) wrong.push(`said.${code}: the server does not say {${name}}`);
+  }
+  for (const key of english.keys()) if (key.startsWith('said.') && !spoken.has(key.slice(5))) wrong.push(`${key}: the server never says it`);
   if (wrong.length > 0) throw new Error(wrong.join('\n'));
 }
 

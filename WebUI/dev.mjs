@@ -25,11 +25,6 @@ const local = http.createServer((request, response) => {
     file = path.slice(4) || 'index.html';
     if (!existsSync(join(files, file)) || statSync(join(files, file)).isDirectory()) file = extname(file) || !wantsPage ? null : 'index.html';
   }
-  if (path === '/ui/server.json') {
-    response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ version: 'development', time_zone: 'UTC' }));
-    return;
-  }
   if (file) {
     response.writeHead(200, { 'Content-Type': types[extname(file)], 'Cache-Control': 'no-cache', 'Content-Security-Policy': policy });
     createReadStream(join(files, file)).on('error', () => response.destroy()).pipe(response);

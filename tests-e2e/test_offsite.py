@@ -185,7 +185,7 @@ def test_a_wrong_secret_is_told_without_the_secret(store, tmp_path):
         right = store.profile(prefix="right")
         changed = nvr.api.put("/storage/s3/1", json={name: right[name] for name in ("access_key", "secret_key")})
         assert changed.status_code == 200 and SECRET_KEY not in changed.text
-        assert nvr.api.post("/storage/s3/1/test").json() == {"ok": True, "error": None}
+        assert nvr.api.post("/storage/s3/1/test").json()["ok"] is True
         nvr.copied()
         assert store.movies("wrong/") and not any("test-" in one.key for one in store.objects("wrong/"))
 
@@ -247,7 +247,7 @@ def test_https_takes_a_certificate_that_nobody_vouches_for_only_when_allowed(nvr
         refused = nvr.api.post("/storage/s3/1/test").json()
         assert refused["ok"] is False and "TLS" in refused["error"], refused
         nvr.api.put("/storage/s3/1", json={"allow_self_signed": True})
-        assert nvr.api.post("/storage/s3/1/test").json() == {"ok": True, "error": None}
+        assert nvr.api.post("/storage/s3/1/test").json()["ok"] is True
 
 
 def test_footage_in_a_bucket_plays_and_is_exported(tmp_path):

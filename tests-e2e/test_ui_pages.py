@@ -49,6 +49,17 @@ def ready(browser) -> None:
     browser.until("the page is there", "const main = document.querySelector('#main'); return main && main.textContent && !main.querySelector('.spinner')")
 
 
+def too_wide(browser) -> int:
+    """Pixels by which the page, or a table in its card, has to be scrolled sideways."""
+    return browser.execute_script("""
+        const main = document.querySelector('#main');
+        const inside = [...main.querySelectorAll('table')].map((table) => {
+          const card = table.closest('.card').getBoundingClientRect();
+          return Math.ceil(Math.max(table.getBoundingClientRect().right - card.right, ...[...table.querySelectorAll('td, td *')].map((part) => part.getBoundingClientRect().right - card.right)));
+        });
+        return Math.max(document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth, ...inside);""")
+
+
 def axe() -> str:
     """axe-core, from a package of PyPI that carries it."""
     found = importlib.util.find_spec("axe_playwright_python")
@@ -89,10 +100,7 @@ def test_every_page_fits_a_phone(scene, tmp_path):
         for page in PAGES:
             browser.open(page)
             ready(browser)
-            wide = browser.execute_script("""
-                const main = document.querySelector('#main');
-                return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth];""")
-            if max(wide) > 0:
+            if (wide := too_wide(browser)) > 0:
                 problems.append(f"{page}: {wide} pixels too wide")
             problems += [f"{page}: {line}" for line in browser.complaints()]
         # A finger finds every button of the main navigation.
@@ -105,13 +113,81 @@ def test_every_page_fits_a_phone(scene, tmp_path):
                 browser.open(page)
                 ready(browser)
                 browser.until("its language", "return document.documentElement.lang === arguments[0]", language)
-                wide = browser.execute_script("""
-                    const main = document.querySelector('#main');
-                    return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth,
-                      ...[...document.querySelectorAll('.sidebar a')].map((link) => Math.ceil(link.getBoundingClientRect().right - innerWidth))];""")
-                if max(wide) > 0:
+                beside = browser.execute_script("return Math.max(...[...document.querySelectorAll('.sidebar a')].map((link) => Math.ceil(link.getBoundingClientRect().right - innerWidth)))")
+                if (wide := max(beside, too_wide(browser))) > 0:
                     problems.append(f"{language} {page}: {wide} pixels too wide")
     assert problems == [], "\n".join(problems)
+
+
+def test_tables_are_cards_on_a_phone(scene, tmp_path):
+    nvr, _ = scene
+    # Long names wherever a table shows one.
+    long = "the one at the far end of the long corridor behind the warehouse"
+    assert nvr.api.post("/users", json={"username": "averylongusernamewithoutanyspacestobreakat", "password": VIEWER_PASSWORD, "role": "viewer",
+                                        "email": "somebody.with.a.long.address@a-company-of-some-size.example.com"}).status_code == 200
+    event = next(event for event in nvr.api.events(event_type="continuous") if event["timestamp_end"])
+    hold = nvr.api.put("/cameras/1/holds", json={"start": event["timestamp_start"], "end": event["timestamp_end"], "reason": f"Police: {long}"})
+    assert hold.status_code == 200, hold.text
+    assert nvr.api.post("/settings/backup/run").status_code == 200
+    bucket = nvr.api.post("/storage/s3", json={"name": long, "endpoint": "http://127.0.0.1:9", "bucket": "copies", "access_key": "AK", "secret_key": "sesame-street", "prefix": "a" * 60})
+    assert bucket.status_code == 200, bucket.text
+    assert nvr.api.post("/v1/api-tokens", json={"name": long}).status_code == 200
+    problems: list[str] = []
+    pages = {"users": 2, "storage": 2, "backups": 1, "audit": 5}
+    with browsing(tmp_path) as browser:
+        for language in ("en", "de", "fr", "it", "es"):
+            browser.sign_in(nvr.api.base, preferences={"language": language}).emulate(PHONE, phone=True)
+            for page, rows in pages.items():
+                browser.open(f"/ui/system/{page}")
+                ready(browser)
+                browser.until("its rows", "return document.querySelectorAll('.stacking tbody tr').length >= arguments[0]", rows)
+                # Each value has its label, one below the other.
+                labels = browser.execute_script("""
+                    const cells = [...document.querySelector('.stacking tbody tr').querySelectorAll('td')].filter((cell) => cell.textContent);
+                    const tops = cells.map((cell) => cell.getBoundingClientRect().top);
+                    return [tops.every((top, index) => index === 0 || top > tops[index - 1]), getComputedStyle(cells[1], '::before').content];""")
+                if not labels[0] or len(labels[1]) < 4:
+                    problems.append(f"{language} {page}: {labels}")
+                if (wide := too_wide(browser)) > 0:
+                    problems.append(f"{language} {page}: {wide} pixels too wide")
+            browser.open("/ui/profile")
+            ready(browser)
+            browser.until("its key", "return document.querySelector('#main').textContent.includes(arguments[0])", long)
+            if (wide := too_wide(browser)) > 0:
+                problems.append(f"{language} profile: {wide} pixels too wide")
+    for path in (f"/storage/s3/{bucket.json()['id']}", f"/cameras/1/holds/{hold.json()['id']}"):
+        assert nvr.api.delete(path).status_code == 200, path
+    assert problems == [], "\n".join(problems)
+
+
+def test_what_the_server_says_is_said_in_the_language_of_the_viewer(scene, tmp_path):
+    nvr, _ = scene
+    key = nvr.api.add_camera("Nowhere", "rtsp://127.0.0.1:1/none")
+    wait_for("it is known why", lambda: nvr.api.camera(key)["status_reason_code"] == "camera_refused", 30)
+    why = {
+        "en": "The camera refuses the connection: is the port right?", "de": "Die Kamera weist die Verbindung ab: Stimmt der Port?",
+        "fr": "La caméra refuse la connexion : le port est-il correct ?", "it": "La telecamera rifiuta la connessione: la porta è giusta?",
+        "es": "La cámara rechaza la conexión: ¿es correcto el puerto?",
+    }
+    with browsing(tmp_path, DESKTOP) as browser:
+        for language, text in why.items():
+            browser.sign_in(nvr.api.base, preferences={"language": language}).open("/ui/cameras")
+            browser.until(language, "return document.querySelector(`[data-camera='${arguments[0]}'] .why`)?.textContent.startsWith(arguments[1])", str(key), text)
+            browser.open("/ui/live")
+            browser.until(language, "return document.querySelector(`.tile[data-camera='${arguments[0]}']`)?.textContent.includes(arguments[1])", str(key), text)
+        assert browser.complaints() == []
+        # Refusals, of a whole request and of a field.
+        browser.sign_in(nvr.api.base, preferences={"language": "de"}).open("/ui/cameras/groups")
+        browser.press("#add-group")
+        browser.fill("dialog", name="Outside")
+        browser.press("dialog [type=submit]")
+        browser.until("refused", "return document.querySelector('dialog .field-error')?.textContent === arguments[0]", "Eine Gruppe dieses Namens gibt es schon.")
+        browser.open(f"/ui/cameras/{key}/stream")
+        browser.fill(".editor", rtsp_url="ftp://nowhere/x")
+        browser.press("#save-camera")
+        browser.until("refused", "return document.querySelector('.field.wrong .field-error')?.textContent.startsWith('Die Adresse muss mit rtsp://')")
+        browser.execute_script("window.onbeforeunload = null")
+    nvr.api.delete(f"/cameras/{key}")
 
 
 def test_the_first_load_is_small_and_kept(scene):
@@ -509,3 +585,70 @@ def test_a_bucket_for_copies_is_set_up_tested_and_deleted(scene, tmp_path):
         wait_for("it is gone", lambda: nvr.api.json("/storage/s3") == [])
         browser.gone(".bucket")
         assert [line for line in browser.complaints() if "status of 4" not in line] == []
+
+
+# What a server answers that moves footage into buckets and can give up what lies on a volume that is gone.
+ARCHIVES = """
+const ask = window.fetch;
+window.sent = [];
+const answer = (body) => new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } });
+window.fetch = async (target, options) => {
+  const path = new URL(target, location.href).pathname.replace('/api/', '/');
+  if (options?.method === 'PUT' && path.startsWith('/cameras/')) {
+    window.sent.push(JSON.parse(options.body).archive_storage_profile_id);
+    return ask(target, { ...options, body: '{}' });
+  }
+  if (path.endsWith('/forget')) {
+    const isTold = target.includes('dry_run=true');
+    window.sent.push(isTold ? 'dry' : JSON.parse(options.body));
+    return answer({ recordings: 12, snapshots: 3, bytes: 4000000, forgotten: !isTold });
+  }
+  const response = await ask(target, options);
+  if (path === '/openapi.json') {
+    const document = await response.json();
+    document.paths['/storage/s3/{profile_id}/forget'] = {};
+    document.components.schemas.S3Profile.properties.max_size_gb = { type: 'number' };
+    for (const { properties } of Object.values(document.components.schemas)) if (properties?.archive_storage_profile_id) properties.archive_storage_profile_id.minimum = -1000;
+    return answer(document);
+  }
+  if (path === '/storage/s3' && (options?.method ?? 'GET') === 'GET') {
+    const state = { status: 'lost', cause: 'unreachable', reason: 'the server does not answer (connecting)', reason_code: 'bucket_timeout',
+      reason_parameters: { phase: { text: 'connecting', code: 'phase_connecting', parameters: null } }, since: new Date().toISOString() };
+    return answer((await response.json()).map((bucket) => ({ ...bucket, max_size_gb: 100, archive: { recordings: 12, snapshots: 3, bytes: 4000000 }, state })));
+  }
+  return response;
+};
+"""
+
+
+def test_old_footage_may_move_into_a_bucket_where_the_server_can(scene, tmp_path):
+    nvr, _ = scene
+    bucket = nvr.api.post("/storage/s3", json={"name": "Far away", "endpoint": "http://127.0.0.1:9", "bucket": "archive", "access_key": "AK", "secret_key": "sesame-street"})
+    assert bucket.status_code == 200, bucket.text
+    key = bucket.json()["id"]
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base)
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ARCHIVES})
+        browser.open("/ui/cameras/1/storage")
+        browser.until("it is offered", "return [...document.querySelectorAll('[name=archive_storage_profile_id] option')].some((option) => option.textContent === 'Far away (bucket)')")
+        # As an archive only: what is recorded now needs a folder.
+        assert not browser.execute_script("return [...document.querySelectorAll('[name=storage_profile_id] option')].some((option) => Number(option.value) < 0)")
+        browser.fill(".editor", archive_storage_profile_id="Far away (bucket)")
+        browser.press("#save-camera")
+        browser.until("it is sent", "return window.sent.length === 1")
+        assert browser.execute_script("return window.sent[0]") == -key
+        browser.open("/ui/system/storage")
+        text = browser.until("it is lost", "return document.querySelector('.bucket.lost')?.textContent")
+        assert "The server does not answer (when connecting)" in text and "archive: 4" in text and "At most" in text, text
+        # Given up after two questions, by the numbers of the first.
+        browser.press(".bucket .forget")
+        assert "12 recordings and 3 pictures" in browser.text("dialog p")
+        browser.press("dialog .button.danger")
+        browser.until("asked again", "return document.querySelector('dialog p')?.textContent.includes('does not come back')")
+        browser.press("dialog .button.danger")
+        browser.until("it is done", "return [...document.querySelectorAll('.toast')].some((toast) => toast.textContent.includes('is given up'))")
+        assert browser.execute_script("return window.sent") == ["dry", {"recordings": 12, "snapshots": 3, "bytes": 4000000}]
+        browser.press(".bucket [aria-label='Edit profile Far away']")
+        browser.shown("dialog [name=max_size_gb]")
+        assert browser.complaints() == []
+    assert nvr.api.delete(f"/storage/s3/{key}").status_code == 200

@@ -78,7 +78,8 @@ def test_footage_goes_where_its_camera_says(camera):
             assert nvr.api.get(f"/media/{trick}").status_code in (400, 403, 404)
         # The API tells how much lies where.
         profile = nvr.api.json(f"/storage/profiles/{fast}")
-        assert profile["state"] == {"status": "ok", "cause": None, "reason": None, "since": None} and profile["used_gb"] >= 0
+        assert {name for name, value in profile["state"].items() if value is not None} == {"status"} and profile["state"]["status"] == "ok"
+        assert profile["used_gb"] >= 0
         # A profile with footage stays, and so does its folder.
         assert nvr.api.delete(f"/storage/profiles/{fast}").status_code == 409
         assert nvr.api.put(f"/storage/profiles/{fast}", json={"path": str(nvr.folder / "elsewhere")}).status_code == 409

@@ -21,8 +21,8 @@ from peers.program_camera import free_port
 EXPECTED = json.loads((Path(__file__).parent / "wire" / "expectations.json").read_text())
 # Keys of our own, beside the reference's.
 OWN_KEYS = {
-    "cameras": {"status_reason", "status_since", "source", "is_recording"},
-    "cameras_probe_stream": {"codec", "audio_codec", "framerate", "source"},
+    "cameras": {"status_reason", "status_reason_code", "status_reason_parameters", "status_since", "source", "is_recording"},
+    "cameras_probe_stream": {"codec", "audio_codec", "framerate", "source", "error_code", "error_parameters"},
     # How full the volume is, what of it is ours, and whether it is there.
     "storage_profiles": {"disk", "used_gb", "state"},
     "health": {"problems"},
@@ -166,11 +166,12 @@ def judge(call: str, answer: requests.Response) -> list[str]:
             if lacking := wanted - {part.strip().lower() for part in value.split(";")}:
                 problems.append(f"cookie without {lacking}")
     if "body" in expected and expected["body"] is not None and answer.content:
-        extra = set()
+        # Refusals have a code beside their text.
+        extra = {"detail_code", "detail_parameters"} if answer.status_code >= 400 else set()
         if call.startswith(("cameras", "camera_recording", "groups")):
-            extra = OWN_KEYS["cameras"] | OWN_KEYS.get(call, set())
+            extra |= OWN_KEYS["cameras"] | OWN_KEYS.get(call, set())
         elif call.startswith("storage_profiles"):
-            extra = OWN_KEYS["storage_profiles"]
+            extra |= OWN_KEYS["storage_profiles"]
         extra |= OWN_KEYS.get(call, set())
         nulls = difference.nulls or (call.startswith("events") and DIFFERENCES["events"].nulls)
         problems += compare(answer.json(), retyped(expected["body"], difference.types), "", extra, nulls)

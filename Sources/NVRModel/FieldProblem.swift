@@ -38,6 +38,10 @@ package struct FieldProblem: Sendable, Hashable {
             "input": input,
         ]
         if let ctx { object["ctx"] = ctx }
+        if type == Self.ownRule, let reason = Reason(String(msg.dropFirst(Self.ownRuleOpening.count))) {
+            object["msg_code"] = .string(reason.code)
+            object["msg_parameters"] = reason.parametersJSON
+        }
         return .object(object)
     }
 
@@ -53,9 +57,12 @@ package struct FieldProblem: Sendable, Hashable {
             ctx: ["error": .string(error.message)])
     }
 
+    private static let ownRule = "value_error"
+    private static let ownRuleOpening = "Value error, "
+
     /// A rule of ours is broken.
     package static func value(_ loc: [Step], _ message: String, input: JSONValue) -> FieldProblem {
-        FieldProblem(type: "value_error", loc: loc, msg: "Value error, " + message, input: input, ctx: ["error": [:]])
+        FieldProblem(type: ownRule, loc: loc, msg: ownRuleOpening + message, input: input, ctx: ["error": [:]])
     }
 
     /// A body that is JSON, yet no object.

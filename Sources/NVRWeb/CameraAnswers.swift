@@ -133,7 +133,7 @@ struct CameraAnswers: Sendable {
             "resolution_height": JSONValue(followed?.width == nil ? camera.streams.height : followed?.height ?? camera.streams.height),
         ]
         if form == .summary { return object }
-        object["status_reason"] = JSONValue(health?.reason)
+        object.say("status_reason", health?.reason)
         object["status_since"] = JSONValue(health?.since.iso8601)
         object["source"] = JSONValue(health?.source)
         object["is_recording"] = .bool(health?.isRecording ?? false)

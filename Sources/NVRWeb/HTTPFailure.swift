@@ -50,7 +50,14 @@ package struct HTTPFailure: Error, Sendable {
         }
     }
 
-    package var response: Response { Response(status: status, json: ["detail": detail], fields: fields) }
+    package var response: Response {
+        var body: JSONObject = ["detail": detail]
+        if let reason = detail.string.flatMap({ Reason($0) }) {
+            body["detail_code"] = .string(reason.code)
+            body["detail_parameters"] = reason.parametersJSON
+        }
+        return Response(status: status, json: .object(body), fields: fields)
+    }
 
     // Answers that several routes give, in the words clients know.
     package static let notFound = HTTPFailure(.notFound, "Not Found")

@@ -5,6 +5,8 @@ import NVRStore
 /// The answer of a timeline as JSON. Written by hand: tens of thousands of numbers are one answer, and most of them are small. Pure.
 struct TimelineText {
     private var out: [UInt8] = []
+    /// What is known of the reasons that were written: many gaps have the same.
+    private var reasons: [String: (code: [UInt8], parameters: [UInt8])] = [:]
 
     static func bytes(_ timeline: Timeline, camerasLeftOut: Int) -> [UInt8] {
         var text = TimelineText()
@@ -75,7 +77,20 @@ struct TimelineText {
         raw("\"" + gap.cause.name + "\"")
         key("reason")
         out += JSONValue(gap.reason).serializedBytes()
+        let said = reason(gap.reason)
+        key("reason_code")
+        out += said.code
+        key("reason_parameters")
+        out += said.parameters
         raw("}")
+    }
+
+    private mutating func reason(_ text: String?) -> (code: [UInt8], parameters: [UInt8]) {
+        if let known = reasons[text ?? ""] { return known }
+        let reason = text.flatMap { Reason($0) }
+        let said = (JSONValue(reason?.code).serializedBytes(), (reason?.parametersJSON ?? .null).serializedBytes())
+        reasons[text ?? ""] = said
+        return said
     }
 
     private mutating func write(_ event: TimelineRows.Happening) {

@@ -124,7 +124,19 @@ struct CameraFieldTests {
 
     @Test("The reference's own 422 bodies come out equal")
     func wireBodies() throws {
-        func detail(_ body: JSONValue) throws -> JSONValue { FieldProblems(problems(body, creating: true)).json }
+        /// Without what we say beside.
+        func detail(_ body: JSONValue) throws -> JSONValue {
+            let problems = FieldProblems(problems(body, creating: true)).json["detail"]?.array ?? []
+            return [
+                "detail": .array(
+                    problems.map { problem in
+                        guard case .object(var object) = problem else { return problem }
+                        object["msg_code"] = nil
+                        object["msg_parameters"] = nil
+                        return .object(object)
+                    })
+            ]
+        }
         #expect(
             try detail(["location": "x"])
                 == JSONValue(

@@ -172,7 +172,8 @@ struct Rule: Sendable {
         "POST /auth/2fa/recovery-codes": users.answering(400), "GET /auth/devices": .users,
         "DELETE /auth/devices/{device_id}": users.answering(404),
         "GET /auth/me/layouts": .users, "PUT /auth/me/layouts/{name}": users.sending(#"{"layout": {"columns": 2}}"#),
-        "DELETE /auth/me/layouts/{name}": users.answering(200, 404),
+        "DELETE /auth/me/layouts/{name}": users.answering(200, 404), "DELETE /auth/me/layouts": users.answering(422),
+        "PUT /auth/me/layouts": users.sending(#"{"layout": {"columns": 2}}"#).answering(422),
         "GET /auth/streaming-secret": .users, "POST /auth/streaming-secret": .users, "DELETE /auth/streaming-secret": users.answering(200, 404),
         "GET /v1/api-tokens": .users, "POST /v1/api-tokens": users.sending(#"{"name": "mine"}"#),
         // The first key is of the first viewer: nobody else can delete it, an administrator neither.

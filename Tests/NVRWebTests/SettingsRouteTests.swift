@@ -44,7 +44,7 @@ import Testing
         }
         let refused = try await web.send(.put, path + "?value=500", admin)
         #expect(refused.status == 400)
-        #expect(try refused.json == ["detail": "Invalid value for opt_live_view_quality: Quality must be between 1 and 100"])
+        #expect(try refused.json["detail"] == "Invalid value for opt_live_view_quality: Quality must be between 1 and 100")
         for body in [#"{"value":null}"#, #"{"value":[1]}"#, "{}", "null", "[]", #""value": "30""#, #"{"other":"1"}"#] {
             #expect(try await web.send(.put, path, admin, body: body).status == 422, "\(body)")
         }

@@ -153,7 +153,7 @@ private final class Disk {
         #expect(try await web.send(.post, "/cameras/1/recording", admin).json["motion_storage_profile"] == profile.json)
         #expect(try await web.send(.get, "/cameras/1", try await web.bearer(.viewer)).json["storage_profile"] == .null)
         let unknown = try await web.send(.put, "/cameras/1", admin, body: #"{"storage_profile_id": 7}"#)
-        #expect(try unknown.status == 400 && unknown.json == ["detail": "Storage profile 7 does not exist"])
+        #expect(try unknown.status == 400 && unknown.json["detail"] == "Storage profile 7 does not exist")
         _ = try await web.send(.delete, "/storage/profiles/1", admin)
         #expect(try await web.store.cameras.get(camera.id)?.storage.profiles.isEmpty == true)
     }

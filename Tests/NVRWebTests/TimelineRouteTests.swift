@@ -47,6 +47,7 @@ import Testing
             part["gaps"] == [
                 [
                     "start": .integer(start + 60), "end": .integer(start + 120), "cause": "camera_offline", "reason": "unreachable: \"gone\"",
+                    "reason_code": "status_unreachable", "reason_parameters": ["reason": "\"gone\""],
                 ]
             ])
         let motion = try #require(part["events"]?.array?.first)

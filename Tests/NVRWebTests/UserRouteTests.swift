@@ -26,6 +26,17 @@ import Testing
         #expect(try await web.send(.get, "/auth/me/layouts", admin).json == [])
     }
 
+    @Test("A layout may have any name: where it is no element of a path, it stands in the query", arguments: ["up/down", "..", "a//b/", "%2F"])
+    func layoutNames(name: String) async throws {
+        let sent = name.utf8.map { "%" + String($0, radix: 16) }.joined()
+        let put = try await web.send(.put, "/auth/me/layouts?name=\(sent)", admin, body: #"{"layout": {"columns": 3}}"#)
+        #expect(try put.status == 200 && put.json["name"] == .string(name))
+        #expect(try await web.send(.get, "/auth/me/layouts", admin).json.array?.map { $0["name"] } == [.string(name)])
+        #expect(try await web.send(.delete, "/auth/me/layouts", admin).status == 422)
+        #expect(try await web.send(.delete, "/auth/me/layouts?name=\(sent)", admin).status == 200)
+        #expect(try await web.send(.delete, "/auth/me/layouts?name=\(sent)", admin).status == 404)
+    }
+
     private let web: WebFixture
     private let admin: HTTPFields
 
@@ -66,7 +77,8 @@ import Testing
     func conflicts() async throws {
         for name in ["admin", "ADMIN"] {
             let answer = try await create(#"{"username": "\#(name)", "password": "Viewer-Passw0rd!"}"#)
-            #expect(try answer.status == 400 && answer.json == ["detail": "Username already registered"])
+            #expect(
+                try answer.status == 400 && answer.json["detail"] == "Username already registered" && answer.json["detail_code"] == "user_name_taken")
         }
         _ = try await create(#"{"username": "other", "password": "Viewer-Passw0rd!"}"#)
         #expect(try await web.send(.put, "/users/2", admin, body: #"{"username": "Admin"}"#).status == 400)

@@ -47,9 +47,9 @@ package enum LiveMessages {
 
     /// The state of the camera.
     package static func state(_ health: CameraHealth?) -> JSONValue {
-        [
-            "type": "state", "status": .string((health?.status ?? .disabled).rawValue), "reason": JSONValue(health?.reason),
-        ]
+        var object: JSONObject = ["type": "state", "status": .string((health?.status ?? .disabled).rawValue)]
+        object.say("reason", health?.reason)
+        return .object(object)
     }
 
     /// Motion that goes on, or its end.

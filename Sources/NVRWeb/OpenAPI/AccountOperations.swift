@@ -95,6 +95,14 @@ extension OpenAPIDocument {
         Operation("PUT /auth/me/layouts/{name}", "putLayout", .users, "Keep an arrangement under a name, in place of the one before")
             .body(.object(["layout": layout])).answers(.named("Layout"), "What is kept.")
             .refuses(409, "There are \(LayoutStore.most) already."),
+        Operation("PUT /auth/me/layouts", "putLayoutByQuery", .users, "The same for any name")
+            .explained("A name with `/`, or `.` and `..`, is no element of a path.")
+            .query("name", Schema.text(1...64), "The name.", required: true)
+            .body(.object(["layout": layout])).answers(.named("Layout"), "What is kept.")
+            .refuses(409, "There are \(LayoutStore.most) already."),
+        Operation("DELETE /auth/me/layouts", "deleteLayoutByQuery", .users, "Forget an arrangement of any name")
+            .query("name", Schema.text(1...64), "The name.", required: true)
+            .answers(status, "It is gone.").refuses(404, "There is none of the name."),
         Operation("DELETE /auth/me/layouts/{name}", "deleteLayout", .users, "Forget an arrangement")
             .answers(status, "It is gone.").refuses(404, "There is none of the name."),
         Operation("GET /auth/streaming-secret", "getStreamingSecret", .apiKeys, "Whether I have a secret for RTSP clients")

@@ -82,7 +82,7 @@ extension OpenAPIDocument {
                 .object(
                     ["success": .boolean, "width": Schema.integer.orNull, "height": Schema.integer.orNull, "error": Schema.text.orNull],
                     optional: [
-                        "codec": Schema.text.orNull, "audio_codec": Schema.text.orNull,
+                        "codec": Schema.text.orNull, "audio_codec": Schema.text.orNull, "error_code": .saidCode, "error_parameters": .saidParameters,
                         "picture": Schema.text.orNull.described("A JPEG as a `data:` URL; null when there is none."),
                     ]), "What was seen, or why nothing was."),
         Operation("GET /cameras/{camera_id}/frame", "getFrame", .live, "The newest picture")

@@ -41,6 +41,7 @@ extension OpenAPIDocument {
     /// What the long forms say beside the fields.
     private static let ownMembers: [(String, Schema)] = [
         ("status_reason", Schema.text.orNull.described("Why the camera is in its state, for a person.")),
+        ("status_reason_code", .saidCode), ("status_reason_parameters", .saidParameters),
         ("status_since", Schema.dateTime.orNull.described("Since when.")),
         ("source", Schema.text.orNull.described("What reads the main stream: `rtsp` or `libav`.")),
         ("is_recording", Schema.boolean.described("Whether footage is being written now.")),

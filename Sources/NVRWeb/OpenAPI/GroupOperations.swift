@@ -137,6 +137,8 @@ extension OpenAPIDocument {
         "status": Schema.choice(["ok", "lost", "new"]).described(
             "`lost`: recording goes to the default folder, and nothing in this one is deleted. `new`: it was not looked at yet."),
         "cause": Schema.choice(["unknown", "not_mounted", "wrong_volume", "unreachable", "failing"]).orNull, "reason": Schema.text.orNull,
+        "reason_code": .saidCode,
+        "reason_parameters": .saidParameters,
         "since": Schema.dateTime.orNull,
     ])
 

@@ -61,7 +61,8 @@ package enum OpenAPIDocument {
 
     private static let introduction = """
         Times are ISO 8601 in UTC. Unknown members of requests are ignored. Numbers and booleans may also be sent as text \
-        (`"5"`, `"true"`). Errors are `{"detail": "text"}`, or a list of problems with status 422. HEAD answers wherever GET does. \
+        (`"5"`, `"true"`). Errors are `{"detail": "text"}`, or a list of problems with status 422. \
+        Beside texts that people meet stand a code and the values in them (`detail_code`, `detail_parameters`; `reason_code`, …). HEAD answers wherever GET does. \
         Every path is served under `/` and under `/api`.
         """
 
@@ -222,7 +223,12 @@ package enum OpenAPIDocument {
     /// `components/schemas`.
     static let schemas: [(String, Schema)] =
         [
-            ("Refusal", .object(["detail": Schema.text.described("What is wrong, for a person.")])),
+            (
+                "Refusal",
+                .object(
+                    ["detail": Schema.text.described("What is wrong, for a person.")],
+                    optional: ["detail_code": .saidCode, "detail_parameters": .saidParameters])
+            ),
             ("Problems", .object(["detail": .array(of: .named("Problem"))])),
             (
                 "Problem",
@@ -232,7 +238,11 @@ package enum OpenAPIDocument {
                         "loc": Schema.array(of: .any(of: [.text, .integer])).described("Where: `body` or `query` or `path`, then names and indices."),
                         "msg": Schema.text.described("What is wrong, for a person."),
                         "input": Schema.anything.described("What was sent, without secrets."),
-                    ], optional: ["ctx": Schema.map(of: .anything).described("Limits that were missed.")])
+                    ],
+                    optional: [
+                        "ctx": Schema.map(of: .anything).described("Limits that were missed."), "msg_code": .saidCode,
+                        "msg_parameters": .saidParameters,
+                    ])
             ),
         ] + accountSchemas + userSchemas + cameraSchemas + groupSchemas + eventSchemas + replaySchemas + timelineSchemas + holdSchemas + s3Schemas
         + settingsSchemas + backupSchemas + statisticsSchemas

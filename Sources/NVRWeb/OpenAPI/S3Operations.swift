@@ -75,7 +75,10 @@ extension OpenAPIDocument {
             "POST /storage/profiles/{profile_id}/forget", "forgetStorageProfile", "Give up the footage of a volume that is gone for good",
             "There is no such profile."),
         Operation("POST /storage/s3/{profile_id}/test", "testS3Profile", .storage, "Store, read and delete a small object")
-            .answers(.object(["ok": .boolean, "error": Schema.text.orNull]), "Whether that worked, and if not, why.")
+            .answers(
+                .object(["ok": .boolean, "error": Schema.text.orNull, "error_code": .saidCode, "error_parameters": .saidParameters]),
+                "Whether that worked, and if not, why."
+            )
             .refuses(404, noProfile),
         Operation("GET /storage/offsite", "getOffsiteState", .storage, "How far the copies of events are")
             .answers(.object(["profiles": .array(of: .named("OffsiteState"))]), "By profile."),
@@ -102,7 +105,9 @@ extension OpenAPIDocument {
             .refuses(409, "The volume is there, the numbers are not what lies on it, or some of it is held.")
     }
 
-    private static let problem = Schema.any(of: [.object(["at": .dateTime, "message": .text]), .null])
+    private static let problem = Schema.any(of: [
+        .object(["at": .dateTime, "message": .text, "message_code": .saidCode, "message_parameters": .saidParameters]), .null,
+    ])
 
     static let s3Schemas: [(String, Schema)] = [
         (

@@ -77,6 +77,11 @@ struct Schema: Sendable {
     /// A schema of `components/schemas`.
     static func named(_ name: String) -> Schema { Schema(["$ref": .string("#/components/schemas/" + name)]) }
 
+    /// What stands beside a text for people: its code and the values in it.
+    static let saidCode = Schema.text.orNull.described("What the text beside says, for programs; null for what has no code. New ones may come.")
+    static let saidParameters = Schema.map(of: .anything).orNull.described(
+        "Values in the text by their names: text, or `{\"text\", \"code\", \"parameters\"}` for one that is a sentence itself.")
+
     // MARK: Additions
 
     /// The value, or null.

@@ -57,7 +57,8 @@ extension OpenAPIDocument {
                     of: .object([
                         "id": .id, "kind": .text, "camera_id": Schema.id.orNull, "start": .dateTime,
                         "end": Schema.dateTime.orNull.described("Null while it lasts."), "cause": Schema.text.orNull,
-                        "detail": Schema.text.orNull.described("For people."),
+                        "detail": Schema.text.orNull.described("For people."), "detail_code": .saidCode,
+                        "detail_parameters": .saidParameters,
                     ])), "Newest first."
             )
             .refuses(404, "There is no such camera, or you may not see it."),

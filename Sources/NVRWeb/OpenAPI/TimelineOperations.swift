@@ -48,7 +48,8 @@ extension OpenAPIDocument {
                 "gaps": Schema.array(
                     of: .object([
                         "start": seconds, "end": seconds, "cause": .choice(Outage.Cause.allCases.map(\.name)),
-                        "reason": Schema.text.orNull.described("For people."),
+                        "reason": Schema.text.orNull.described("For people."), "reason_code": .saidCode,
+                        "reason_parameters": .saidParameters,
                     ])
                 ).described(
                     """

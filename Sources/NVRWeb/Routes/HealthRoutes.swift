@@ -113,11 +113,13 @@ struct HealthRoutes: Sendable {
     }
 
     private static func json(_ event: HealthEvent) -> JSONValue {
-        [
+        var object: JSONObject = [
             "id": JSONValue(Int(event.id.rawValue)), "kind": .string(event.kind.rawValue),
             "camera_id": JSONValue(event.cameraID.map { Int($0.rawValue) }), "start": .string(event.start.iso8601),
-            "end": JSONValue(event.end?.iso8601), "cause": JSONValue(event.cause), "detail": JSONValue(event.detail),
+            "end": JSONValue(event.end?.iso8601), "cause": JSONValue(event.cause),
         ]
+        object.say("detail", event.detail)
+        return .object(object)
     }
 
     // MARK: In numbers

@@ -15,6 +15,9 @@ struct LayoutRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.get, "/auth/me/layouts", .user, list),
+            // A name with `/`, or of points alone, is no element of a path: there it stands in the query.
+            Route(.put, "/auth/me/layouts", .user, put),
+            Route(.delete, "/auth/me/layouts", .user, delete),
             Route(.put, "/auth/me/layouts/{name}", .user, put),
             Route(.delete, "/auth/me/layouts/{name}", .user, delete),
         ]
@@ -50,14 +53,18 @@ struct LayoutRoutes: Sendable {
     }
 
     private func delete(_ call: Call) async throws -> Response {
-        guard try await store.layouts.delete(try call.requireCaller().user.id, call.parameters["name"] ?? "") else {
+        let name = try Self.name(of: call).get()
+        guard try await store.layouts.delete(try call.requireCaller().user.id, name) else {
             throw HTTPFailure(.notFound, "There is no such layout")
         }
         return Response(json: ["status": "deleted"])
     }
 
     private static func name(of call: Call) -> FieldCheck.Outcome<String> {
-        FieldCheck.text(.string(call.parameters["name"] ?? ""), length: 1...64, loc: [.key("path"), .key("name")])
+        if let name = call.parameters["name"] { return FieldCheck.text(.string(name), length: 1...64, loc: [.key("path"), .key("name")]) }
+        let loc: [FieldProblem.Step] = [.key("query"), .key("name")]
+        guard let name = call.query["name"] else { return .failure(FieldProblems([.missing(loc, body: .null)])) }
+        return FieldCheck.text(.string(name), length: 1...64, loc: loc)
     }
 
     private static func json(_ layout: StoredLayout) throws -> JSONValue {

@@ -153,7 +153,8 @@ struct LiveRoutes: Sendable {
         let look = await cancelWhenGracefulShutdown { [self, url] in await self.look(at: url, transport, width) }
         guard look.error == nil, let seenWidth = look.width, let seenHeight = look.height else {
             let reason = look.error ?? "Failed to probe stream. Check credentials and URL."
-            var answer: JSONObject = ["success": false, "width": nil, "height": nil, "error": .string(reason)]
+            var answer: JSONObject = ["success": false, "width": nil, "height": nil]
+            answer.say("error", reason)
             if isPictureSent ?? false { answer["picture"] = .null }
             return Response(json: .object(answer))
         }

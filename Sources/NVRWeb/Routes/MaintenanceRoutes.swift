@@ -46,14 +46,16 @@ struct MaintenanceRoutes: Sendable {
 
     private static func json(_ status: FootageSync.Status) -> JSONValue {
         let isDone = status.phase == .completed
-        return [
+        var object: JSONObject = [
             "status": .string(status.phase.rawValue), "started_at": JSONValue(status.startedAt?.iso8601),
             "finished_at": JSONValue(status.finishedAt?.iso8601),
             "progress": JSONValue(isDone ? 100 : status.total > 0 ? min(99, status.checked * 100 / status.total) : 0),
             "segments_checked": JSONValue(status.checked), "segments_total": JSONValue(status.total), "files": JSONValue(status.files),
             "problems": JSONValue(status.problems), "repaired": JSONValue(status.repaired),
-            "notes": .array(status.notes.map(JSONValue.string)), "dry_run": .bool(status.isDryRun), "refused": JSONValue(status.refusal),
+            "notes": .array(status.notes.map(JSONValue.string)), "dry_run": .bool(status.isDryRun),
         ]
+        object.say("refused", status.refusal)
+        return .object(object)
     }
 
     // MARK: Cameras

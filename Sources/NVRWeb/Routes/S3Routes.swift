@@ -84,10 +84,16 @@ struct S3Routes: Sendable {
         let profile = try await profile(call)
         do {
             try await offsite.test(profile)
-            return Response(json: ["ok": true, "error": .null])
+            return Response(json: Self.verdict(nil))
         } catch let error as NVRError {
-            return Response(json: ["ok": false, "error": .string(error.message)])
+            return Response(json: Self.verdict(error.message))
         }
+    }
+
+    private static func verdict(_ error: String?) -> JSONValue {
+        var object: JSONObject = ["ok": .bool(error == nil)]
+        object.say("error", error)
+        return .object(object)
     }
 
     // MARK: The state of copies
@@ -128,7 +134,10 @@ struct S3Routes: Sendable {
     }
 
     private static func json(_ problem: OffsiteActivity.Problem?) -> JSONValue {
-        problem.map { ["at": .string($0.time.iso8601), "message": .string($0.message)] } ?? .null
+        guard let problem else { return .null }
+        var object: JSONObject = ["at": .string(problem.time.iso8601)]
+        object.say("message", problem.message)
+        return .object(object)
     }
 
     // MARK: Bodies

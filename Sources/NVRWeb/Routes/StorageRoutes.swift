@@ -111,11 +111,13 @@ struct StorageRoutes: Sendable {
     }
 
     static func state(_ state: Volumes.State?) -> JSONValue {
-        guard let state else { return ["status": "new", "cause": .null, "reason": .null, "since": .null] }
-        guard let loss = state.loss else { return ["status": "ok", "cause": .null, "reason": .null, "since": .null] }
-        return [
-            "status": "lost", "cause": .string(loss.cause.rawValue), "reason": .string(loss.detail), "since": .string(loss.since.iso8601),
+        let loss = state?.loss
+        var object: JSONObject = [
+            "status": state == nil ? "new" : loss == nil ? "ok" : "lost", "cause": JSONValue(loss?.cause.rawValue),
+            "since": JSONValue(loss?.since.iso8601),
         ]
+        object.say("reason", loss?.detail)
+        return .object(object)
     }
 
     private static func gigabytes(_ bytes: Int64) -> JSONValue { Statistics.rounded(Double(bytes) / 1_073_741_824, 2) }

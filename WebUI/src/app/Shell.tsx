@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useState, type ReactElement, type ReactNode } from 'react';
+import { Suspense, useEffect, useRef, useState, type ReactElement, type ReactNode } from 'react';
 import { connection } from '../core/connection';
 import { useWarnings } from './warnings';
 import { isAdmin, signOut, useUser } from '../core/session';
@@ -7,6 +7,7 @@ import { t, type Key } from '../i18n';
 import { Button } from '../ui/Button';
 import { Spinner } from '../ui/Bits';
 import { Icon, Mark, type IconName } from '../ui/Icon';
+import { toast } from '../ui/Toasts';
 import { Boundary } from './Boundary';
 import { Link, usePlace } from './router';
 
@@ -31,6 +32,12 @@ function Banner(): ReactElement | null {
     setBack(true);
     setTimeout(() => setBack(false), 4000);
   }), []);
+  // That all is well again is told as well, to those who saw what was wrong.
+  const before = useRef(0);
+  useEffect(() => {
+    if (before.current > 0 && lines.length === 0) toast(t('health.wellAgain'));
+    before.current = lines.length;
+  }, [lines.length]);
   if (!isUp) return <div className="banner bad" role="alert"><Icon name="offline" /><span>{t('banner.offline')}</span></div>;
   if (isNew) return <div className="banner" role="status"><Icon name="info" /><span>{t('banner.newVersion')}</span><Button small onClick={() => location.reload()}>{t('action.reload')}</Button></div>;
   const told = lines.map((line) => line.key).join();

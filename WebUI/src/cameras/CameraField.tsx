@@ -1,7 +1,8 @@
 import type { ReactElement } from 'react';
 import type { FieldFacts } from '../core/schema';
 import { useQuery } from '../core/query';
-import type { StorageProfile } from '../core/types';
+import { showNumber } from '../core/time';
+import type { Bucket, StorageProfile } from '../core/types';
 import { t, words } from '../i18n';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
 import { knownChoices, units } from './fields';
@@ -18,7 +19,7 @@ const hintOf = (name: string): string | undefined => words(`hint.${name}`, '') |
 /** One field of a camera, as its type wants it. */
 export function CameraField({ name, facts, value, error, onValue, isRequired }: CameraFieldProps): ReactElement {
   const label = fieldLabel(name);
-  const hint = hintOf(name) ?? (facts.minimum !== undefined && facts.maximum !== undefined && facts.maximum < 100_000 ? `${facts.minimum} – ${facts.maximum}` : undefined);
+  const hint = hintOf(name) ?? (facts.minimum !== undefined && facts.maximum !== undefined && facts.maximum < 100_000 ? `${showNumber(facts.minimum)} – ${showNumber(facts.maximum)}` : undefined);
   const text = value === null || value === undefined ? '' : Array.isArray(value) ? value.join(', ') : String(value);
   if (name.endsWith('storage_profile_id')) return <ProfileField label={label} name={name} text={text} error={error} onValue={onValue} />;
   if (facts.kind === 'boolean') return <SwitchField label={label} name={name} hint={hintOf(name)} error={error} value={value === true} onValue={onValue} />;
@@ -50,7 +51,15 @@ export function CameraField({ name, facts, value, error, onValue, isRequired }: 
 }
 
 function ProfileField({ label, name, text, error, onValue }: { label: string; name: string; text: string; error: string | undefined; onValue: (value: number | null) => void }): ReactElement {
+  const isArchive = name === 'archive_storage_profile_id';
   const profiles = useQuery<StorageProfile[]>('/storage/profiles?limit=1000').data ?? [];
-  const options = [{ value: '', label: t(name === 'archive_storage_profile_id' ? 'form.none' : 'storage.standard') }, ...profiles.map((profile) => ({ value: String(profile.id), label: profile.name }))];
+  // Old footage may also move into buckets, where the server can do that: these have negative numbers.
+  const buckets = (useQuery<Bucket[]>(isArchive ? '/storage/s3' : null).data ?? []).filter((bucket) => bucket.archive !== undefined);
+  const options = [
+    { value: '', label: t(isArchive ? 'form.none' : 'storage.standard') }, ...profiles.map((profile) => ({ value: String(profile.id), label: profile.name })),
+    ...buckets.map((bucket) => ({ value: String(-bucket.id), label: t('offsite.asArchive', { name: bucket.name }) })),
+  ];
+  // What is chosen stays so when it cannot be listed.
+  if (!options.some((option) => option.value === text)) options.push({ value: text, label: text });
   return <SelectField label={label} name={name} error={error} value={text} options={options} onValue={(next) => onValue(next === '' ? null : Number(next))} />;
 }

@@ -3,6 +3,7 @@ import { api, save } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { Store, useStore } from '../core/store';
 import type { Camera, Statistics } from '../core/types';
+import { lostFor, useLostVolumes } from '../core/volumes';
 import { showGB } from '../core/time';
 import { count, t } from '../i18n';
 import { Link, navigate } from '../app/router';
@@ -41,6 +42,7 @@ export function CamerasTabs({ current }: { current: 'list' | 'groups' }): ReactE
 export function CameraList(): ReactElement {
   const { cameras, failure, refresh } = useCameras();
   const statistics = useQuery<Statistics>('/stats', 30_000).data;
+  const lost = useLostVolumes(true);
   const gone = useStore(leaving);
   const [search, setSearch] = useState('');
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
@@ -104,6 +106,7 @@ export function CameraList(): ReactElement {
           <ul className="camera-list">
             {shown.map((camera) => {
               const problem = trouble(camera);
+              const missing = lostFor(camera, lost);
               const held = statistics?.details.cameras[String(camera.id)]?.movies;
               return (
                 <li key={camera.id} data-camera={camera.id}>
@@ -113,6 +116,7 @@ export function CameraList(): ReactElement {
                     <span className="camera-text">
                       <strong>{camera.name}</strong>
                       <span className="row tight"><span className={`dot ${tone(camera.status)}`} /><span className="state">{statusText(camera.status)}</span>{camera.location ? <span className="soft">· {camera.location}</span> : null}</span>
+                      {missing ? <span className="problem why">{t('storage.cameraLost', { name: missing.name })}</span> : null}
                       {problem?.lines[0] ? <span className="soft why">{problem.lines.join(' · ')}</span> : null}
                     </span>
                   </Link>

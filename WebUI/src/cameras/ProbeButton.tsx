@@ -1,6 +1,7 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import { api } from '../core/api';
 import { pictureBlob } from '../core/pictures';
+import { said } from '../core/said';
 import { t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Icon } from '../ui/Icon';
@@ -27,7 +28,7 @@ export function ProbeButton({ url, transport, onAnswer, id }: { url: string; tra
         setState({ kind: 'good', text: parts.filter(Boolean).join(' · ') });
         const blob = answer.picture ? pictureBlob(answer.picture) : null;
         setPicture(blob ? URL.createObjectURL(blob) : null);
-      } else setState({ kind: 'bad', text: answer.error ?? t('error.title') });
+      } else setState({ kind: 'bad', text: said(answer, 'error') ?? t('error.title') });
       onAnswer?.(answer);
     } catch (problem) { setState({ kind: 'bad', text: reason(problem) }); }
   };

@@ -1,7 +1,8 @@
 import { connection } from './connection';
+import { complaint, said } from './said';
 
 /** One complaint about a field, as the server's 422 answers have them. */
-interface Problem { loc?: (string | number)[]; msg?: string; type?: string }
+interface Problem { loc?: (string | number)[]; msg?: string; type?: string; ctx?: Record<string, unknown> }
 
 /** A call that did not succeed. `status` 0: the server could not be reached. */
 export class Failure extends Error {
@@ -16,23 +17,28 @@ export class Failure extends Error {
     this.fields = fields;
     this.body = body;
   }
-}
 
-const plain = (text: string): string => text.replace(/^Value error, /, '');
+  /** `message` in the viewer's language, where that is known. */
+  get words(): string {
+    const held = this.body;
+    return (typeof held === 'object' && held !== null ? said(held, 'detail') : null) ?? this.message;
+  }
+}
 
 /** Reads either form of an error body. */
 export function failureOf(status: number, body: unknown): Failure {
   const detail = (body as { detail?: unknown } | null)?.detail;
-  if (typeof detail === 'string') return new Failure(status, detail);
+  if (typeof detail === 'string') return new Failure(status, detail, {}, body);
   if (Array.isArray(detail)) {
     const fields: Record<string, string> = {};
     const lines: string[] = [];
-    for (const { loc = [], msg = '' } of detail as Problem[]) {
-      const path = loc.slice(1);
+    for (const problem of detail as Problem[]) {
+      const path = (problem.loc ?? []).slice(1);
+      const text = complaint(problem);
       const name = String(path[0] ?? '');
       const place = path.length > 1 ? `${path.slice(1).join('.')}: ` : '';
-      if (name && !fields[name]) fields[name] = place + plain(msg);
-      lines.push(`${path.join('.')}${path.length ? ': ' : ''}${plain(msg)}`);
+      if (name && !fields[name]) fields[name] = place + text;
+      lines.push(`${path.join('.')}${path.length ? ': ' : ''}${text}`);
     }
     return new Failure(status, lines.join('\n'), fields);
   }

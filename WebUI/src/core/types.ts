@@ -15,10 +15,12 @@ export type FieldValue = string | number | boolean | null | string[];
 
 export interface Camera {
   id: number; name: string; location: string | null; is_active: boolean; status: CameraStatus; status_reason: string | null;
+  status_reason_code?: string | null; status_reason_parameters?: unknown;
   status_since: string | null; last_seen: string | null; is_recording: boolean; recording_mode: 'Off' | 'Continuous' | 'Motion Triggered';
   live_view_mode: string; resolution_width: number; resolution_height: number; framerate: number; rtsp_url: string;
   sub_rtsp_url: string | null; audio_enabled: boolean; record_audio: boolean; enable_manual_snapshots: boolean; sort_order: number;
   motion_masks: string; privacy_masks: string; detect_motion_mode: string; groups: { name: string; description: string | null }[];
+  storage_profile_id?: number | null; continuous_storage_profile_id?: number | null; motion_storage_profile_id?: number | null; snapshot_storage_profile_id?: number | null;
   created_at: string; ptz_can_pan_tilt: boolean; ptz_can_zoom: boolean; ptz_can_home: boolean; onvif_host: string | null;
 }
 /** Every field by its name, for the editor. */
@@ -76,9 +78,19 @@ export interface ResourceSample {
 }
 export interface HourOfEvents { time: string; events: number; videos: number }
 
+/** Whether a volume is there. */
+export interface VolumeState {
+  status: 'ok' | 'lost' | 'new'; cause: string | null; reason: string | null; reason_code?: string | null; reason_parameters?: unknown; since: string | null;
+}
+export interface Bucket {
+  id: number; name: string; endpoint: string; region: string; bucket: string; prefix: string; addressing: 'path' | 'virtual-host'; access_key: string; secret_key: string;
+  allow_self_signed: boolean; max_bytes_per_second: number; offsite_all_cameras: boolean; offsite_camera_ids: number[];
+  /** With these three footage can move into buckets; servers that cannot do this do not have them. */
+  max_size_gb?: number; archive?: { recordings: number; snapshots: number; bytes: number }; state?: VolumeState;
+}
 export interface StorageProfile {
   id: number; name: string; path: string; description: string | null; max_size_gb: number; used_gb?: number | null;
-  state?: { status: 'ok' | 'lost' | 'new'; cause: string | null; reason: string | null; since: string | null };
+  state?: VolumeState;
   disk: { total_gb: number; free_gb: number; percent: number | null } | null;
 }
 export interface APIKey { id: number; name: string; token: string | null; created_at: string; expires_at: string | null; last_used_at: string | null; is_active: boolean }

@@ -6,7 +6,7 @@ import { navigate } from '../app/router';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { TextField } from '../ui/Field';
-import { isUsableName, saveLayout } from './layouts';
+import { saveLayout } from './layouts';
 
 /** A named choice of cameras. `taken`: the names of the other layouts. */
 export function LayoutDialog({ layout, taken, cameras, onClose }: { layout: Layout; taken: string[]; cameras: Camera[]; onClose: () => void }): ReactElement {
@@ -16,7 +16,6 @@ export function LayoutDialog({ layout, taken, cameras, onClose }: { layout: Layo
   const save = async () => {
     const clean = name.trim();
     if (!clean) return setProblem(t('form.required'));
-    if (!isUsableName(clean)) return setProblem(t('live.layoutBadName'));
     if (taken.includes(clean)) return setProblem(t('live.layoutTaken'));
     if (!await saveLayout({ ...layout, name: clean, cameras: chosen }, layout.name || undefined)) return undefined;
     onClose();

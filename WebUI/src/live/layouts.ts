@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from 'react';
-import { api, Failure } from '../core/api';
+import { api, Failure, withQuery } from '../core/api';
 import { prefs, setPref, type Layout } from '../core/prefs';
 import { adjust, invalidate, useQuery } from '../core/query';
 import { attempt } from '../ui/Toasts';
@@ -17,11 +17,9 @@ export function readLayout({ name, layout }: Stored): Layout | null {
   return { name, cameras: cameras.filter((id): id is number => Number.isSafeInteger(id)), columns: Number.isSafeInteger(columns) && Number(columns) >= 0 && Number(columns) <= 12 ? Number(columns) : 0 };
 }
 
-/** Names are elements of paths: no server takes a stroke in one, and browsers take points alone for a way up. */
-export const isUsableName = (name: string): boolean => !name.includes('/') && !/^\.{1,2}$/.test(name);
-const usableName = (name: string): string => name.replaceAll('/', '-').replace(/^\.{1,2}$/, '-');
-
-const put = ({ name, cameras, columns }: Layout): Promise<unknown> => api.put(`${PATH}/${encodeURIComponent(name)}`, { layout: { cameras, columns } });
+/** The name stands in the query: one with `/`, or of points alone, is no element of a path. */
+const pathOf = (name: string): string => withQuery(PATH, { name });
+const put = ({ name, cameras, columns }: Layout): Promise<unknown> => api.put(pathOf(name), { layout: { cameras, columns } });
 const show = (change: (held: Stored[]) => Stored[]): void => adjust<Stored[]>(PATH, change);
 const byName = (a: Stored, b: Stored): number => a.name.localeCompare(b.name);
 
@@ -30,7 +28,7 @@ export async function saveLayout(layout: Layout, was?: string): Promise<boolean>
   show((held) => [...held.filter((one) => one.name !== layout.name && one.name !== was), { name: layout.name, layout }].sort(byName));
   const isStored = await attempt(async () => {
     await put(layout);
-    if (was && was !== layout.name) await api.del(`${PATH}/${encodeURIComponent(was)}`);
+    if (was && was !== layout.name) await api.del(pathOf(was));
   });
   await invalidate(PATH);
   return isStored;
@@ -38,7 +36,7 @@ export async function saveLayout(layout: Layout, was?: string): Promise<boolean>
 
 export async function removeLayout(name: string): Promise<boolean> {
   show((held) => held.filter((one) => one.name !== name));
-  const isGone = await attempt(() => api.del(`${PATH}/${encodeURIComponent(name)}`));
+  const isGone = await attempt(() => api.del(pathOf(name)));
   await invalidate(PATH);
   return isGone;
 }
@@ -52,8 +50,7 @@ async function move(stored: readonly Stored[]): Promise<void> {
   const known = new Set(stored.map((one) => one.name));
   try {
     for (const layout of prefs.value.layouts) {
-      const name = usableName(layout.name);
-      if (!known.has(name)) await put({ ...layout, name });
+      if (!known.has(layout.name)) await put(layout);
       setPref('layouts', prefs.value.layouts.filter((one) => one.name !== layout.name));
     }
   } catch (problem) {

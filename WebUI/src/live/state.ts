@@ -1,5 +1,6 @@
 import { api } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
+import { said } from '../core/said';
 import type { Camera, EventStatus } from '../core/types';
 import { showAgo, showDateTime } from '../core/time';
 import { t, words } from '../i18n';
@@ -31,7 +32,8 @@ export const statusText = (status: string): string => words(`status.${status}`, 
 export function trouble(camera: Camera): { title: string; lines: string[] } | null {
   if (camera.status === 'CONNECTED') return null;
   const lines: string[] = [];
-  if (camera.status_reason) lines.push(camera.status_reason);
+  const why = said(camera, 'status_reason');
+  if (why) lines.push(why);
   if (camera.status_since && camera.status !== 'STARTING') lines.push(t('live.since', { time: showDateTime(camera.status_since), ago: showAgo(camera.status_since) }));
   return { title: statusText(camera.status), lines };
 }

@@ -6,6 +6,7 @@ import { mayReplay, useUser } from '../core/session';
 import { useStore } from '../core/store';
 import type { Camera } from '../core/types';
 import { localText, momentOf, showDay, showNumber, showTime } from '../core/time';
+import { said } from '../core/said';
 import { count, t, words } from '../i18n';
 import { href, usePlace, useQueryItems } from '../app/router';
 import { bestColumns } from '../live/geometry';
@@ -256,7 +257,7 @@ function Pictures({ chosen, films, states, isLive, scrub, facts, position, time 
   const cause = (camera: number): string | null => {
     const at = position();
     const gap = facts?.lanes.get(camera)?.gaps.find((one) => at >= one.start && at < one.end);
-    return gap ? gap.reason ?? words(`gap.${gap.cause}`, gap.cause) : null;
+    return gap ? said(gap, 'reason') ?? words(`gap.${gap.cause}`, gap.cause) : null;
   };
   return (
     <div className="replay-pictures" ref={frame}>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactElement } from 'react';
 import { withQuery } from '../core/api';
 import { showDateTime } from '../core/time';
+import { said } from '../core/said';
 import { t, words } from '../i18n';
 import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } from './geometry';
 import { LANE, paint, RULER } from './paint';
@@ -110,7 +111,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       const camera = cameras[row];
       const time = timeOf(view, width, x);
       const gap = camera ? facts?.lanes.get(camera.id)?.gaps.find((one) => time >= one.start && time <= one.end) : undefined;
-      if (event.pointerType === 'mouse') setTip({ x, left: event.clientX - x, top: frame.current!.getBoundingClientRect().top, time, camera: camera && time < Date.now() ? camera.id : null, text: gap ? gap.reason ?? words(`gap.${gap.cause}`, gap.cause) : null });
+      if (event.pointerType === 'mouse') setTip({ x, left: event.clientX - x, top: frame.current!.getBoundingClientRect().top, time, camera: camera && time < Date.now() ? camera.id : null, text: gap ? said(gap, 'reason') ?? words(`gap.${gap.cause}`, gap.cause) : null });
       return;
     }
     pointers.current.set(event.pointerId, x);

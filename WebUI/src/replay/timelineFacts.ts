@@ -5,7 +5,7 @@ import { lengthOf, type Span, type View } from './geometry';
 // GET /timeline. Times there are seconds since 1970 UTC; here milliseconds.
 
 interface AnswerCamera {
-  camera_id: number; first: number | null; last: number | null; spans: [number, number][] | null; gaps: { start: number; end: number; cause: string; reason: string | null }[];
+  camera_id: number; first: number | null; last: number | null; spans: [number, number][] | null; gaps: { start: number; end: number; cause: string; reason: string | null; reason_code?: string | null; reason_parameters?: unknown }[];
   buckets: { footage: number[]; motion: number[]; events: number[]; snapshots: number[] };
   events: { id: number; type: string; kind: string; start: number; end: number | null; score: number | null }[] | null;
 }
@@ -14,7 +14,7 @@ interface Answer {
 }
 
 export interface Mark extends Span { id: number; kind: string; isOpen: boolean; isPicture: boolean }
-export interface Gap extends Span { cause: string; reason: string | null }
+export interface Gap extends Span { cause: string; reason: string | null; reason_code?: string | null; reason_parameters?: unknown }
 /** A share, 0…1, of a stretch of time. */
 export interface Share extends Span { value: number }
 

@@ -5,6 +5,7 @@ import { showDateTime } from '../core/time';
 import { t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Badge, Card, Problem, Spinner } from '../ui/Bits';
+import { Table } from '../ui/Table';
 import { SelectField, TextField } from '../ui/Field';
 
 const PAGE = 50;
@@ -37,20 +38,16 @@ export function Audit(): ReactElement {
         <TextField label={t('audit.from')} type="date" value={from} onValue={setFrom} />
       </div>
       {failure && !entries ? <Problem failure={failure} retry={() => load(null)} /> : !entries ? <Spinner /> : (
-        <div className="table-wrap">
-          <table>
-            <thead><tr><th>{t('backups.when')}</th><th>{t('audit.who')}</th><th>{t('audit.what')}</th><th>{t('audit.where')}</th><th>{t('audit.result')}</th></tr></thead>
-            <tbody>
-              {entries.map((entry) => (
-                <tr key={entry.id}>
-                  <td className="nowrap">{showDateTime(entry.timestamp)}</td><td className="nowrap">{entry.username ?? '–'}</td>
-                  <td>{entry.summary ? <><strong>{entry.summary}</strong><br /></> : null}<code className="soft">{entry.method} {entry.route}</code></td>
-                  <td className="nowrap">{entry.address}</td><td><Badge kind={entry.status < 400 ? 'good' : 'bad'}>{entry.status}</Badge></td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={t('system.audit')} columns={[
+          { label: t('backups.when'), kind: 'nowrap' }, { label: t('audit.who'), kind: 'nowrap' }, { label: t('audit.what') }, { label: t('audit.where'), kind: 'nowrap' },
+          { label: t('audit.result') },
+        ]} rows={entries.map((entry) => ({
+          key: entry.id, cells: [
+            showDateTime(entry.timestamp), entry.username ?? '–',
+            <>{entry.summary ? <><strong>{entry.summary}</strong><br /></> : null}<code className="soft">{entry.method} {entry.route}</code></>,
+            entry.address, <Badge kind={entry.status < 400 ? 'good' : 'bad'}>{entry.status}</Badge>,
+          ],
+        }))} />
       )}
       {entries?.length === 0 ? <p className="soft centred">{t('state.nothingFound')}</p> : null}
       {hasMore ? <p className="centred"><Button onClick={() => load(entries?.[entries.length - 1]?.id ?? null)}>{t('action.more')}</Button></p> : null}

@@ -6,6 +6,7 @@ import { showBytes, showDateTime } from '../core/time';
 import { t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
+import { Table } from '../ui/Table';
 import { ask, Dialog } from '../ui/Dialog';
 import { TextField } from '../ui/Field';
 import { attempt, complain } from '../ui/Toasts';
@@ -45,21 +46,18 @@ export function Backups(): ReactElement {
       }>
         <p className="soft">{t('backups.hint')}</p>
         {files.length === 0 ? <p>{t('backups.none')}</p> : (
-          <div className="table-wrap">
-            <table>
-              <thead><tr><th>{t('form.file')}</th><th>{t('backups.when')}</th><th className="number">{t('backups.size')}</th><th><span className="visually-hidden">{t('action.edit')}</span></th></tr></thead>
-              <tbody>
-                {files.map((file) => (
-                  <tr key={file.filename}><td className="mono">{file.filename}</td><td className="nowrap">{showDateTime(file.created_at)}</td><td className="number nowrap">{showBytes(file.size)}</td>
-                    <td className="actions">
-                      <Button small onClick={() => restore(file)}>{t('backups.restore')}</Button>{' '}
-                      <Button kind="quiet" small icon="trash" label={t('backups.delete', { name: file.filename })} onClick={() => remove(file)} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={t('system.backups')} columns={[
+            { label: t('form.file'), kind: 'mono' }, { label: t('backups.when'), kind: 'nowrap' }, { label: t('backups.size'), kind: 'number nowrap' },
+            { label: t('action.edit'), kind: 'actions' },
+          ]} rows={files.map((file) => ({
+            key: file.filename, cells: [
+              file.filename, showDateTime(file.created_at), showBytes(file.size),
+              <>
+                <Button small onClick={() => restore(file)}>{t('backups.restore')}</Button>{' '}
+                <Button kind="quiet" small icon="trash" label={t('backups.delete', { name: file.filename })} onClick={() => remove(file)} />
+              </>,
+            ],
+          }))} />
         )}
       </Card>
       {isExporting ? <ExportBackup onClose={() => setExporting(false)} /> : null}

@@ -2,11 +2,12 @@ import { useMemo, type ReactElement } from 'react';
 import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, HourOfEvents, ResourceSample, Statistics } from '../core/types';
+import { lostFor, useLostVolumes } from '../core/volumes';
 import { showBytes, showGB, showMinute, showNumber, showUptime } from '../core/time';
 import { count, t } from '../i18n';
 import { Link } from '../app/router';
 import { statusText, tone, trouble, useCameras } from '../live/state';
-import { flooredShare, recordedShare, type RecordedDay } from '../core/health';
+import { flooredShare, recordedShare, useHealth, type RecordedDay } from '../core/health';
 import { Card, Problem, Spinner } from '../ui/Bits';
 import { HealthCard } from './HealthCard';
 import { Bars, Meter, Plot } from '../ui/Plot';
@@ -23,18 +24,20 @@ export function Dashboard(): ReactElement {
   const { cameras } = useCameras();
   const samples = useQuery<ResourceSample[]>('/stats/resources-history', 30_000).data;
   const hours = useQuery<HourOfEvents[]>('/stats/history', 60_000).data;
+  const problems = useHealth()?.problems ?? [];
   if (!data || !cameras) return failure ? <Problem failure={failure} retry={refresh} /> : <Spinner />;
   const active = cameras.filter((camera) => camera.is_active);
   const online = active.filter((camera) => camera.status === 'CONNECTED').length;
   const recording = cameras.filter((camera) => camera.is_recording).length;
   const { storage } = data;
+  const isWell = data.system_status === 'Healthy' && problems.length === 0;
   return (
     <>
       <div className="facts-row">
         <Fact label={t('dashboard.cameras')} value={`${online} / ${active.length}`} hint={t('dashboard.recording', { count: recording })} kind={online < active.length ? 'warn' : 'good'} />
         <Fact label={t('dashboard.events24')} value={showNumber(data.events_24h)} hint={t('dashboard.ofAll', { count: showNumber(data.total_events) })} />
         <Fact label={t('dashboard.storage')} value={storage.used_gb === null ? '–' : showGB(storage.used_gb)} {...(storage.free_gb === null ? {} : { hint: t('dashboard.free', { size: showGB(storage.free_gb) }) })} />
-        <Fact label={t('dashboard.uptime')} value={showUptime(data.uptime)} hint={data.system_status === 'Healthy' ? t('health.good') : t('dashboard.degraded')} kind={data.system_status === 'Healthy' ? 'good' : 'warn'} />
+        <Fact label={t('dashboard.uptime')} value={showUptime(data.uptime)} hint={isWell ? t('health.good') : t('dashboard.degraded')} kind={isWell ? 'good' : 'warn'} />
       </div>
       <div className="cards wide">
         <StorageCard data={data} cameras={cameras} />
@@ -108,6 +111,7 @@ function Load({ samples, data }: { samples: ResourceSample[] | undefined; data: 
 
 function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): ReactElement {
   const user = useUser();
+  const lost = useLostVolumes(isAdmin(user));
   const days = useQuery<{ days: RecordedDay[] }>('/health/recorded?days=7', 60_000).data?.days;
   return (
     <Card title={t('dashboard.health')}>
@@ -115,12 +119,14 @@ function Health({ cameras, data }: { cameras: Camera[]; data: Statistics }): Rea
         {cameras.map((camera) => {
           const problem = trouble(camera);
           const held = data.details.cameras[String(camera.id)];
+          const missing = lostFor(camera, lost);
           const share = days ? recordedShare(days, camera.id) : null;
           return (
             <li key={camera.id} data-camera={camera.id}>
               <span className={`dot ${tone(camera.status)}`} />
               {isAdmin(user) ? <Link to={`/cameras/${camera.id}`}>{camera.name}</Link> : <span>{camera.name}</span>}
               <span className="soft">{problem ? `${problem.title}${problem.lines.length ? `: ${problem.lines.join(' · ')}` : ''}` : `${statusText(camera.status)} · ${camera.resolution_width}×${camera.resolution_height}${held?.daily_rate_gb ? ` · ${t('dashboard.aDay', { size: showGB(held.daily_rate_gb) })}` : ''}`}</span>
+              {missing ? <span className="problem">{t('storage.cameraLost', { name: missing.name })}</span> : null}
               {share === null ? null : <span className={`recorded ${share < 99 ? 'warn' : ''}`} title={t('health.recordedHint')}>{t('health.recorded', { percent: showNumber(flooredShare(share), 2) })}</span>}
             </li>
           );

@@ -2,6 +2,7 @@ import { useState, type ReactElement } from 'react';
 import { page } from '../core/api';
 import { causeOfHealth, kindOfHealth, problemText, useHealth, type HealthEvent } from '../core/health';
 import { useQuery } from '../core/query';
+import { said } from '../core/said';
 import type { Camera } from '../core/types';
 import { showDateTime, showDuration } from '../core/time';
 import { t } from '../i18n';
@@ -38,7 +39,7 @@ export function HealthCard({ cameras }: { cameras: Camera[] }): ReactElement {
                 <span className={`dot ${event.end ? '' : 'bad'}`} />
                 <div>
                   <strong>{kindOfHealth(event.kind)}</strong>{name ? <> · {camera ? <Link to={`/replay?cameras=${camera.id}&t=${Math.floor(Date.parse(event.start) / 1000)}`}>{name}</Link> : name}</> : null}
-                  <p className="soft">{[showDateTime(event.start), length === null ? t('health.goesOn') : length >= 1 ? showDuration(length) : null, causeOfHealth(event.cause), event.detail].filter(Boolean).join(' · ')}</p>
+                  <p className="soft">{[showDateTime(event.start), length === null ? t('health.goesOn') : length >= 1 ? showDuration(length) : null, causeOfHealth(event.cause), said(event, 'detail')].filter(Boolean).join(' · ')}</p>
                 </div>
               </li>
             );

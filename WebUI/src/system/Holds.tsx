@@ -7,6 +7,7 @@ import { Link } from '../app/router';
 import { useCameras } from '../live/state';
 import { Button } from '../ui/Button';
 import { Badge, Card, Problem, Spinner } from '../ui/Bits';
+import { Table } from '../ui/Table';
 import { ask } from '../ui/Dialog';
 import { attempt } from '../ui/Toasts';
 
@@ -36,21 +37,17 @@ export function Holds(): ReactElement {
     <Card title={t('holds.title')}>
       <p className="soft">{t('holds.hint')}</p>
       {failure && !holds ? <Problem failure={failure} retry={load} /> : !holds ? <Spinner /> : holds.length === 0 ? <p>{t('holds.none')}</p> : (
-        <div className="table-wrap">
-          <table>
-            <thead><tr><th>{t('events.camera')}</th><th>{t('cameras.from')}</th><th>{t('cameras.to')}</th><th>{t('export.holdReason')}</th><th>{t('audit.who')}</th><th><span className="visually-hidden">{t('action.edit')}</span></th></tr></thead>
-            <tbody>
-              {holds.map((hold) => (
-                <tr key={hold.id}>
-                  <td><Link to={`/replay?cameras=${hold.camera_id}&t=${Math.floor(Date.parse(hold.start) / 1000)}`}>{name(hold.camera_id)}</Link></td>
-                  <td className="nowrap">{showDateTime(hold.start)}</td><td className="nowrap">{showDateTime(hold.end)}</td>
-                  <td>{hold.reason}{hold.is_active ? null : <> <Badge>{t('holds.expired')}</Badge></>}</td><td className="nowrap">{hold.created_by}</td>
-                  <td className="actions">{hold.is_active ? <Button small onClick={() => release(hold)}>{t('holds.release')}</Button> : null}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={t('holds.title')} columns={[
+          { label: t('events.camera') }, { label: t('cameras.from'), kind: 'nowrap' }, { label: t('cameras.to'), kind: 'nowrap' }, { label: t('export.holdReason') },
+          { label: t('audit.who'), kind: 'nowrap' }, { label: t('action.edit'), kind: 'actions' },
+        ]} rows={holds.map((hold) => ({
+          key: hold.id, cells: [
+            <Link to={`/replay?cameras=${hold.camera_id}&t=${Math.floor(Date.parse(hold.start) / 1000)}`}>{name(hold.camera_id)}</Link>,
+            showDateTime(hold.start), showDateTime(hold.end),
+            <>{hold.reason}{hold.is_active ? null : <> <Badge>{t('holds.expired')}</Badge></>}</>, hold.created_by,
+            hold.is_active ? <Button small onClick={() => release(hold)}>{t('holds.release')}</Button> : null,
+          ],
+        }))} />
       )}
     </Card>
   );

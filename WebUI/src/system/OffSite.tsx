@@ -1,7 +1,10 @@
 import { useState, type ReactElement } from 'react';
 import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
-import { showAgo, showBytes, showDateTime } from '../core/time';
+import { said } from '../core/said';
+import { useSchema } from '../core/schema';
+import { showAgo, showBytes, showDateTime, showGB } from '../core/time';
+import type { Bucket } from '../core/types';
 import { count, t, words } from '../i18n';
 import { useCameras } from '../live/state';
 import { Button } from '../ui/Button';
@@ -9,12 +12,10 @@ import { Badge, Card } from '../ui/Bits';
 import { ask, Dialog } from '../ui/Dialog';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
 import { attempt, reason, toast } from '../ui/Toasts';
+import { ForgetButton } from './ForgetButton';
+import { Loss } from './Loss';
 import { STATUS, type BucketState, type CameraCopying } from './copies';
 
-interface Bucket {
-  id: number; name: string; endpoint: string; region: string; bucket: string; prefix: string; addressing: 'path' | 'virtual-host'; access_key: string; secret_key: string;
-  allow_self_signed: boolean; max_bytes_per_second: number; offsite_all_cameras: boolean; offsite_camera_ids: number[];
-}
 const kinds: Record<string, 'plain' | 'good' | 'bad' | 'warn' | 'accent'> = { idle: 'good', uploading: 'accent', waiting: 'accent', failing: 'bad' };
 
 /** Copies of events in buckets elsewhere: where they go, how far they are, and what went wrong. */
@@ -22,6 +23,7 @@ export function OffSite(): ReactElement | null {
   const { data: buckets } = useQuery<Bucket[]>('/storage/s3', 20_000);
   const states = useQuery<{ profiles: BucketState[] }>(STATUS, 5000).data?.profiles;
   const [edited, setEdited] = useState<Bucket | 'new' | null>(null);
+  const archives = useSchema('S3Profile')?.['max_size_gb'] !== undefined;
   if (!buckets) return null;
   const remove = async (bucket: Bucket) => {
     if (!await ask({ title: t('offsite.deleteTitle', { name: bucket.name }), text: t('offsite.deleteText'), action: t('action.delete'), danger: true })) return;
@@ -30,17 +32,17 @@ export function OffSite(): ReactElement | null {
   };
   const test = (bucket: Bucket) => attempt(async () => {
     const answer = await api.post<{ ok: boolean; error: string | null }>(`/storage/s3/${bucket.id}/test`);
-    toast(answer.ok ? t('offsite.reached', { name: bucket.name }) : answer.error ?? t('error.title'), answer.ok ? 'good' : 'bad');
+    toast(answer.ok ? t('offsite.reached', { name: bucket.name }) : said(answer, 'error') ?? t('error.title'), answer.ok ? 'good' : 'bad');
   });
   return (
     <Card title={t('offsite.title')} actions={<Button kind="primary" icon="plus" id="add-bucket" onClick={() => setEdited('new')}>{t('offsite.add')}</Button>}>
-      <p className="soft">{t('offsite.hint')}</p>
+      <p className="soft">{t('offsite.hint')}{archives ? ` ${t('offsite.archiveHint')}` : ''}</p>
       {buckets.length === 0 ? <p>{t('offsite.none')}</p> : (
         <div className="cards">
           {buckets.map((bucket) => {
             const state = states?.find((one) => one.profile_id === bucket.id);
             return (
-              <Card key={bucket.id} className="bucket" title={bucket.name} actions={
+              <Card key={bucket.id} className={`bucket ${bucket.state?.status === 'lost' ? 'lost' : ''}`} title={bucket.name} actions={
                 <span className="row tight">
                   <Button small onClick={() => test(bucket)}>{t('offsite.test')}</Button>
                   <Button kind="quiet" small icon="edit" label={t('storage.edit', { name: bucket.name })} onClick={() => setEdited(bucket)} />
@@ -48,6 +50,10 @@ export function OffSite(): ReactElement | null {
                 </span>
               }>
                 <code className="place">{bucket.endpoint}/{bucket.bucket}{bucket.prefix ? `/${bucket.prefix}` : ''}</code>
+                {bucket.state?.status === 'lost' ? <><Loss state={bucket.state} meaning={t('offsite.lost')} /><div className="row"><ForgetButton path={`/storage/s3/${bucket.id}`} name={bucket.name} /></div></> : null}
+                {bucket.archive && (bucket.archive.recordings + bucket.archive.snapshots > 0 || (bucket.max_size_gb ?? 0) > 0) ? (
+                  <p className="soft archive">{[t('offsite.archived', { what: showBytes(bucket.archive.bytes) }), (bucket.max_size_gb ?? 0) > 0 ? t('storage.limit', { size: showGB(bucket.max_size_gb!) }) : null].filter(Boolean).join(' · ')}</p>
+                ) : null}
                 {state ? <State state={state} /> : null}
               </Card>
             );
@@ -67,7 +73,7 @@ function State({ state }: { state: BucketState }): ReactElement {
       <p className="row tight"><Badge kind={kinds[state.state] ?? 'plain'}>{words(`offsite.state.${state.state}`, state.state)}</Badge>
         <span className="soft">{[count('offsite.queued', state.queued_events), state.bytes_waiting > 0 ? showBytes(state.bytes_waiting) : null].filter(Boolean).join(' · ')}</span></p>
       <p className="soft">{t('offsite.uploaded', { size: showBytes(state.bytes_uploaded) })}{state.last_success_at ? ` · ${t('offsite.last', { ago: showAgo(state.last_success_at) })}` : ''}</p>
-      {state.last_error ? <p className={state.state === 'failing' ? 'problem' : 'soft'}>{state.last_error.message} · {showDateTime(state.last_error.at)}{state.retry_at ? ` · ${t('offsite.retry', { time: showDateTime(state.retry_at) })}` : ''}</p> : null}
+      {state.last_error ? <p className={state.state === 'failing' ? 'problem' : 'soft'}>{said(state.last_error, 'message')} · {showDateTime(state.last_error.at)}{state.retry_at ? ` · ${t('offsite.retry', { time: showDateTime(state.retry_at) })}` : ''}</p> : null}
       {state.cameras.length > 0 ? (
         <ul className="plain-list copies">
           {state.cameras.map((one) => (
@@ -83,12 +89,13 @@ function State({ state }: { state: BucketState }): ReactElement {
 
 const empty = {
   name: '', endpoint: 'https://', region: 'us-east-1', bucket: '', prefix: '', addressing: 'path' as Bucket['addressing'], access_key: '', secret_key: '',
-  allow_self_signed: false, speed: '0', offsite_all_cameras: false, offsite_camera_ids: [] as number[],
+  allow_self_signed: false, speed: '0', size: '0', offsite_all_cameras: false, offsite_camera_ids: [] as number[],
 };
 
 function BucketDialog({ bucket, onClose }: { bucket: Bucket | null; onClose: () => void }): ReactElement {
   const { cameras } = useCameras(0);
-  const [form, setForm] = useState(bucket ? { ...empty, ...bucket, speed: String(Math.round(bucket.max_bytes_per_second / 1000)) } : empty);
+  const [form, setForm] = useState(bucket ? { ...empty, ...bucket, speed: String(Math.round(bucket.max_bytes_per_second / 1000)), size: String(bucket.max_size_gb ?? 0) } : empty);
+  const archives = useSchema('S3Profile')?.['max_size_gb'] !== undefined;
   const [errors, setErrors] = useState<Record<string, string>>({});
   const set = <K extends keyof typeof empty>(name: K) => (value: (typeof empty)[K]) => {
     setForm((old) => ({ ...old, [name]: value }));
@@ -106,6 +113,7 @@ function BucketDialog({ bucket, onClose }: { bucket: Bucket | null; onClose: () 
       name: form.name.trim(), endpoint: form.endpoint.trim(), region: form.region.trim() || 'us-east-1', bucket: form.bucket.trim(), prefix: form.prefix.trim(), addressing: form.addressing,
       access_key: form.access_key.trim(), secret_key: form.secret_key, allow_self_signed: form.allow_self_signed, max_bytes_per_second: Math.round(speed * 1000),
       offsite_all_cameras: form.offsite_all_cameras, offsite_camera_ids: form.offsite_camera_ids,
+      ...(archives ? { max_size_gb: Number(form.size) || 0 } : {}),
     };
     try {
       if (bucket) await api.put(`/storage/s3/${bucket.id}`, body);
@@ -135,6 +143,7 @@ function BucketDialog({ bucket, onClose }: { bucket: Bucket | null; onClose: () 
         {text('access_key', t('offsite.accessKey'), { required: true })}
         <TextField label={t('offsite.secretKey')} name="secret_key" type="password" required autoComplete="new-password" value={form.secret_key} onValue={set('secret_key')} error={errors['secret_key']} />
         <TextField label={t('offsite.speed')} name="speed" type="number" min={0} suffix="kB/s" value={form.speed} onValue={set('speed')} error={errors['max_bytes_per_second']} hint={t('storage.zero')} />
+        {archives ? <TextField label={t('offsite.archiveLimit')} name="max_size_gb" type="number" min={0} suffix="GB" value={form.size} onValue={set('size')} error={errors['max_size_gb']} hint={t('storage.zero')} /> : null}
       </div>
       <SwitchField label={t('offsite.selfSigned')} name="allow_self_signed" value={form.allow_self_signed} onValue={set('allow_self_signed')} />
       <SwitchField label={t('offsite.allCameras')} name="offsite_all_cameras" value={form.offsite_all_cameras} onValue={set('offsite_all_cameras')} />

@@ -42,7 +42,7 @@ function Avatar({ user }: { user: User }): ReactElement {
     <div className="row">
       {user.avatar_path ? <img className="avatar large" key={version} src={`${user.avatar_path}${version ? `?v=${version}` : ''}`} alt={t('profile.picture')} /> : <span className="avatar large" aria-hidden="true">{user.username.slice(0, 1).toUpperCase()}</span>}
       <div className="stack">
-        <span className="soft">{user.email ?? ''} {t(user.role === 'admin' ? 'users.admin' : 'users.viewer')}</span>
+        <span className="soft">{[user.email, t(user.role === 'admin' ? 'users.admin' : 'users.viewer')].filter(Boolean).join(' · ')}</span>
         <div className="row">
           <label className="button"><span>{t('profile.choosePicture')}</span><input type="file" className="visually-hidden" accept="image/png,image/jpeg,image/webp" onChange={(event) => { void send(event.target.files?.[0]); }} /></label>
           {user.avatar_path ? <Button icon="trash" label={t('profile.removePicture')} onClick={() => attempt(async () => { await api.del(`/users/${user.id}/avatar`); await refreshUser(); })} /> : null}

@@ -2,6 +2,7 @@ import { useState, type ReactElement } from 'react';
 import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { useSchema, type FieldFacts } from '../core/schema';
+import { showNumber } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
@@ -35,7 +36,7 @@ function Setting({ name, facts, value, hint, error, onValue }: { name: string; f
   const isSecret = /password|token|secret/.test(name);
   return (
     <TextField label={label} name={name} error={error} value={value} onValue={onValue} type={isNumber ? 'number' : isSecret ? 'password' : 'text'} min={facts.minimum} max={facts.maximum} step={facts.kind === 'integer' ? 1 : 'any'}
-      maxLength={facts.maxLength} autoComplete={isSecret ? 'new-password' : 'off'} spellCheck={false} hint={isNumber && facts.minimum !== undefined && facts.maximum !== undefined ? `${facts.minimum} – ${facts.maximum}` : hint} />
+      maxLength={facts.maxLength} autoComplete={isSecret ? 'new-password' : 'off'} spellCheck={false} hint={isNumber && facts.minimum !== undefined && facts.maximum !== undefined ? `${showNumber(facts.minimum)} – ${showNumber(facts.maximum)}` : hint} />
   );
 }
 

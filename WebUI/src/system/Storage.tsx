@@ -1,9 +1,10 @@
 import { useState, type ReactElement } from 'react';
 import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
+import { said } from '../core/said';
 import { Store, useStore } from '../core/store';
 import type { StorageProfile } from '../core/types';
-import { showAgo, showGB } from '../core/time';
+import { showGB } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
@@ -12,7 +13,10 @@ import { SwitchField, TextField } from '../ui/Field';
 import { Meter } from '../ui/Plot';
 import { Cleanup } from './Cleanup';
 import { Forecast } from './Forecast';
+import { ForgetButton } from './ForgetButton';
 import { Holds } from './Holds';
+import { Loss } from './Loss';
+import { MissingKeys } from './MissingKeys';
 import { OffSite } from './OffSite';
 import { attempt, reason, toast, undoable } from '../ui/Toasts';
 
@@ -38,6 +42,7 @@ export function Storage(): ReactElement {
   };
   return (
     <>
+      <MissingKeys />
       <Card title={t('storage.profiles')} actions={<Button kind="primary" icon="plus" id="add-profile" onClick={() => setEdited('new')}>{t('storage.add')}</Button>}>
         <p className="soft">{t('storage.hint')}</p>
         <div className="cards">
@@ -50,16 +55,14 @@ export function Storage(): ReactElement {
             }>
               <code>{profile.path}</code>
               {profile.description ? <p className="soft">{profile.description}</p> : null}
-              {profile.disk ? (
+              {/* Of a lost one, what is told is the disk below. */}
+              {profile.state?.status === 'lost' ? null : profile.disk ? (
                 <>
                   <Meter value={profile.disk.percent ?? 0} label={profile.name} />
                   <p className="soft">{t('storage.freeOf', { free: showGB(profile.disk.free_gb), total: showGB(profile.disk.total_gb) })}</p>
                 </>
               ) : profile.state ? null : <p className="problem">{t('storage.unreachable')}</p>}
-              {profile.state?.status === 'lost' ? (
-                <p className="problem" role="alert">{words(`volume.${profile.state.cause ?? 'unknown'}`, profile.state.reason ?? t('storage.unreachable'))} {t('storage.elsewhere')}
-                  {profile.state.since ? ` · ${showAgo(profile.state.since)}` : ''}{profile.state.reason ? <span className="soft reason">{profile.state.reason}</span> : null}</p>
-              ) : null}
+              {profile.state?.status === 'lost' ? <><Loss state={profile.state} meaning={t('storage.elsewhere')} /><div className="row"><ForgetButton path={`/storage/profiles/${profile.id}`} name={profile.name} /></div></> : null}
               <p className="soft">{[profile.used_gb === undefined || profile.used_gb === null ? null : t('storage.used', { size: showGB(profile.used_gb) }),
                 profile.max_size_gb > 0 ? t('storage.limit', { size: showGB(profile.max_size_gb) }) : t('storage.noLimit')].filter(Boolean).join(' · ')}</p>
             </Card>
@@ -97,7 +100,7 @@ function FootageSync(): ReactElement {
         <>
           {data.status === 'running' ? <Meter value={data.progress} label={t('storage.sync')} /> : null}
           <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}{data.dry_run ? ` · ${t('storage.syncWasDry')}` : ''}</p>
-          {data.refused ? <div className="note warn" role="alert"><span>{data.refused}</span><span className="spring" /><Button small kind="danger" disabled={data.status === 'running'} onClick={insist}>{t('storage.syncForce')}</Button></div> : null}
+          {data.refused ? <div className="note warn" role="alert"><span>{said(data, 'refused')}</span><span className="spring" /><Button small kind="danger" disabled={data.status === 'running'} onClick={insist}>{t('storage.syncForce')}</Button></div> : null}
           {data.notes.length > 0 ? <ul className="plain-list mono">{data.notes.map((note) => <li key={note}>{note}</li>)}</ul> : null}
         </>
       ) : null}

@@ -9,6 +9,7 @@ import { t } from '../i18n';
 import { useCameras } from '../live/state';
 import { Button } from '../ui/Button';
 import { Badge, Card, Problem, Spinner } from '../ui/Bits';
+import { Table } from '../ui/Table';
 import { Dialog } from '../ui/Dialog';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
 import { reason, toast, undoable } from '../ui/Toasts';
@@ -34,26 +35,22 @@ export function Users(): ReactElement {
   };
   return (
     <Card title={t('system.users')} actions={<Button kind="primary" icon="plus" id="add-user" onClick={() => setEdited('new')}>{t('users.add')}</Button>}>
-      <div className="table-wrap">
-        <table>
-          <thead><tr><th>{t('auth.username')}</th><th>{t('users.role')}</th><th>{t('users.access')}</th><th>{t('profile.twoFactor')}</th><th>{t('users.since')}</th><th><span className="visually-hidden">{t('action.edit')}</span></th></tr></thead>
-          <tbody>
-            {users.filter((user) => !gone.has(user.id)).map((user) => (
-              <tr key={user.id} data-user={user.id}>
-                <td><strong>{user.username}</strong>{user.id === me.id ? <> <Badge>{t('users.you')}</Badge></> : null}{user.is_active ? null : <> <Badge kind="bad">{t('users.inactive')}</Badge></>}<br /><span className="soft">{user.email}</span></td>
-                <td>{t(user.role === 'admin' ? 'users.admin' : 'users.viewer')}</td>
-                <td>{user.role === 'admin' || !user.restrict_camera_access ? t('users.all') : [...user.group_accesses, ...user.camera_accesses].map((grant) => grant.name).join(', ') || t('users.nothing')}</td>
-                <td>{user.is_2fa_enabled ? <Badge kind="good">{t('users.on')}</Badge> : <span className="soft">{t('users.off')}</span>}</td>
-                <td className="nowrap">{showDay(user.created_at)}</td>
-                <td className="actions">
-                  <Button kind="quiet" icon="edit" label={t('users.edit', { name: user.username })} onClick={() => setEdited(user)} />
-                  {user.id === me.id ? null : <Button kind="quiet" icon="trash" label={t('users.delete', { name: user.username })} onClick={() => remove(user)} />}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t('system.users')} columns={[
+        { label: t('auth.username') }, { label: t('users.role') }, { label: t('users.access') }, { label: t('profile.twoFactor') }, { label: t('users.since'), kind: 'nowrap' },
+        { label: t('action.edit'), kind: 'actions' },
+      ]} rows={users.filter((user) => !gone.has(user.id)).map((user) => ({
+        key: user.id, data: { 'data-user': user.id }, cells: [
+          <><strong>{user.username}</strong>{user.id === me.id ? <> <Badge>{t('users.you')}</Badge></> : null}{user.is_active ? null : <> <Badge kind="bad">{t('users.inactive')}</Badge></>}<br /><span className="soft">{user.email}</span></>,
+          t(user.role === 'admin' ? 'users.admin' : 'users.viewer'),
+          user.role === 'admin' || !user.restrict_camera_access ? t('users.all') : [...user.group_accesses, ...user.camera_accesses].map((grant) => grant.name).join(', ') || t('users.nothing'),
+          user.is_2fa_enabled ? <Badge kind="good">{t('users.on')}</Badge> : <span className="soft">{t('users.off')}</span>,
+          showDay(user.created_at),
+          <>
+            <Button kind="quiet" icon="edit" label={t('users.edit', { name: user.username })} onClick={() => setEdited(user)} />
+            {user.id === me.id ? null : <Button kind="quiet" icon="trash" label={t('users.delete', { name: user.username })} onClick={() => remove(user)} />}
+          </>,
+        ],
+      }))} />
       {edited ? <UserDialog user={edited === 'new' ? null : edited} onClose={() => setEdited(null)} /> : null}
     </Card>
   );

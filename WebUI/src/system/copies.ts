@@ -1,4 +1,5 @@
 import { useQuery } from '../core/query';
+import { said } from '../core/said';
 import { t } from '../i18n';
 
 // GET /storage/offsite: how far the copies of events in buckets elsewhere are.
@@ -13,4 +14,4 @@ export interface BucketState extends Copying { profile_id: number; name: string;
 /** Places whose copies do not get there. */
 export const useFailingCopies = (isAsked: boolean): BucketState[] =>
   (useQuery<{ profiles: BucketState[] }>(isAsked ? STATUS : null, 30_000).data?.profiles ?? []).filter((one) => one.state === 'failing');
-export const failingText = (one: BucketState): string => `${t('offsite.failing', { name: one.name })}${one.last_error ? `: ${one.last_error.message}` : ''}`;
+export const failingText = (one: BucketState): string => `${t('offsite.failing', { name: one.name })}${one.last_error ? `: ${said(one.last_error, 'message')}` : ''}`;

@@ -23,7 +23,7 @@ export function reason(problem: unknown): string {
   if (problem instanceof Failure) {
     if (problem.status === 0) return t('error.unreachable');
     if (problem.status === 403 && problem.message === 'Admin privileges required') return t('error.forbidden');
-    return problem.message;
+    return problem.words;
   }
   return problem instanceof Error ? problem.message : String(problem);
 }
