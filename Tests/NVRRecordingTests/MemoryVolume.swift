@@ -22,7 +22,7 @@ final class MemoryVolume: RemoteVolume {
         var abandoned: [String] = []
     }
 
-    static let partBytes = 50_000
+    static let partBytes = 8000
 
     let name = "bucket"
     let state = Mutex(State())
