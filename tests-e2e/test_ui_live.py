@@ -186,7 +186,8 @@ def test_layouts_are_kept_by_the_server_and_those_of_the_browser_move_there(scen
         browser.until("two tiles", "return document.querySelectorAll('.tile').length === 2")
         browser.press("[aria-label='Delete layout']")
         wait_for("it is gone", lambda: "Doors, north / söuth?" not in layouts())
-        assert browser.complaints() == []
+        # Tiles that go while they connect close their sockets, which the browser remarks.
+        assert [line for line in browser.complaints() if "closed before the connection" not in line] == []
     with browsing(tmp_path / "two", DESKTOP) as browser:
         # Another browser of the same user has them.
         browser.sign_in(nvr.api.base).open("/ui/live?view=lYard")

@@ -22,7 +22,8 @@ EXPECTED = json.loads((Path(__file__).parent / "wire" / "expectations.json").rea
 # Keys of our own, beside the reference's.
 OWN_KEYS = {
     "cameras": {"status_reason", "status_reason_code", "status_reason_parameters", "status_since", "source", "is_recording"},
-    "cameras_probe_stream": {"codec", "audio_codec", "framerate", "source", "error_code", "error_parameters"},
+    "cameras_probe_stream": {"codec", "audio_codec", "framerate", "source"},
+    "cameras_probe_stream_fail": {"error_code", "error_parameters"},
     # How full the volume is, what of it is ours, and whether it is there.
     "storage_profiles": {"disk", "used_gb", "state"},
     "health": {"problems"},
@@ -167,7 +168,7 @@ def judge(call: str, answer: requests.Response) -> list[str]:
                 problems.append(f"cookie without {lacking}")
     if "body" in expected and expected["body"] is not None and answer.content:
         # Refusals have a code beside their text.
-        extra = {"detail_code", "detail_parameters"} if answer.status_code >= 400 else set()
+        extra = {"detail_code", "detail_parameters", "msg_code", "msg_parameters"} if answer.status_code >= 400 else set()
         if call.startswith(("cameras", "camera_recording", "groups")):
             extra |= OWN_KEYS["cameras"] | OWN_KEYS.get(call, set())
         elif call.startswith("storage_profiles"):

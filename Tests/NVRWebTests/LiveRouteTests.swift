@@ -127,6 +127,8 @@ struct LiveRouteTests {
         let motion = LiveMotion(
             since: WallTime(microseconds: 0), source: "standard", metadata: #"{"boxes":[[0.1,0.2,0.3,0.4]]}"#, updatedAt: WallTime(microseconds: 0))
         #expect(LiveMessages.motion(motion).object?["boxes"] == [[0.1, 0.2, 0.3, 0.4]])
-        #expect(LiveMessages.state(nil) == ["type": "state", "status": "DISABLED", "reason": .null])
+        #expect(
+            LiveMessages.state(nil)
+                == ["type": "state", "status": "DISABLED", "reason": .null, "reason_code": .null, "reason_parameters": .null])
     }
 }

@@ -319,9 +319,9 @@ import Testing
         let needed = try await logIn()
         #expect(try needed.status == 401 && needed.json == ["detail": "2FA_REQUIRED"] && needed[.wwwAuthenticate] == "Bearer")
         #expect(needed.headers[values: .setCookie].isEmpty)
-        #expect(try await logIn("&totp_code=000000").json == ["detail": "Invalid 2FA Code"])
-        #expect(try await logIn("&recovery_code=nope").json == ["detail": "Invalid Recovery Code"])
-        #expect(try await logIn("&totp_code=\(try code(secret))").json == ["detail": "Invalid 2FA Code"])
+        #expect(try await logIn("&totp_code=000000").json["detail"] == "Invalid 2FA Code")
+        #expect(try await logIn("&recovery_code=nope").json["detail"] == "Invalid Recovery Code")
+        #expect(try await logIn("&totp_code=\(try code(secret))").json["detail"] == "Invalid 2FA Code")
         let good = try await logIn("&totp_code=\(try code(secret, 1))&trust_device=true&device_name=Phone")
         let device = try #require(try good.json["device_token"]?.string)
         #expect(good.status == 200)
@@ -355,7 +355,7 @@ import Testing
         let secret = try await enable()
         for _ in 0..<5 { #expect(try await logIn("&totp_code=000000").status == 401) }
         let late = try await logIn("&totp_code=\(try code(secret, 1))")
-        #expect(try late.status == 429 && late[.retryAfter] != nil && late.json == ["detail": "Rate limit exceeded: 5 per 1 minute"])
+        #expect(try late.status == 429 && late[.retryAfter] != nil && late.json["detail"] == "Rate limit exceeded: 5 per 1 minute")
         let elsewhere = try await web.send(
             .post, "/auth/login", body: "username=admin&password=Bench-Passw0rd%21&totp_code=\(try code(secret, 1))", form: true, peer: "192.0.2.8")
         #expect(elsewhere.status == 200)

@@ -968,6 +968,7 @@ export const de: Catalogue = {
   'stopped.files_missing': 'die meisten Dateien fehlen: ist der Datenträger eingehängt?',
   'stopped.interrupted': 'der Server wurde beendet',
   'stopped.no_space_gained': 'Dateien gingen, aber es wurde kein Platz frei',
+  'stopped.not_deleted': 'Dateien sind noch da, nachdem sie gelöscht wurden',
   'stopped.nothing_left': 'es ist nichts mehr da, was gelöscht werden darf',
   'stopped.share': 'mehr, als an einem Tag gelöscht werden darf',
   'stopped.wrong_volume': 'die Dateien liegen auf einem anderen Datenträger als vorgesehen',

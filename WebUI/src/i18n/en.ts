@@ -967,6 +967,7 @@ export const en = {
   'stopped.files_missing': 'most files are not there: is the disk mounted?',
   'stopped.interrupted': 'the server was told to end',
   'stopped.no_space_gained': 'files went, but no room was gained',
+  'stopped.not_deleted': 'files are there after they were deleted',
   'stopped.nothing_left': 'nothing is left that may be deleted',
   'stopped.share': 'more than may be deleted in a day',
   'stopped.wrong_volume': 'the files lie on another disk than they should',

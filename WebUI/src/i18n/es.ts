@@ -968,6 +968,7 @@ export const es: Catalogue = {
   'stopped.files_missing': 'faltan casi todos los archivos: ¿está montado el disco?',
   'stopped.interrupted': 'se detuvo el servidor',
   'stopped.no_space_gained': 'se eliminaron archivos, pero no se ganó espacio',
+  'stopped.not_deleted': 'hay archivos que siguen ahí tras borrarlos',
   'stopped.nothing_left': 'no queda nada que se pueda eliminar',
   'stopped.share': 'más de lo que se puede eliminar en un día',
   'stopped.wrong_volume': 'los archivos están en otro disco del previsto',

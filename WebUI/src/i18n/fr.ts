@@ -968,6 +968,7 @@ export const fr: Catalogue = {
   'stopped.files_missing': 'la plupart des fichiers manquent : le disque est-il monté ?',
   'stopped.interrupted': 'le serveur a été arrêté',
   'stopped.no_space_gained': 'des fichiers sont partis sans libérer de place',
+  'stopped.not_deleted': 'des fichiers sont encore là après leur suppression',
   'stopped.nothing_left': 'plus rien ne peut être supprimé',
   'stopped.share': 'plus que ce qui peut être supprimé en un jour',
   'stopped.wrong_volume': 'les fichiers sont sur un autre disque que prévu',

@@ -968,6 +968,7 @@ export const it: Catalogue = {
   'stopped.files_missing': 'la maggior parte dei file manca: il disco è montato?',
   'stopped.interrupted': 'il server è stato fermato',
   'stopped.no_space_gained': 'i file sono andati, ma non si è liberato spazio',
+  'stopped.not_deleted': 'ci sono file che erano stati eliminati',
   'stopped.nothing_left': 'non resta nulla che si possa eliminare',
   'stopped.share': 'più di quanto si può eliminare in un giorno',
   'stopped.wrong_volume': 'i file sono su un disco diverso dal previsto',
