@@ -166,7 +166,7 @@ extension IntegrityCheck {
                     // What cannot be read stays a problem of the report.
                     guard let scan = try? StartupRecovery.scan(try layout.volumes.open(entry.place)) else { return nil }
                     // Objects cannot be cut: a rest behind the last whole fragment would differ again.
-                    return scan.length == scan.file.completeLength ? scan.closing(of: segment) : nil
+                    return scan.length == scan.kept ? scan.closing(of: segment) : nil
                 }
             }
             guard let closing else { return false }
