@@ -172,7 +172,7 @@ extension IntegrityCheck {
             guard let closing else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
-        case .unreadable, .alteredFile, .wrongRow, .unlisted, .database: return false
+        case .unreadable, .alteredFile, .wrongRow, .unlisted, .locked, .database: return false
         }
     }
 }

@@ -265,7 +265,7 @@ package struct IntegrityCheck: Sendable {
 
     func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
         guard !places.isEmpty else { return }
-        let (old, found, locked) = try await onDisk { [layout, isLive] in
+        let (old, found, locked) = try await onDisk { [layout, isLive] () throws -> ([FootagePlace], [Description], Set<FootagePlace>) in
             let aged = places.filter { !isLive || options.takesYoung || $0.volume.isRemote || !Self.isYoung($0, layout) }
             // What cannot be opened is told by what is tried with it next.
             let locked = Set(aged.filter { (try? layout.cipher.isLocked(layout.volumes.openAsStored($0))) ?? false })
@@ -273,8 +273,8 @@ package struct IntegrityCheck: Sendable {
             return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [], locked)
         }
         report.locked += locked.count
-        report.problems += locked.sorted { $0.path < $1.path }.map { .locked(path: $0.path) }
-        report.problems += old.map { .unlisted(path: $0.path) }
+        report.problems += locked.sorted { $0.path < $1.path }.map { Problem.locked(path: $0.path) }
+        report.problems += old.map { Problem.unlisted(path: $0.path) }
         let adopted = try await store.segments.adopt(found.map { ($0.segment, $0.closing) })
         report.adopted += adopted
         report.repaired += adopted

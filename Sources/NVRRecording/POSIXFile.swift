@@ -109,7 +109,8 @@ package final class POSIXFile: Sendable {
 
     /// Has the system begin to write what it holds of the file, and waits for nothing. Files that are begun together before each is
     /// synced share what the file system notes of them: its journal is written once, not once for each. A hint.
-    package func beginWriteback() { _ = sync_file_range(descriptor, 0, 0, UInt32(SYNC_FILE_RANGE_WRITE)) }
+    /// `offset`: where what was not synced begins; Linux writes dirty pages that are said not to be needed, and keeps them until then.
+    package func beginWriteback(from offset: Int64) { _ = posix_fadvise(descriptor, off_t(offset), 0, POSIX_FADV_DONTNEED) }
 
     /// Waits until the data is on the disk.
     package func sync() throws(FileError) {

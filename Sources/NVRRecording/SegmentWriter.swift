@@ -365,7 +365,10 @@ package final class SegmentWriter: @unchecked Sendable {
         throw NVRError(.conflict, "100 files named like \(pattern) are there already for one second")
     }
 
-    func beginWriteback() { open?.file.beginWriteback() }
+    func beginWriteback() {
+        guard let open else { return }
+        open.file.beginWriteback(from: open.synced)
+    }
 
     func sync() {
         guard var segment = open else { return }

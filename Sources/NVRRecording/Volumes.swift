@@ -185,13 +185,6 @@ package final class Volumes: Sendable {
         return try POSIXFile.openExisting(try file(place))
     }
 
-    /// Opens a file for its bytes as they lie there, to copy them. Throws as `open`. Blocks.
-    package func openAsStored(_ place: FootagePlace) throws -> any FootageFile {
-        guard let remote = try remoteNow(place.volume) else { return try POSIXFile.openExisting(try file(place)) }
-        guard Self.isPlain(place.path) else { throw NVRError(.dataLoss, "a path of footage leads out of its folder") }
-        return try remote.open(place.path)
-    }
-
     private func folder(_ volume: VolumeID) throws -> String {
         if volume == .standard, entries.withLock({ $0[.standard] == nil }) { return root }
         guard case .folder(let root, _) = try present(volume).content else { throw NVRError(.unavailable, "the footage lies on a remote volume") }

@@ -24,6 +24,8 @@ struct ImportCommand: AsyncParsableCommand {
 
         @OptionGroup var data: DataOptions
 
+        @OptionGroup var footageKeys: FootageKeyOptions
+
         @Option(name: .long, help: "The dump or SQLite file of the old installation.")
         var database: String
 
@@ -50,6 +52,7 @@ struct ImportCommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             guard !(link && copy) else { throw ValidationError("give either --link or --copy, not both") }
+            let keys = try footageKeys.keys()
             let mappings = try map.map { text in
                 guard let mapping = ReferencePaths.Mapping(text) else {
                     throw ValidationError("--map takes two absolute folders as /old=/new, not '\(text)'")
@@ -64,7 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
             let lock = dryRun ? nil : try DataLock(folder: data.path)
             let work = ImportWork(
                 database: try absolutePath(database), dataPath: dryRun ? data.path : try absolutePath(data.path),
-                paths: ReferencePaths(recordings: folder, mappings: mappings), links: !copy, isDry: dryRun)
+                paths: ReferencePaths(recordings: folder, mappings: mappings), links: !copy, isDry: dryRun, keys: keys)
             let thread = BlockingThread(name: "import", stackBytes: 2 << 20)
             defer { thread.stop() }
             let report: ImportReport
@@ -101,6 +104,7 @@ private struct ImportWork: Sendable {
     let paths: ReferencePaths
     let links: Bool
     let isDry: Bool
+    let keys: FootageKeys
 
     private static let stagingPrefix = ".import-"
 
@@ -119,13 +123,14 @@ private struct ImportWork: Sendable {
         let root = dataPath + "/recordings"
         let logger = quietLogger()
         var options = VibeNVRImport.Options()
-        options.links = links
+        // What is encrypted here is written anew.
+        options.links = links && keys.writing == nil
         options.isDry = isDry
         let rules = BackupReader.Rules(
             urls: CameraURL.Rules(allowLoopback: try environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")),
             folder: { try existingFolder($0, beside: root) })
         let now = WallTime(microseconds: SystemClock().wall())
-        let importer = FootageImporter(layout: RecordingLayout(root: root), store: store, logger: logger)
+        let importer = FootageImporter(layout: RecordingLayout(root: root, cipher: FootageCipher(keys: keys)), store: store, logger: logger)
         if !isDry { try importer.recover(afterImport: wasKilled, now: now) }
         options.beforeChange = { try keep($0, at: now) }
         let work = VibeNVRImport(

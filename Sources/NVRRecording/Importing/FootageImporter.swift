@@ -27,6 +27,7 @@ package final class FootageImporter {
     private static let reserve: Int64 = 512 << 20
 
     private let layout: RecordingLayout
+    var cipher: FootageCipher { layout.cipher }
     private let store: Store
     let logger: Logger
     /// Pictures that were given out, some to events that are not stored yet.
@@ -146,6 +147,7 @@ package final class FootageImporter {
         let bytes = try file.read(at: 0, count: Int(length))
         guard let size = bytes.withUnsafeBytes(pictureSize(ofJPEG:)) else { throw MovieFile.Refusal(description: "it is no JPEG picture") }
         try demandSpace(for: length)
+        let stored = try cipher.stored(picture: bytes)
         for attempt in 0..<100 {
             let path = layout.path(camera: target.camera, pattern: target.fileName, time: time, fileExtension: "jpg", attempt: attempt)
             let absolute = layout.absolute(path)
@@ -153,11 +155,11 @@ package final class FootageImporter {
             if POSIXFile.exists(absolute) {
                 guard try isLeft(absolute, path, bytes) else { continue }
                 pictures.insert(path)
-                return (path, length, size.width, size.height)
+                return (path, Int64(stored.count), size.width, size.height)
             }
             let copy = try POSIXFile.create(absolute)
             do {
-                try bytes.withUnsafeBytes { try copy.write([$0], at: 0) }
+                try stored.withUnsafeBytes { try copy.write([$0], at: 0) }
                 try copy.sync()
             } catch {
                 try POSIXFile.remove(absolute)
@@ -165,16 +167,16 @@ package final class FootageImporter {
             }
             if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.syncDirectory(folder) }
             pictures.insert(path)
-            return (path, length, size.width, size.height)
+            return (path, Int64(stored.count), size.width, size.height)
         }
         throw NVRError(.conflict, "100 pictures of one second are there already")
     }
 
     /// Whether a picture is the same one, copied by a run that was killed before it could store the event.
     private func isLeft(_ absolute: String, _ path: String, _ bytes: [UInt8]) throws -> Bool {
-        guard !pictures.contains(path), POSIXFile.length(at: absolute) == Int64(bytes.count),
-            try POSIXFile.openExisting(absolute).read(at: 0, count: bytes.count + 1) == bytes
-        else { return false }
+        guard !pictures.contains(path) else { return false }
+        let file = try cipher.open(try POSIXFile.openExisting(absolute))
+        guard try file.length() == Int64(bytes.count), try file.read(at: 0, count: bytes.count + 1) == bytes else { return false }
         let store = store
         return try blockingWait { try await store.events.owningPicture(path) } == nil
     }

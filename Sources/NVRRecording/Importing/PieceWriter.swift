@@ -3,7 +3,6 @@ import Logging
 import NVRMedia
 import NVRModel
 import NVRStore
-import Zlib
 
 /// Makes files of chunks, one after the other.
 struct PieceWriter {
@@ -48,11 +47,13 @@ struct PieceWriter {
                 codecs: tracks.map { $0.codecString }.joined(separator: ","), initLength: Int64(header.count),
                 timescale: StreamDescription.videoTimescale, index: []), target)
         do {
+            var encryption = importer.cipher.sealer(.segment).map(SegmentEncryption.init)
+            let head = try encryption?.begin(header) ?? header
             let file = try POSIXFile.create(path)
-            try header.withUnsafeBytes { try file.write([$0], at: 0) }
+            try head.withUnsafeBytes { try file.write([$0], at: 0) }
             open = OpenSegment(
-                id: id, file: file, start: first.wall, baseTime: first.dts, initLength: Int64(header.count), checksum: CRC32(header),
-                audioTimescale: soundTrack.map { Int($0.timescale) })
+                id: id, file: file, start: first.wall, baseTime: first.dts, initLength: Int64(header.count), head: head,
+                encryption: encryption, audioTimescale: soundTrack.map { Int($0.timescale) })
         } catch {
             try importer.discard(id, path)
             throw error
@@ -66,6 +67,7 @@ struct PieceWriter {
             try importer.discard(segment.id, segment.file.path)
             return nil
         }
+        try segment.writeEnd()
         _ = try segment.sync()
         if let folder = POSIXFile.parent(of: segment.file.path) { try POSIXFile.syncDirectory(folder) }
         let closing = segment.closing
@@ -82,12 +84,5 @@ struct PieceWriter {
             // The next start of the server finds the row and puts it in order.
             importer.logger.error("an unfinished file could not be removed", metadata: ["error": "\(error)"])
         }
-    }
-}
-
-extension CRC32 {
-    fileprivate init(_ bytes: [UInt8]) {
-        self.init()
-        update(bytes)
     }
 }
