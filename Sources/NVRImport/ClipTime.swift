@@ -1,11 +1,11 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-import NVRModel
+package import NVRModel
 
 /// When a recording of the old installation began. Its name tells, in local time and whole seconds; its row has the time at which the recording
 /// ended (VibeNVR v1.34) or began (what its scripts listed again), and is the better clock where the zones differ.
-enum ClipTime {
+package enum ClipTime {
     /// How far a row may lie behind the end of its clip, microseconds: closing a file takes the product a while.
     private static let lag: Int64 = 120_000_000
     private static let before: Int64 = -5_000_000
@@ -18,7 +18,7 @@ enum ClipTime {
     ///   - row: `timestamp_start`.
     ///   - duration: of the file, microseconds.
     /// - Returns: the begin, and by how many microseconds the clock of the names was off.
-    static func start(named: WallTime?, row: WallTime, duration: Int64) -> (start: WallTime, shift: Int64) {
+    package static func start(named: WallTime?, row: WallTime, duration: Int64) -> (start: WallTime, shift: Int64) {
         guard let named else { return (row, 0) }
         let (rest, overflow) = row.microseconds.subtractingReportingOverflow(named.microseconds)
         guard !overflow else { return (named, 0) }
@@ -33,7 +33,7 @@ enum ClipTime {
     }
 
     /// The local time that a path tells by a pattern like `%Y-%m-%d/%H-%M-%S`, which fits its end. Nil when it does not.
-    static func named(_ path: String, patterns: [String]) -> WallTime? {
+    package static func named(_ path: String, patterns: [String]) -> WallTime? {
         var path = Substring(path)
         if let dot = path.lastIndex(of: "."), !path[dot...].contains("/") { path = path[..<dot] }
         for pattern in patterns {
@@ -72,7 +72,7 @@ enum ClipTime {
     }
 
     /// A time on the clocks of this process's zone.
-    static func local(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> WallTime? {
+    package static func local(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) -> WallTime? {
         guard (1970...2200).contains(year), (1...12).contains(month), day >= 1, day <= WallTime.days(inMonth: month, of: year), hour < 24,
             minute < 60,
             second < 60
@@ -89,7 +89,7 @@ enum ClipTime {
     }
 
     /// A timestamp of a database: of PostgreSQL with its short offset (`+00`), of SQLite without any, which is local time.
-    static func stamp(_ text: String) -> WallTime? {
+    package static func stamp(_ text: String) -> WallTime? {
         var text = text
         let bytes = Array(text.utf8)
         guard bytes.count >= 19 else { return nil }

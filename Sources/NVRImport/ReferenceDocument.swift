@@ -1,9 +1,9 @@
 import NVRBase
-import NVRModel
-import NVRStore
+package import NVRModel
+package import NVRStore
 
 /// Makes of the old database what VibeNVR itself would write as a backup of its configuration, so that it is read by the same rules.
-struct ReferenceDocument {
+package struct ReferenceDocument {
     /// The tables that are read, and by which columns they are known.
     static let tables: Set<String> = [
         "cameras", "camera_groups", "camera_group_association", "storage_profiles", "system_settings", "users", "user_camera_access",
@@ -16,15 +16,15 @@ struct ReferenceDocument {
 
     private let tables: StagedTables
     private let paths: ReferencePaths
-    private(set) var notes: [(place: String, reason: String)] = []
+    package private(set) var notes: [(place: String, reason: String)] = []
 
-    init(tables: StagedTables, paths: ReferencePaths) {
+    package init(tables: StagedTables, paths: ReferencePaths) {
         self.tables = tables
         self.paths = paths
     }
 
     /// Throws `invalid` for a database that is none of VibeNVR.
-    mutating func json() throws -> JSONValue {
+    package mutating func json() throws -> JSONValue {
         guard tables.has("cameras"), tables.columns(of: "cameras").contains("rtsp_url") else {
             throw NVRError(.invalid, "this is no database of VibeNVR: it has no table of cameras")
         }
@@ -53,7 +53,7 @@ struct ReferenceDocument {
     }
 
     /// Names the old installation, so that what was brought of it is known again: its own number, else its oldest user or camera.
-    func source() throws -> String {
+    package func source() throws -> String {
         let number = try rows("system_settings").first { $0.text("key") == "instance_id" }?.text("value") ?? ""
         if !number.isEmpty { return "vibenvr:" + String(number.prefix(200)) }
         for table in ["users", "cameras"] {

@@ -1,7 +1,7 @@
 import NVRModel
 
 /// An event of the old installation. Its row stands for a file.
-struct ReferenceEvent {
+package struct ReferenceEvent {
     var id: Int64
     var camera: Int64
     var medium: Event.Medium
@@ -52,7 +52,7 @@ struct ReferenceEvent {
     }
 
     /// Detections: JSON as it is, or a list of labels with commas in between.
-    static func metadata(_ text: String?) -> String? {
+    package static func metadata(_ text: String?) -> String? {
         guard let text, text.utf8.count <= 64 << 10, text.contains(where: { !$0.isWhitespace }) else { return nil }
         if let value = try? JSONValue(parsing: Array(text.utf8)), value.array != nil || value.object != nil {
             // A list of bare labels means the same as one with commas.

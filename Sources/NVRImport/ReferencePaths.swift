@@ -33,6 +33,11 @@ package struct ReferencePaths: Sendable {
     package struct Place: Sendable, Hashable {
         package var root: String
         package var path: String
+
+        package init(root: String, path: String) {
+            self.root = root
+            self.path = path
+        }
     }
 
     /// Why a path is not opened, for a person.

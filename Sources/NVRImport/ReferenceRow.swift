@@ -1,15 +1,17 @@
 import NVRModel
-import NVRStore
+package import NVRStore
 
 /// A row of the old database: columns by name, as SQLite or a dump has them.
-struct ReferenceRow {
-    let values: [String: StagedTables.Value]
+package struct ReferenceRow {
+    package let values: [String: StagedTables.Value]
+
+    package init(values: [String: StagedTables.Value]) { self.values = values }
 
     subscript(column: String) -> StagedTables.Value { values[column] ?? .null }
 
-    func text(_ column: String) -> String? { self[column].text }
+    package func text(_ column: String) -> String? { self[column].text }
 
-    func integer(_ column: String) -> Int64? {
+    package func integer(_ column: String) -> Int64? {
         switch self[column] {
         case .integer(let value): value
         case .real(let value): Int64(exactly: value)

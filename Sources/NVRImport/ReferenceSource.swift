@@ -8,14 +8,14 @@ package import NVRStore
 /// Opens the database of the old installation, whatever it comes as, in a folder of our own: the original is only read.
 package enum ReferenceSource {
     /// What a file begins with.
-    enum Form: Equatable {
+    package enum Form: Equatable {
         case sqlite
         /// pg_dump's custom format, and its tar format.
         case archive
         case compressed
         case text
 
-        init(_ head: [UInt8]) {
+        package init(_ head: [UInt8]) {
             if head.starts(with: Array("SQLite format 3\0".utf8)) {
                 self = .sqlite
             } else if head.starts(with: Array("PGDMP".utf8)) || head.count > 262 && head[257...].starts(with: Array("ustar".utf8)) {

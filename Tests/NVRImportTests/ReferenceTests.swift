@@ -1,7 +1,7 @@
 #if canImport(Glibc)
     import Glibc
 #endif
-@testable import NVRImport
+import NVRImport
 import NVRModel
 import NVRRecording
 import Testing

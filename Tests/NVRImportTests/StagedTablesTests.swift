@@ -2,7 +2,7 @@
     import Glibc
 #endif
 import NVRBase
-@testable import NVRImport
+import NVRImport
 import NVRModel
 import NVRRecording
 import NVRStore
