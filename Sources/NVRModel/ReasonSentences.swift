@@ -67,6 +67,7 @@ extension Reason {
         ("no_bytes", "pictures come, but none reach the disk"),
         ("disk_full", "the disk is full"),
         ("disk_slow", "the disk is too slow"),
+        ("recordings_not_mounted", "the folder for recordings is not mounted"),
         ("database_unwritable", "the database cannot be written"),
     ]
 
@@ -79,6 +80,8 @@ extension Reason {
         ("volume_marker_damaged", "its marker makes no sense"),
         ("volume_marker_missing", "its marker is missing, so it is not mounted"),
         ("volume_folder_missing", "its folder is not there"),
+        ("volume_marker_unwritable", "its marker cannot be written: {reason}"),
+        ("volume_content_unknown", "what lies in it is not known: {reason}"),
         ("volume_hangs", "it does not answer"),
         ("system_file", "cannot {operation} {path}: {detail}"),
         ("system_missing", "No such file or directory"),

@@ -7,7 +7,7 @@ package enum DatabaseSalvage {
     package static let tables = [
         "settings", "storage_profiles", "groups", "cameras", "group_cameras", "s3_profiles", "s3_profile_cameras", "users", "user_cameras",
         "user_groups", "second_factors", "recovery_codes", "api_tokens", "avatars", "layouts", "streaming_secrets", "holds", "events",
-        "event_tags", "outages", "recorded_days", "health_events", "offsite_events", "offsite_totals", "audit",
+        "event_tags", "imports", "footage_keys", "outages", "recorded_days", "health_events", "offsite_events", "offsite_totals", "audit",
     ]
 
     /// Every other table, and why it is not taken over.

@@ -27,9 +27,9 @@ struct StatisticsRoutes: Sendable {
     private let buckets: Volumes
     private let clock: any NVRClock
     private let numbers: NumberReader
-    /// Space on the disks, by the two seconds in which it was measured.
-    private let volumes = Versioned<Int64, [String: Statistics.Volume]>()
-    private let forecasts = Versioned<Int64, [ID<Camera>: RetentionForecast.Stay]>()
+    /// Space on the disks.
+    private let volumes = Refreshed<[String: Statistics.Volume]>(every: 2_000_000)
+    private let forecasts = Refreshed<[ID<Camera>: RetentionForecast.Stay]>(every: 2_000_000)
     /// The answer of `/stats/history` to those who see all, by commit and hour.
     private let activityText = Versioned<ActivityKey, [UInt8]>()
 
@@ -142,24 +142,16 @@ struct StatisticsRoutes: Sendable {
 
     /// For how long recordings will be there; nothing where the disk does not answer.
     private func forecast(_ now: Int64) async -> [ID<Camera>: RetentionForecast.Stay] {
-        let moment = now / 2_000_000
-        if let known = forecasts.value(for: moment) { return known }
         // What cannot be measured is left out of the numbers.
-        let stays = (try? await retention.forecast())?.stays ?? [:]
-        forecasts.keep(stays, for: moment)
-        return stays
+        await forecasts.value(at: now) { (try? await retention.forecast())?.stays ?? [:] }
     }
 
     /// The file systems of folders; those that do not answer are left out.
     private func space(at paths: [String], _ now: Int64) async throws -> [String: Statistics.Volume] {
-        let moment = now / 2_000_000
-        if let known = volumes.value(for: moment), paths.count == known.count { return known }
-        // A disk that hangs may hang here as well.
-        let found = try await threads.runIfActive {
-            Dictionary(paths.compactMap { path in Self.volume(of: path).map { (path, $0) } }) { $1 }
+        try await volumes.value(at: now, if: { $0.count == paths.count }) {
+            // A disk that hangs may hang here as well.
+            try await threads.runIfActive { Dictionary(paths.compactMap { path in Self.volume(of: path).map { (path, $0) } }) { $1 } }
         }
-        volumes.keep(found, for: moment)
-        return found
     }
 
     /// The file system of a path; nil when it does not answer.
