@@ -28,7 +28,8 @@ package final class HealthWatch: Service {
         /// A silence that has begun with a known cause is not a riddle because that cause ended a moment ago.
         mutating func explained(_ need: RecordingNeed, at now: Int64) -> RecordingNeed {
             if need.cause != .unknown { known = (need, now) }
-            guard need.cause == .unknown, var (earlier, at) = known, now - at < RecordingWatch.patience else { return need }
+            guard need.cause == .unknown, let known, now - known.at < RecordingWatch.patience else { return need }
+            var earlier = known.need
             earlier.isExpected = need.isExpected
             return earlier
         }
