@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -10,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from harness.server import NVR, wait_for
+from harness.volumes import MARKER
 from peers import footage
 from peers.fault_camera import FaultCamera
 from test_storage import SmallDisk, can_mount
@@ -196,12 +198,22 @@ def test_an_unmounted_archive_is_not_cleaned(shelf):
     away = shelf.recordings.with_name("away")
     shelf.recordings.rename(away)
     shelf.recordings.mkdir()
+
+    def lost() -> bool:
+        return any(problem["kind"] == "default_folder_lost" for problem in shelf.api.json("/health")["problems"])
+
+    wait_for("it is told", lost, 15)
+    assert cleanup(shelf, confirm=True)["deleted_count"] == 0 and len(shelf.rows()) == count
+    # A folder with the right marker and without the files is no better.
+    shutil.copy(away / MARKER, shelf.recordings)
+    wait_for("it is taken for the right one", lambda: not lost(), 30)
     done = cleanup(shelf, confirm=True)
     assert done["stopped_by"] == "files_missing" and done["deleted_count"] == 0
     assert len(shelf.rows()) == count
     assert "is the volume mounted" in shelf.api.json("/settings/cleanup/status")["alarm"]["reason"]
-    shelf.recordings.rmdir()
+    shutil.rmtree(shelf.recordings)
     away.rename(shelf.recordings)
+    wait_for("it is back", lambda: not lost(), 30)
     assert cleanup(shelf, confirm=True)["status"] == "success"
     agree(shelf)
 

@@ -8,7 +8,8 @@ package struct VolumeID: Sendable, Hashable, Comparable, CustomStringConvertible
     /// The folder of a profile; without one the default folder.
     package init(_ profile: ID<StorageProfile>?) { rawValue = profile?.rawValue ?? 0 }
 
-    package init(_ bucket: ID<S3Profile>) { rawValue = -bucket.rawValue }
+    /// Ids that are asked for may be any number: of the least there is, which has no opposite, nothing is stored.
+    package init(_ bucket: ID<S3Profile>) { rawValue = 0 &- bucket.rawValue }
 
     /// The default folder for recordings.
     package static let standard = VolumeID(rawValue: 0)
@@ -16,7 +17,7 @@ package struct VolumeID: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Nil for the default folder and for buckets.
     package var profile: ID<StorageProfile>? { rawValue > 0 ? ID(rawValue) : nil }
     /// Nil for folders.
-    package var bucket: ID<S3Profile>? { isRemote ? ID(-rawValue) : nil }
+    package var bucket: ID<S3Profile>? { isRemote ? ID(0 &- rawValue) : nil }
     /// Whether it is reached through the network and has no folder.
     package var isRemote: Bool { rawValue < 0 }
 
