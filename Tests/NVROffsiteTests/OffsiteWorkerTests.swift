@@ -128,12 +128,14 @@ struct OffsiteWorkerTests {
         #expect(try rig.documents().first?["end"] == .null)
         #expect(try await rig.state()?.cameras.first?.waiting == 1)
 
-        // Ended first: of an event that goes on, everything there is would be wanted.
+        // Of an event that goes on everything there is would be wanted, so nobody may look in between.
+        try await rig.stop()
         try await rig.store.events.end(event.id, at: rig.at(4))
         rig.world.withLock { world in
             world.segments = [rig.segment(7, from: -8, count: 60)]
             world.wall += 120_000_000
         }
+        rig.start()
         try await rig.eventually("the event is copied") { try await rig.outcomes() == [.copied: 1] }
         let document = try #require(try rig.documents().first)
         #expect(document["complete"] == true && document["segments"]?.array?.count == 2)
