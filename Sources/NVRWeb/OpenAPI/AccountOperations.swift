@@ -104,7 +104,7 @@ extension OpenAPIDocument {
             .query("name", Schema.text(1...64), "The name.", required: true)
             .answers(status, "It is gone.").refuses(404, "There is none of the name."),
         Operation("DELETE /auth/me/layouts/{name}", "deleteLayout", .users, "Forget an arrangement")
-            .answers(status, "It is gone.").refuses(404, "There is none of the name.").refuses(422, "The name is no name of an arrangement."),
+            .answers(status, "It is gone.").refuses(404, "There is none of the name."),
         Operation("GET /auth/streaming-secret", "getStreamingSecret", .apiKeys, "Whether I have a secret for RTSP clients")
             .answers(.object(["exists": .boolean, "created_at": Schema.dateTime.orNull]), "Never the secret itself."),
         Operation("POST /auth/streaming-secret", "makeStreamingSecret", .apiKeys, "Make a secret for RTSP clients")

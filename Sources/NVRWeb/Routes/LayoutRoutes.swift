@@ -53,7 +53,13 @@ struct LayoutRoutes: Sendable {
     }
 
     private func delete(_ call: Call) async throws -> Response {
-        let name = try Self.name(of: call).get()
+        let name: String
+        switch Self.name(of: call) {
+        case .success(let found): name = found
+        // What no arrangement can be called names none.
+        case .failure where call.parameters["name"] != nil: throw HTTPFailure(.notFound, "There is no such layout")
+        case .failure(let problems): throw problems
+        }
         guard try await store.layouts.delete(try call.requireCaller().user.id, name) else {
             throw HTTPFailure(.notFound, "There is no such layout")
         }
