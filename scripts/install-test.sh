@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
     python3-pytest python3-pytest-timeout python3-pytest-xdist python3-requests python3-selenium python3-venv \
     gstreamer1.0-tools gstreamer1.0-plugins-ugly gstreamer1.0-rtsp gstreamer1.0-libav \
     vlc-bin vlc-plugin-base glib-networking chromium chromium-driver fonts-dejavu-core iproute2 openssl procps zbar-tools libgl1 libglib2.0-0 \
-    util-linux firefox-esr gcc faketime
+    util-linux firefox-esr gcc faketime python3-cryptography
 
 # The versions are pinned; the stamp carries them, so that a change of this list rebuilds the venv's content.
 packages="ipycam==1.3.0 pymp4==1.4.0 schemathesis==4.32.5 openapi-python-client==0.29.1 openapi-spec-validator==0.9.0"
