@@ -140,6 +140,8 @@ def stall(seconds: float, call: str, megabytes: int, film, **options) -> None:
         stored = frames(nvr, key)
         found = holes(stored, film.fingerprints)
         told = [row for row in outages(nvr, key) if row[2] == DISK_STALLED]
+        # A folder that hangs is not gone: there is no other, and what comes meanwhile waits for it.
+        assert "the folder for recordings is not there" not in nvr.log()
         empty = gaps(nvr, key)
         print(f"{call} hangs {seconds} s, {megabytes} MB: {len(stored)} frames, holes {found}, dropped {dropped}, gaps {empty}, outages {told}")
         if seconds * 2_500_000 / 8 < megabytes * 1e6 * 0.7:
@@ -166,6 +168,11 @@ def a_disk_that_hangs_for_five_seconds():
 @scenario
 def a_disk_that_hangs_for_longer_than_the_buffer_lasts():
     stall(15, "write", 1, footage.full_hd())
+
+
+@scenario
+def a_disk_that_does_not_even_open_files():
+    stall(13, "open", 32, footage.full_hd())
 
 
 if LONG:

@@ -4,8 +4,9 @@ package import NVRModel
 package import NVRStore
 import Synchronization
 
-/// Looks after the default folder and the volumes of storage profiles: marks new ones, notices when one is gone, swapped or broken, and when it is back. Every volume
-/// has a thread of its own, since a share that hangs must not keep the others from being looked at.
+/// Looks after the default folder and the volumes of storage profiles: marks new ones, notices when one is gone, swapped or broken, and when
+/// it is back. Every volume has a thread of its own, since a share that hangs must not keep the others from being looked at. One that hangs
+/// counts as lost, but for the default folder: there is no other to go to.
 package final class VolumeSentry: Sendable {
     private struct Post: Sendable {
         var folder: String
@@ -189,6 +190,8 @@ package final class VolumeSentry: Sendable {
             return post
         }
         guard let post else {
+            // Who writes to the default folder waits for it in any case, with what he has in memory, and tells of it.
+            guard volume != .standard else { return }
             let isHanging = posts.withLock { $0[volume]?.lookingSince.map { monotonic - $0 > Self.patience } ?? false }
             if isHanging { step(volume) { $0.saw(.failed("it does not answer"), now: monotonic, at: self.now) } }
             return

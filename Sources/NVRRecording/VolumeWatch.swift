@@ -1,7 +1,8 @@
 package import NVRModel
 
-/// Decides from looks at its marker whether the volume of a storage profile may be used. A loss counts at once; a return only after the volume
-/// was seen for a while and was written to, since one with a loose plug would cut footage into pieces. Pure: time is passed in.
+/// Decides from looks at its marker whether a volume may be used. A loss counts at once; a return only after the volume was seen for a while
+/// and was written to, since one with a loose plug would cut footage into pieces. The default folder is used as soon as it is seen: what is
+/// recorded has nowhere else to go, and waits in memory meanwhile. Pure: time is passed in.
 package struct VolumeWatch: Sendable {
     /// What has to be done.
     package enum Step: Sendable, Hashable {
@@ -32,6 +33,7 @@ package struct VolumeWatch: Sendable {
     package static let trust: Int64 = 600_000_000
 
     private let expected: VolumeMarker
+    private let isLastResort: Bool
     private var isMarked: Bool
     private var phase = Phase.unknown
     private var trial = shortestTrial
@@ -39,6 +41,7 @@ package struct VolumeWatch: Sendable {
     /// `isMarked`: the folder was given its marker some time.
     package init(expected: VolumeMarker, isMarked: Bool) {
         self.expected = expected
+        isLastResort = expected.volume == .standard
         self.isMarked = isMarked
     }
 
@@ -92,6 +95,18 @@ package struct VolumeWatch: Sendable {
         case .present(let since):
             if now - since >= Self.trust { trial = Self.shortestTrial }
             return .nothing
+        case .lost, .returning:
+            if isLastResort {
+                phase = .present(since: now)
+                return .available(isReturn: true)
+            }
+            return seenAgain(now: now)
+        }
+    }
+
+    private mutating func seenAgain(now: Int64) -> Step {
+        switch phase {
+        case .unknown, .present: return .nothing
         case .lost(let loss):
             phase = .returning(loss, since: now)
             return .nothing

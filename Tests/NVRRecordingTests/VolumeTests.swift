@@ -128,6 +128,19 @@ struct VolumeWatchTests {
         #expect(watch.saw(.found(marker), now: now + seconds(60), at: time) == .nothing)
     }
 
+    @Test("The default folder is used again as soon as it is seen, however often it was gone")
+    func lastResort() {
+        let marker = VolumeMarker(instance: "a", volume: .standard)
+        var watch = VolumeWatch(expected: marker, isMarked: true)
+        #expect(watch.saw(.found(marker), now: 0, at: time) == .available(isReturn: false))
+        for round in 1..<9 {
+            let now = seconds(Double(round) * 10)
+            #expect(loss(.unreachable, watch.saw(.failed("Input/output error"), now: now, at: time)) != nil && !watch.isAvailable)
+            #expect(watch.saw(.found(marker), now: now + 1, at: time) == .available(isReturn: true) && watch.isAvailable && watch.loss == nil)
+        }
+        #expect(loss(.notMounted, watch.saw(.bare, now: seconds(100), at: time)) != nil)
+    }
+
     @Test("A marker reads what it wrote, and nothing else")
     func markers() throws {
         #expect(VolumeMarker(text: marker.text) == marker)
