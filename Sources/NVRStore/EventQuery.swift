@@ -1,13 +1,16 @@
 import GRDB
 import NVRModel
 
-/// SQL of a filter on events. Each combination of medium, kind and camera is one range of one index, already in order; SQLite
-/// merges the ranges and stops when the page is full, so a page costs `skip + limit` index steps whatever the table's size.
+/// SQL of a filter on events. Each camera is one range of one index, already in order, and so is each combination of camera, medium and
+/// kind where the filter chooses among these; SQLite merges the ranges and stops when the page is full, so a page costs `skip + limit`
+/// index steps whatever the table's size.
 struct EventQuery {
     /// Ids of a page, newest first.
     let page: String
     /// The page with all columns and the path of the segment behind them; takes the arguments of `page`.
     let rows: String
+    /// Whether `rows` reads one range as it lies, without looking for ids first.
+    let isInPlace: Bool
     let pageArguments: StatementArguments
     let count: String
     let countArguments: StatementArguments
@@ -19,6 +22,48 @@ struct EventQuery {
     /// 480 ranges over a million rows takes 3 ms.
     private static let mostTerms = 480
 
+    /// Events, as `e`, that lie one behind another in an index.
+    private struct Range {
+        let events: String
+        /// Empty, or begins with WHERE.
+        let condition: String
+        let arguments: [(any DatabaseValueConvertible)?]
+
+        /// `kind` and `camera` nil: of all. `only`: cameras to which the others are passed over; empty = none is.
+        init(_ camera: ID<Camera>?, _ kind: (medium: Event.Medium, kind: Event.Kind)?, only: [ID<Camera>], _ filter: EventFilter) {
+            let index =
+                switch (camera, kind) {
+                case (nil, nil): "events_by_start"
+                case (nil, _): "events_by_kind"
+                case (_, nil): "events_by_camera_start"
+                case (_, _): "events_by_camera"
+                }
+            var conditions: [String] = []
+            var arguments: [(any DatabaseValueConvertible)?] = []
+            if let camera {
+                conditions.append("e.camera_id = ?")
+                arguments.append(camera.rawValue)
+            }
+            if let kind {
+                conditions.append("e.medium = ? AND e.kind = ?")
+                arguments += [EventStore.code(kind.medium), EventStore.code(kind.kind)]
+            }
+            if let range = filter.range {
+                conditions.append("e.start_us >= ? AND e.start_us < ?")
+                arguments += [range.start.microseconds, range.end.microseconds]
+            }
+            if let dayTime = filter.dayTime {
+                conditions.append(dayTime.condition(on: "e.start_us / 1000000"))
+                arguments += [dayTime.start, dayTime.length]
+            }
+            // Ids are numbers, so they may stand in the text.
+            if !only.isEmpty { conditions.append("e.camera_id IN (\(only.map(\.description).joined(separator: ",")))") }
+            events = "events AS e INDEXED BY \(index)"
+            condition = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+            self.arguments = arguments
+        }
+    }
+
     /// Nil when the filter can let nothing through.
     init?(_ filter: EventFilter) {
         var cameras = filter.camera.map { [$0] } ?? filter.allowed.map { $0.sorted() }
@@ -28,43 +73,23 @@ struct EventQuery {
             self.init(tagged: filter, cameras)
             return
         }
-        let media = filter.medium.map { [$0] } ?? Event.Medium.allCases
-        let kinds = filter.kind.map { [$0] } ?? Event.Kind.allCases
+        let kinds: [(medium: Event.Medium, kind: Event.Kind)?] =
+            filter.medium == nil && filter.kind == nil
+            ? [nil]
+            : (filter.medium.map { [$0] } ?? Event.Medium.allCases).flatMap { medium in
+                (filter.kind.map { [$0] } ?? Event.Kind.allCases).map { (medium, $0) }
+            }
         // Too many cameras to merge: walk the events of all and pass over those of others.
         var only: [ID<Camera>] = []
-        if let list = cameras, list.count * media.count * kinds.count > Self.mostTerms {
+        if let list = cameras, list.count * kinds.count > Self.mostTerms {
             only = list
             cameras = nil
         }
-        var terms: [String] = []
-        var arguments: [(any DatabaseValueConvertible)?] = []
-        func add(_ camera: ID<Camera>?) {
-            for medium in media {
-                for kind in kinds {
-                    var sql = "SELECT id, start_us FROM events INDEXED BY \(camera == nil ? "events_by_kind" : "events_by_camera") WHERE "
-                    if let camera {
-                        sql += "camera_id = ? AND "
-                        arguments.append(camera.rawValue)
-                    }
-                    sql += "medium = ? AND kind = ?"
-                    arguments.append(EventStore.code(medium))
-                    arguments.append(EventStore.code(kind))
-                    if let range = filter.range {
-                        sql += " AND start_us >= ? AND start_us < ?"
-                        arguments.append(range.start.microseconds)
-                        arguments.append(range.end.microseconds)
-                    }
-                    if let dayTime = filter.dayTime {
-                        sql += " AND " + dayTime.condition(on: "start_us / 1000000")
-                        arguments += [dayTime.start, dayTime.length]
-                    }
-                    if !only.isEmpty { sql += " AND camera_id IN (\(only.map(\.description).joined(separator: ",")))" }
-                    terms.append(sql)
-                }
-            }
-        }
-        if let cameras { cameras.forEach { add($0) } } else { add(nil) }
-        self.init(union: terms.joined(separator: " UNION ALL "), arguments, filter)
+        let owners: [ID<Camera>?] = cameras ?? [nil]
+        let ranges = owners.flatMap { owner in kinds.map { Range(owner, $0, only: only, filter) } }
+        self.init(
+            union: ranges.map { "SELECT e.id AS id, e.start_us AS start_us FROM \($0.events)\($0.condition)" }.joined(separator: " UNION ALL "),
+            ranges.flatMap(\.arguments), filter, single: ranges.count == 1 ? ranges[0] : nil)
     }
 
     /// Tags lie in the order of time, so that a page of a label costs what passing over the events of other cameras and kinds does.
@@ -96,18 +121,26 @@ struct EventQuery {
                 """
             arguments.append(zone.lowercased())
         }
-        self.init(union: sql, arguments, filter)
+        self.init(union: sql, arguments, filter, single: nil)
     }
 
-    private init(union: String, _ arguments: [(any DatabaseValueConvertible)?], _ filter: EventFilter) {
+    /// `single`: the range that the union consists of, if it is one.
+    private init(union: String, _ arguments: [(any DatabaseValueConvertible)?], _ filter: EventFilter, single: Range?) {
         self.union = union
         unionArguments = StatementArguments(arguments)
-        page = union + " ORDER BY start_us DESC, id DESC LIMIT ? OFFSET ?"
+        let part = " LIMIT ? OFFSET ?"
+        page = union + " ORDER BY start_us DESC, id DESC" + part
         pageArguments = StatementArguments(arguments + [min(max(filter.limit, 0), 10_000), max(filter.skip, 0)])
-        rows = """
-            SELECT \(EventStore.columns), s.path FROM (\(page)) AS p CROSS JOIN events AS e ON e.id = p.id
-            LEFT JOIN segments AS s ON s.id = e.segment_id ORDER BY p.start_us DESC, p.id DESC
-            """
+        let paths = "LEFT JOIN segments AS s ON s.id = e.segment_id"
+        // Nothing is to be passed over in one range: it is read as it lies. Else ids alone are merged and passed over.
+        isInPlace = single != nil && filter.skip <= 0
+        if let single, isInPlace {
+            rows = "SELECT \(EventStore.columns), s.path FROM \(single.events) \(paths)\(single.condition) ORDER BY e.start_us DESC, e.id DESC" + part
+        } else {
+            rows =
+                "SELECT \(EventStore.columns), s.path FROM (\(page)) AS p CROSS JOIN events AS e ON e.id = p.id \(paths)"
+                + " ORDER BY p.start_us DESC, p.id DESC"
+        }
         count = "SELECT count(*) AS count FROM (\(union))"
         countArguments = unionArguments
     }

@@ -7,7 +7,9 @@ extension EventStore {
     /// The plan of a list.
     package func plan(of filter: EventFilter) async throws -> [String] {
         guard let query = EventQuery(filter) else { return [] }
-        return try await rows.read("explaining a query") { try $0.plan(query.page, query.pageArguments) }
+        return try await rows.read("explaining a query") { db in
+            try db.plan(query.page, query.pageArguments) + (query.isInPlace ? db.plan(query.rows, query.pageArguments) : [])
+        }
     }
 }
 

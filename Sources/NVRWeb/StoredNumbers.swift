@@ -2,7 +2,6 @@ import NVRAccounts
 import NVRBase
 package import NVRModel
 package import NVRStore
-import Synchronization
 
 /// What the database says in numbers to somebody who sees certain cameras. Bytes unless said otherwise.
 package struct StoredNumbers: Sendable {
@@ -74,10 +73,10 @@ final class NumberReader: Sendable {
     }
 
     /// Sights that are kept.
-    private static let capacity = 32
+    static let capacity = 32
 
     private let store: Store
-    private let kept = Mutex<[StoredNumbers.Sight: (moment: Moment, numbers: StoredNumbers)]>([:])
+    private let kept = VersionedEach<StoredNumbers.Sight, Moment, StoredNumbers>(capacity: NumberReader.capacity)
 
     init(store: Store) { self.store = store }
 
@@ -86,12 +85,9 @@ final class NumberReader: Sendable {
         // Asked before reading: what is committed meanwhile makes what is kept old at once.
         let moment = Moment(
             footage: store.versions.footage, cameras: store.versions.cameras, minute: now.microseconds.flooredDivision(by: 60_000_000).quotient)
-        if let found = kept.withLock({ $0[sight] }), found.moment == moment { return found.numbers }
+        if let numbers = kept.value(of: sight, for: moment) { return numbers }
         let numbers = try await StoredNumbers.read(store, sight, at: now)
-        kept.withLock { kept in
-            if kept.count >= Self.capacity, kept[sight] == nil { kept.removeAll() }
-            kept[sight] = (moment, numbers)
-        }
+        kept.keep(numbers, of: sight, for: moment)
         return numbers
     }
 }

