@@ -3,7 +3,7 @@ package import Hummingbird
 import NIOCore
 package import NIOPosix
 import NVRBase
-import NVRModel
+package import NVRModel
 import ServiceLifecycle
 
 /// Bytes of footage or a picture that a request may ask for in parts. The handle behind `read` is open before the answer begins and
@@ -16,6 +16,8 @@ package struct MediaContent: Sendable {
     package let etag: String
     package let lastModified: HTTPDate
     package let fileName: String
+    /// On which volumes it lies; none for what is in memory or no footage.
+    package var volumes: Set<VolumeID> = []
     /// Blocks. At most `count` bytes from `offset`; fewer only at the end of what is left of the file.
     package let read: @Sendable (_ offset: Int64, _ count: Int) throws -> [UInt8]
 
@@ -37,9 +39,12 @@ package struct MediaContent: Sendable {
 package struct MediaResponder: Sendable {
     /// Bytes read and sent at a time.
     static let chunk = 512 * 1024
-    let threads: NIOThreadPool
+    private let shelves: MediaThreads
 
-    package init(threads: NIOThreadPool) { self.threads = threads }
+    package init(threads: MediaThreads) { shelves = threads }
+
+    /// Where a file on some volumes is read.
+    func threads(for volumes: Set<VolumeID>) -> NIOThreadPool { shelves.pool(for: volumes) }
 
     /// How the answer names the file to a browser.
     package enum Disposition: Sendable {
@@ -130,7 +135,7 @@ package struct MediaResponder: Sendable {
 
     private func body(of content: MediaContent, _ pieces: [Piece], _ context: AppContext?) -> ResponseBody {
         let length = pieces.reduce(0) { $0 + $1.length }
-        let threads = threads
+        let threads = threads(for: content.volumes)
         return ResponseBody(contentLength: Int(length)) { writer in
             // A server that is told to end does not wait for the end of a movie: the client asks for the rest later.
             try await withGracefulShutdownHandler {

@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 import NIOPosix
 import NVRBase
+package import NVRModel
 package import NVRRecording
 import ServiceLifecycle
 
@@ -12,12 +13,15 @@ package struct StreamedContent: Sendable {
     /// Bytes.
     package let length: Int64
     package let fileName: String
+    /// On which volumes its footage lies.
+    package let volumes: Set<VolumeID>
     fileprivate let reader: ExportArchive.Reader
 
     package init(_ archive: ExportArchive) {
         contentType = "application/zip"
         length = archive.length
         fileName = archive.fileName
+        volumes = archive.volumes
         reader = archive.reader()
     }
 }
@@ -36,6 +40,8 @@ extension MediaResponder {
     private func body(of content: StreamedContent, _ context: AppContext) -> ResponseBody {
         ResponseBody(contentLength: Int(content.length)) { writer in
             try await withGracefulShutdownHandler {
+                // An export lies on any volumes.
+                let threads = threads(for: content.volumes)
                 var (reader, sent) = (content.reader, Int64(0))
                 while true {
                     let bytes: [UInt8]
