@@ -42,7 +42,7 @@ extension DiskWriter {
                         if let place { _ = try? POSIXFile.remove(try layout.absolute(place)) }
                     }
                 ) { [self] in
-                    confirm(wished) ? try store(snapshot, camera, pattern, time, on: lane, isTaken) : nil
+                    try confirm(wished) ? store(snapshot, camera, pattern, time, on: lane, isTaken) : nil
                 }
                 if let place { return place }
             } catch let error as FileError where error.isOfVolume {

@@ -103,7 +103,7 @@ package final class DiskWriter: Sendable {
     /// The lane of a volume; made when there is none. The thread of a volume that is not known any more ends when nobody needs it.
     func lane(of volume: VolumeID) -> WritingLane {
         if let known = lanes.withLock({ $0[volume] }) { return known }
-        let used = Set(homes.withLock { $0.values.map(\.volume) }).union([.standard])
+        let used = Set(homes.withLock { $0.values.map { $0.volume } }).union([.standard])
         return lanes.withLock { lanes in
             if let known = lanes[volume] { return known }
             lanes = lanes.filter { used.contains($0.key) || layout.volumes.isKnown($0.key) || !$0.value.isIdle }
@@ -123,7 +123,7 @@ package final class DiskWriter: Sendable {
 
     /// Where a recording writes from now on; nil when it is no more.
     func setHome(of writer: ObjectIdentifier, _ camera: ID<Camera>, _ volume: VolumeID?) {
-        homes.withLock { $0[writer] = volume.map { (camera, $0) } }
+        homes.withLock { homes in homes[writer] = volume.map { (camera: camera, volume: $0) } }
     }
 
     /// Runs `body` on the writing thread of a volume, after what is queued there.
@@ -217,7 +217,7 @@ extension DiskWriter {
     }
 
     private func lanes(of camera: ID<Camera>) -> [WritingLane] {
-        let volumes = Set(homes.withLock { homes in homes.values.filter { $0.camera == camera }.map(\.volume) })
+        let volumes = Set(homes.withLock { homes in homes.values.filter { $0.camera == camera }.map { $0.volume } })
         return allLanes.filter { volumes.contains($0.volume) }
     }
 

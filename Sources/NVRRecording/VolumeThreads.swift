@@ -81,7 +81,7 @@ package final class VolumeThreads: Sendable {
 
     /// Those of `wanted`, or of all that are usable, that are the right ones now; see `Volumes.confirmed`. One that does not answer soon
     /// is not among them.
-    package func confirmed(_ wanted: Set<VolumeID>? = nil, patience: Duration = glance) async -> Set<VolumeID> {
+    package func confirmed(_ wanted: Set<VolumeID>? = nil, patience: Duration = VolumeThreads.glance) async -> Set<VolumeID> {
         await withTaskGroup(of: VolumeID?.self) { group in
             for volume in wanted ?? volumes.usable {
                 group.addTask { [self] in

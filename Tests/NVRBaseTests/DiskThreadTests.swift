@@ -38,7 +38,8 @@ struct DiskThreadTests {
     @Test("who waits for a thread that hangs is let go, what has not begun is left out, and a late result is not lost")
     func lettingGo() async throws {
         let thread = DiskThread(name: "hanging")
-        let (gate, begun) = (DispatchSemaphore(value: 0), Mutex(false))
+        let gate = DispatchSemaphore(value: 0)
+        let begun = Mutex(false)
         let late = AsyncStream.makeStream(of: Int.self)
         await #expect(throws: DiskThread.Unanswered.self) {
             try await thread.run(

@@ -38,8 +38,8 @@ struct WritingThreadTests {
 
     /// Keeps the writing thread of a volume busy.
     private func hang(_ rig: Rig, _ volume: VolumeID) async -> Hang {
-        let hang = Hang()
-        Task { try await rig.disk.run(on: volume) { hang.job() } }
+        let (hang, disk) = (Hang(), rig.disk)
+        Task { try await disk.run(on: volume) { hang.job() } }
         await hang.begins()
         return hang
     }
@@ -199,6 +199,7 @@ struct WritingThreadTests {
         try rig.addVolume(2)
         let threads = VolumeThreads("work", volumes: rig.layout.volumes)
         let hang = Hang()
+        let one = one
         let stuck = Task { try await threads.run(on: one) { hang.job() } }
         await hang.begins()
         #expect(try await threads.run(on: two) { 2 } == 2)

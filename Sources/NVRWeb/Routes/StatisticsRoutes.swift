@@ -126,7 +126,9 @@ struct StatisticsRoutes: Sendable {
         let isAdmin = caller.map { Access.allows($0, .administer) } ?? false
         let numbers = try await numbers.numbers(for: caller, at: WallTime(microseconds: clock.wall()))
         func isSeen(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
-        let spaces = try await spaces([(.standard, settings.recordingRoot)] + numbers.profiles.map { (VolumeID($0.id), $0.path) }, now)
+        var folders = [(volume: VolumeID.standard, path: settings.recordingRoot)]
+        for profile in numbers.profiles { folders.append((VolumeID(profile.id), profile.path)) }
+        let spaces = try await spaces(folders, now)
         var statistics = Statistics(
             cameras: try await store.cameras.all().filter { isSeen($0.id) }, health: live.health(), numbers: numbers,
             volume: spaces[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
