@@ -91,7 +91,7 @@ package final class DiskThread: Sendable {
             return queue.pending < mostWaiting
         }
         guard hasRoom else { throw NVRError(.exhausted, "too many wait for a disk that does not keep up") }
-        let wait = Wait<Value>()
+        let wait = PatientWait<Value>()
         return try await withCheckedThrowingContinuation { continuation in
             wait.begin(continuation)
             let isQueued = enqueue {
@@ -119,39 +119,4 @@ package final class DiskThread: Sendable {
 
     /// Lets queued jobs finish, then ends the thread. Does not wait.
     package func stop() { thread.stop() }
-}
-
-/// Somebody who waits for a job, until it has ended or he gives up, whatever comes first.
-private final class Wait<Value: Sendable>: Sendable {
-    private struct State {
-        var continuation: CheckedContinuation<Value, any Error>?
-        var watcher: Task<Void, Never>?
-    }
-
-    private let state = Mutex(State())
-
-    var isWanted: Bool { state.withLock { $0.continuation != nil } }
-
-    func begin(_ continuation: CheckedContinuation<Value, any Error>) { state.withLock { $0.continuation = continuation } }
-
-    /// Ends with the wait.
-    func watch(_ task: Task<Void, Never>) {
-        let isOver = state.withLock { state in
-            if state.continuation != nil { state.watcher = task }
-            return state.continuation == nil
-        }
-        if isOver { task.cancel() }
-    }
-
-    /// False when the wait has ended before.
-    @discardableResult
-    func end(with result: Result<Value, any Error>) -> Bool {
-        let (continuation, watcher) = state.withLock { state in
-            defer { state = State() }
-            return (state.continuation, state.watcher)
-        }
-        watcher?.cancel()
-        continuation?.resume(with: result)
-        return continuation != nil
-    }
 }

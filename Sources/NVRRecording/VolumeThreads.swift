@@ -47,7 +47,8 @@ package final class VolumeThreads: Sendable {
     }
 
     /// Runs `body`, which touches the files of `wanted` and no others, on their thread. Throws `unavailable` when one of them is lost
-    /// meanwhile, or their thread is stuck in one step for longer than `patience`. A body is one step, unless it tells of more.
+    /// meanwhile, or their thread is stuck in one step for longer than `patience`, or for some seconds when the task is cancelled. A body is
+    /// one step, unless it tells of more.
     /// `also`: volumes that it reads, without being their work.
     package func run<Value: Sendable>(
         on wanted: Set<VolumeID>, also: Set<VolumeID> = [], patience: Duration = VolumeThreads.longest, _ body: @escaping @Sendable () throws -> Value
@@ -56,12 +57,20 @@ package final class VolumeThreads: Sendable {
         let there = wanted.union(also).filter { volumes.isUsable($0) }
         let thread = thread(wanted.count > 1 ? .several : .one(wanted.first ?? .standard))
         let watch = Mutex(StallWatch(patience: Int64(patience / .microseconds(1))))
+        let farewell = Mutex(StallWatch(patience: DiskWriter.farewell))
+        let isCancelled = Atomic(false)
         do {
-            return try await thread.run(
-                givingUpWhen: { [volumes] waited in
-                    watch.withLock { $0.isStuck(thread.step, now: Int64(waited / .microseconds(1))) }
-                        || !there.allSatisfy { volumes.isUsable($0) }
-                }, body)
+            return try await withTaskCancellationHandler {
+                try await thread.run(
+                    givingUpWhen: { [volumes] waited in
+                        let (step, now) = (thread.step, Int64(waited / .microseconds(1)))
+                        let isStuck = watch.withLock { $0.isStuck(step, now: now) }
+                        let isIdle = farewell.withLock { $0.isStuck(step, now: now) }
+                        return isStuck || isIdle && isCancelled.load(ordering: .relaxed) || !there.allSatisfy { volumes.isUsable($0) }
+                    }, body)
+            } onCancel: {
+                isCancelled.store(true, ordering: .relaxed)
+            }
         } catch is DiskThread.Unanswered {
             throw NVRError(.unavailable, "the volume cannot be used now: it does not answer")
         }

@@ -1,7 +1,6 @@
 package import HTTPTypes
 package import Hummingbird
 import NIOCore
-package import NIOPosix
 import NVRBase
 package import NVRModel
 import ServiceLifecycle
@@ -39,12 +38,9 @@ package struct MediaContent: Sendable {
 package struct MediaResponder: Sendable {
     /// Bytes read and sent at a time.
     static let chunk = 512 * 1024
-    private let shelves: MediaThreads
+    let threads: MediaThreads
 
-    package init(threads: MediaThreads) { shelves = threads }
-
-    /// Where a file on some volumes is read.
-    func threads(for volumes: Set<VolumeID>) -> NIOThreadPool { shelves.pool(for: volumes) }
+    package init(threads: MediaThreads) { self.threads = threads }
 
     /// How the answer names the file to a browser.
     package enum Disposition: Sendable {
@@ -135,7 +131,7 @@ package struct MediaResponder: Sendable {
 
     private func body(of content: MediaContent, _ pieces: [Piece], _ context: AppContext?) -> ResponseBody {
         let length = pieces.reduce(0) { $0 + $1.length }
-        let threads = threads(for: content.volumes)
+        let threads = threads
         return ResponseBody(contentLength: Int(length)) { writer in
             // A server that is told to end does not wait for the end of a movie: the client asks for the rest later.
             try await withGracefulShutdownHandler {
@@ -153,13 +149,13 @@ package struct MediaResponder: Sendable {
     }
 
     private static func send(
-        _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: NIOThreadPool,
+        _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: MediaThreads,
         _ context: AppContext?
     ) async throws {
         @Sendable func read(_ offset: Int64) async throws -> [UInt8] {
             let count = Int(min(Int64(chunk), range.upperBound - offset))
             guard count > 0 else { return [] }
-            let bytes = try await threads.runIfActive { try content.read(offset, count) }
+            let bytes = try await threads.run(on: content.volumes) { try content.read(offset, count) }
             // The length is promised; a file cut short behind our back can only end the connection.
             guard !bytes.isEmpty, bytes.count <= count else { throw NVRError(.dataLoss, "the file became shorter while it was sent") }
             return bytes

@@ -1,4 +1,5 @@
 package import NIOPosix
+import NVRBase
 package import NVRModel
 import Synchronization
 
@@ -24,8 +25,28 @@ package final class MediaThreads: Sendable {
         pools.withLock { pools in pools.values.forEach { $0.shutdownGracefully { _ in } } }
     }
 
+    /// Runs `body`, which blocks, for files on some volumes. A task that is cancelled waits no longer, whatever becomes of it.
+    package func run<Value: Sendable>(on volumes: Set<VolumeID>, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        let wait = PatientWait<Value>()
+        let pool = pool(for: volumes)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                wait.begin(continuation)
+                pool.submit { state in
+                    guard case .active = state, wait.isWanted else {
+                        wait.end(with: .failure(NVRError(.unavailable, "the server ends")))
+                        return
+                    }
+                    wait.end(with: Result { try body() })
+                }
+            }
+        } onCancel: {
+            wait.end(with: .failure(CancellationError()))
+        }
+    }
+
     /// Of one volume, or of all movies that lie on several.
-    package func pool(for volumes: Set<VolumeID>) -> NIOThreadPool {
+    private func pool(for volumes: Set<VolumeID>) -> NIOThreadPool {
         guard let first = volumes.first else { return common }
         let key = volumes.count > 1 ? Key.several : Key.one(first)
         return pools.withLock { pools in

@@ -1,7 +1,6 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import NIOPosix
 import NVRBase
 package import NVRModel
 package import NVRRecording
@@ -40,12 +39,10 @@ extension MediaResponder {
     private func body(of content: StreamedContent, _ context: AppContext) -> ResponseBody {
         ResponseBody(contentLength: Int(content.length)) { writer in
             try await withGracefulShutdownHandler {
-                // An export lies on any volumes.
-                let threads = threads(for: content.volumes)
                 var (reader, sent) = (content.reader, Int64(0))
                 while true {
                     let bytes: [UInt8]
-                    (reader, bytes) = try await threads.runIfActive { [reader] in
+                    (reader, bytes) = try await threads.run(on: content.volumes) { [reader] in
                         var reader = reader
                         let bytes = try reader.next(Self.chunk)
                         return (reader, bytes)
