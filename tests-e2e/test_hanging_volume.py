@@ -169,7 +169,7 @@ def test_a_volume_that_hangs_costs_a_camera_of_another_no_frame():
             assert all(b.start >= a.end - 0.1 for a, b in zip(rows, rows[1:]))
             nvr.frames(sick)
             # No thread is left of it.
-            wait_for("no more threads than before", lambda: len(list(Path(f"/proc/{nvr.pid}/task").iterdir())) <= threads + 8, 30)
+            wait_for("no more threads than before", lambda: len(list(Path(f"/proc/{nvr.pid}/task").iterdir())) <= threads + 16, 30)
         assert nvr.terminate() <= 10
         checked = nvr.check()
         assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -210,7 +210,7 @@ def test_moving_and_deleting_on_a_volume_that_hangs_keeps_nobody_from_recording_
         with two_cameras(nvr, film, "well", "ill") as (sound, sick):
             for key in (sound, sick):
                 wait_for("segments", lambda: len([row for row in nvr.shelved(key) if row.state == 2]) >= 4, 60)
-            # The sick camera's footage moves there as well: old footage of it, in the default folder.
+            # What the other camera recorded hours ago moves there.
             archive = {"archive_storage_profile_id": ill, "archive_after_hours": 1}
             assert nvr.api.put(f"/cameras/{sound}", json=archive).status_code == 200
             nvr.terminate()
@@ -222,18 +222,19 @@ def test_moving_and_deleting_on_a_volume_that_hangs_keeps_nobody_from_recording_
             wait_for("footage moves", lambda: any(row.volume == ill for row in nvr.shelved(sound)), 60)
             with nvr.hanging():
                 wait_for("it hangs", lambda: nvr.met > 0, 20)
-                events = {key: [event for event in nvr.api.events(camera_id=key) if event["timestamp_end"]] for key in (sound, sick)}
+                events = [event for event in nvr.api.events(camera_id=sick) if event["timestamp_end"]]
                 # What lies on the sick volume is given up at once, its files go later.
                 begun = time.monotonic()
-                answer = nvr.api.delete(f"/events/{events[sick][0]['id']}")
+                answer = nvr.api.delete(f"/events/{events[0]['id']}")
                 assert answer.status_code == 200, answer.text
                 assert time.monotonic() - begun < 25
-                here = [row for row in nvr.shelved(sound) if row.volume == well and row.state == 2]
-                gone = next(event for event in events[sound] if any(str(row.path).endswith(event["file_path"]) for row in here))
-                file = nvr.folder / "well" / gone["file_path"].removeprefix("/")
-                file = next(row.path for row in here if str(row.path).endswith(gone["file_path"]))
-                assert file.exists()
-                assert nvr.api.delete(f"/events/{gone['id']}").status_code == 200
+                young = time.time() - 3600
+                [row, *_] = wait_for("a new segment on the healthy volume", lambda: [
+                    row for row in nvr.shelved(sound) if row.volume == well and row.state == 2 and row.start > young], 30)
+                file = row.path
+                name = str(file.relative_to(nvr.folder / "well"))
+                [gone] = [event for event in nvr.api.events(camera_id=sound) if event["file_path"].endswith(name)]
+                assert file.exists() and nvr.api.delete(f"/events/{gone['id']}").status_code == 200
                 wait_for("a file on the healthy volume is deleted", lambda: not file.exists(), 30)
                 # A cleanup is not held up for ever, either.
                 cleaned = nvr.api.post("/settings/cleanup")

@@ -38,7 +38,7 @@ package final class VolumeThreads: Sendable {
                 switch key {
                 case .one(.standard): ""
                 case .one(let volume): "-\(volume)"
-                case .several: "-n"
+                case .several: "-mixed"
                 }
             let thread = DiskThread(name: name + suffix, stackBytes: stackBytes, niceness: niceness)
             threads[key] = thread
