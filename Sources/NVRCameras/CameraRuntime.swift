@@ -414,7 +414,7 @@ final class CameraRuntime: Sendable {
         if report.status == .connected, plan.needsSub, let sub = subReader?.report, sub.status != .connected, sub.status != .starting {
             health.reason = "sub-stream: " + (sub.reason ?? sub.status.rawValue)
         }
-        if let failure = environment.disk.failure, recording != nil { health.reason = "not recording: " + failure }
+        if let failure = environment.disk.failure(of: cameraID), recording != nil { health.reason = "not recording: " + failure }
         health.lastSeen = mainHub.lastVideoWall
         health.source = report.source
         health.isRecording = recording?.isRecording ?? false

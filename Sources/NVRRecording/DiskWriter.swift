@@ -8,17 +8,11 @@ import Synchronization
     import Glibc
 #endif
 
-/// The one thread that writes to a storage root. Recordings queue chunks with their `SegmentWriter`s; this serves them one after
-/// another, syncs what was written at least once a second, and waits when the disk is full or fails until it works again.
+/// Writes footage, with a thread for each volume, so that a disk which hangs keeps nobody else waiting. Recordings queue chunks with their
+/// `SegmentWriter`s; the thread of a volume serves those that write there one after another, syncs what was written at least once a
+/// second, and waits when the disk is full or fails until it works again.
 package final class DiskWriter: Sendable {
     private struct State {
-        var dirty: [ObjectIdentifier: SegmentWriter] = [:]
-        var lastSync: Int64 = 0
-        /// Somebody comes back for what was written since.
-        var isSyncAwaited = false
-        var failure: String?
-        /// The failure as people who only watch may hear it.
-        var trouble: Trouble?
         /// Cameras that lost footage because the disk was too slow, and have not caught up; when what they lost first was shown.
         var behind: [ID<Camera>: WallTime] = [:]
         var onTrouble: (@Sendable () -> Void)?
@@ -27,8 +21,6 @@ package final class DiskWriter: Sendable {
         var unheard: Int64 = 0
         var pressureInterval = DiskWriter.longestPressureInterval
         var isStopping = false
-        /// Recordings whose last write the disk refused, in the order of their turns.
-        var refused: [SegmentWriter] = []
     }
 
     /// What keeps footage from being written, in words without paths, and when the first of what waits was shown.
@@ -46,6 +38,15 @@ package final class DiskWriter: Sendable {
         package var failures = 0
     }
 
+    /// A writing thread, as those see it who look after the server.
+    package struct ThreadState: Sendable, Hashable {
+        package var volume: VolumeID
+        /// It has been in one call of the disk for longer than a disk takes.
+        package var isStuck: Bool
+        /// Pictures that were turned away, since too many waited.
+        package var refused: Int
+    }
+
     /// Microseconds between rounds of syncing. With a fragment of a second, a power cut costs a second and a half and what a sync takes;
     /// longer rounds would save nothing, since a file is written once a second.
     static let syncInterval: Int64 = 500_000
@@ -55,20 +56,24 @@ package final class DiskWriter: Sendable {
     static let retryInterval: Int64 = 500_000
     /// Bytes written between two looks at the free space, at most.
     static let longestPressureInterval: Int64 = 16 << 20
+    /// Microseconds in which a disk has to do something while the program ends, before it is no longer waited for: for each recording that
+    /// ends, and for the volume in the end.
+    static let farewell: Int64 = 3_000_000
     /// Bytes that wait for the disk at most, of each recorded stream, unless somebody sets it.
     package static let defaultBuffer = 32 << 20
 
     package let layout: RecordingLayout
     package let growing = GrowingSegments()
-    let thread = BlockingThread(name: "disk", stackBytes: 1 << 20)
     let ledger: any SegmentLedger
     let clock: any NVRClock
     let logger: Logger
     /// Bytes that wait for the disk at most, of each recorded stream.
     let bufferBytes: Int
-    /// Changed on the thread only.
-    let waitingRows = Mutex(WaitingRows())
-    let rowFailure = Mutex<String?>(nil)
+    /// Why the database does not take rows, by the volume of their files.
+    let rowFailures = Mutex<[VolumeID: String]>([:])
+    private let lanes = Mutex<[VolumeID: WritingLane]>([.standard: WritingLane(.standard)])
+    /// Which volume each recording writes to now.
+    private let homes = Mutex<[ObjectIdentifier: (camera: ID<Camera>, volume: VolumeID)]>([:])
     private let state = Mutex(State())
     private let totals = Mutex(Counters())
     private let synced = Mutex<[ID<Camera>: Int64]>([:])
@@ -91,18 +96,57 @@ package final class DiskWriter: Sendable {
 
     func noteSynced(_ bytes: Int64, of camera: ID<Camera>) { synced.withLock { $0[camera, default: 0] += bytes } }
 
-    /// Why nothing can be written now; nil while writing works.
-    package var failure: String? { state.withLock { $0.failure } ?? rowFailure.withLock { $0 } }
+    func noteSyncs(_ count: Int) { totals.withLock { $0.syncs += count } }
 
-    /// Runs `body` on the writing thread, after what is queued.
-    package func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await thread.run(body)
+    // MARK: Lanes
+
+    /// The lane of a volume; made when there is none. The thread of a volume that is not known any more ends when nobody needs it.
+    func lane(of volume: VolumeID) -> WritingLane {
+        if let known = lanes.withLock({ $0[volume] }) { return known }
+        let used = Set(homes.withLock { $0.values.map { $0.volume } }).union([.standard])
+        return lanes.withLock { lanes in
+            if let known = lanes[volume] { return known }
+            lanes = lanes.filter { used.contains($0.key) || layout.volumes.isKnown($0.key) || !$0.value.isIdle }
+            let lane = WritingLane(volume)
+            lanes[volume] = lane
+            return lane
+        }
     }
 
-    func schedule(_ writer: SegmentWriter) {
-        thread.enqueue { [self] in
-            writer.drain()
-            syncIfDue()
+    var allLanes: [WritingLane] { lanes.withLock { lanes in lanes.values.sorted { $0.volume < $1.volume } } }
+
+    /// All writing threads, those too whose volume is away.
+    package var threads: [ThreadState] {
+        let now = clock.monotonic()
+        return allLanes.map { ThreadState(volume: $0.volume, isStuck: $0.isStuck(now: now), refused: $0.thread.refused) }
+    }
+
+    /// Where a recording writes from now on; nil when it is no more.
+    func setHome(of writer: ObjectIdentifier, _ camera: ID<Camera>, _ volume: VolumeID?) {
+        homes.withLock { homes in homes[writer] = volume.map { (camera: camera, volume: $0) } }
+    }
+
+    /// Runs `body` on the writing thread of a volume, after what is queued there.
+    package func run<Result: Sendable>(on volume: VolumeID = .standard, _ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await lane(of: volume).thread.run(body)
+    }
+
+    /// The same on a lane, and throws `DiskThread.Unanswered` when its thread is stuck for longer than `patience`, microseconds.
+    func run<Result: Sendable>(
+        on lane: WritingLane, patience: Int64, late: (@Sendable (Result) -> Void)? = nil, _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        let watch = Mutex(StallWatch(patience: patience))
+        return try await lane.thread.run(
+            givingUpWhen: { [thread = lane.thread] waited in
+                watch.withLock { $0.isStuck(thread.step, now: Int64(waited / .microseconds(1))) }
+            }, late: late, body)
+    }
+
+    func schedule(_ turn: WritingLane.Turn) {
+        let lane = turn.pen.lane
+        lane.thread.enqueue { [self] in
+            turn.pen.drain(for: turn.writer)
+            syncIfDue(lane)
         }
     }
 
@@ -120,40 +164,6 @@ package final class DiskWriter: Sendable {
         listener?()
     }
 
-    func markDirty(_ writer: SegmentWriter) {
-        state.withLock { $0.dirty[ObjectIdentifier(writer)] = writer }
-    }
-
-    func clean(_ writer: SegmentWriter) {
-        state.withLock { _ = $0.dirty.removeValue(forKey: ObjectIdentifier(writer)) }
-    }
-
-    private func syncIfDue() {
-        let now = clock.monotonic()
-        let (due, wait) = state.withLock { state -> ([SegmentWriter], Int64?) in
-            let left = state.lastSync + Self.syncInterval - now
-            guard left <= 0 else {
-                // Nobody else may write before that.
-                guard !state.dirty.isEmpty, !state.isSyncAwaited, !state.isStopping else { return ([], nil) }
-                state.isSyncAwaited = true
-                return ([], left)
-            }
-            state.lastSync = now
-            defer { state.dirty.removeAll(keepingCapacity: true) }
-            return (Array(state.dirty.values), nil)
-        }
-        if let wait {
-            wake(after: wait) { disk in
-                disk.state.withLock { $0.isSyncAwaited = false }
-                disk.syncIfDue()
-            }
-        }
-        guard !due.isEmpty else { return }
-        for writer in due { writer.beginWriteback() }
-        for writer in due { writer.sync() }
-        totals.withLock { $0.syncs += due.count }
-    }
-
     /// Refuses footage that would take the last space of its volume, which the database may need: it has to note what is deleted.
     func demandSpace(for bytes: Int, on volume: VolumeID = .standard) throws {
         let root = layout.volumes.root(of: volume) ?? layout.root
@@ -162,107 +172,69 @@ package final class DiskWriter: Sendable {
         throw FileError.full(root)
     }
 
-    /// Notes that the disk refuses; logged once until it works again. `shown`: when what was to be written was.
-    func failed(_ error: any Error, camera: String, shown: WallTime? = nil) {
-        totals.withLock { $0.failures += 1 }
-        var trouble = Self.trouble(error)
-        let (isNew, listener, pressure) = state.withLock { state -> (Bool, (@Sendable () -> Void)?, (@Sendable () -> Void)?) in
-            trouble.since = [state.trouble?.since, shown].compactMap { $0 }.min()
-            let isOfAnotherKind = state.trouble?.isFull != trouble.isFull
-            defer {
-                state.failure = "\(error)"
-                state.trouble = trouble
-            }
-            return (state.failure == nil, isOfAnotherKind ? state.onTrouble : nil, trouble.isFull ? state.onPressure : nil)
-        }
-        listener?()
-        pressure?()
-        if isNew {
-            logger.error(
-                "recording cannot be written; cameras stay connected and recording goes on by itself when the disk works again",
-                metadata: ["camera": "\(camera)", "error": "\(error)"])
-        }
-    }
-
-    func worked() {
-        let (was, listener) = state.withLock { state -> (String?, (@Sendable () -> Void)?) in
-            defer {
-                state.failure = nil
-                state.trouble = nil
-            }
-            return (state.failure, state.failure == nil ? nil : state.onTrouble)
-        }
-        guard was != nil else { return }
-        listener?()
-        logger.notice("recording is written again")
-        tryRows()
-    }
-
-    /// A recording whose write was refused gets another turn soon, together with all others that wait; the thread does not.
-    func retryLater(_ writer: SegmentWriter) {
-        let isFirst = state.withLock { state in
-            defer { if !state.refused.contains(where: { $0 === writer }) { state.refused.append(writer) } }
-            return state.refused.isEmpty
-        }
-        if isFirst { wake(after: Self.retryInterval) { $0.retryRefused() } }
-    }
-
-    private func retryRefused() {
-        let writers = state.withLock { state in
-            defer { state.refused = [] }
-            return state.refused
-        }
-        for writer in writers { writer.drain() }
-        syncIfDue()
-    }
-
-    /// Runs `body` on the thread after a while; not at all when it has ended by then.
-    func wake(after microseconds: Int64, _ body: @escaping @Sendable (DiskWriter) -> Void) {
-        Task { [weak self] in
-            // Nobody cancels it.
-            try? await Task.sleep(for: .microseconds(microseconds))
-            guard let self else { return }
-            thread.enqueue { body(self) }
-        }
-    }
-
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    /// Writers end their tries; what is queued is written when the disk allows it at once, and so are the rows that wait.
+    /// Writers end their tries; what is queued is written when the disk allows it at once, and so are the rows that wait. A disk that
+    /// hangs is not waited for: the next start puts in order what was being written there.
     package func stop() async {
         state.withLock { $0.isStopping = true }
-        // The thread only refuses when it has ended already, and then nothing is queued.
-        try? await thread.run { [self] in
-            retryRefused()
-            syncIfDue()
+        // What the others refuse may still go to the default folder.
+        await withTaskGroup(of: Void.self) { group in
+            for lane in allLanes where lane.volume != .standard { group.addTask { await self.end(lane) } }
         }
-        // A turn that had begun before has queued its next one by now.
-        try? await thread.run { [self] in tryRows() }
-        let left = waitingRows.withLock { $0.count }
+        await end(lane(of: .standard))
+    }
+
+    private func end(_ lane: WritingLane) async {
+        do {
+            try await run(on: lane, patience: Self.farewell) { [self] in
+                retryRefused(lane)
+                syncIfDue(lane)
+            }
+            // A turn that had begun before has queued its next one by now.
+            try await run(on: lane, patience: Self.farewell) { [self] in tryRows(lane) }
+        } catch is DiskThread.Unanswered {
+            logger.error(
+                "a disk does not answer; what was being written to it is put in order when it is there again", metadata: ["volume": "\(lane.volume)"])
+        } catch {
+            // The thread has ended already, and then nothing is queued.
+        }
+        let left = lane.rows.withLock { $0.count }
         if left > 0 { logger.warning("the database did not take the last rows; the next start finishes them", metadata: ["rows": "\(left)"]) }
-        thread.stop()
+        lane.thread.stop()
     }
 }
 
 // MARK: Trouble
 
 extension DiskWriter {
+    /// Why nothing can be written to some volume now; nil while writing works.
+    package var failure: String? { allLanes.lazy.compactMap(\.failure).first ?? rowFailures.withLock { $0.values.first } }
+
+    /// Why nothing of a camera can be written now; nil while writing works.
+    package func failure(of camera: ID<Camera>) -> String? {
+        lanes(of: camera).lazy.compactMap(\.failure).first ?? rowFailures.withLock { $0.values.first }
+    }
+
+    private func lanes(of camera: ID<Camera>) -> [WritingLane] {
+        let volumes = Set(homes.withLock { homes in homes.values.filter { $0.camera == camera }.map { $0.volume } })
+        return allLanes.filter { volumes.contains($0.volume) }
+    }
+
     /// What keeps footage of a camera from being written now; nil while writing works.
     package func trouble(of camera: ID<Camera>) -> Trouble? {
-        state.withLock { state in
-            let lost = state.behind[camera]
-            if var trouble = state.trouble {
-                trouble.since = [trouble.since, lost].compactMap { $0 }.min()
-                return trouble
-            }
-            return lost.map { Trouble(isFull: false, reason: "the disk is too slow", since: $0) }
+        let lost = state.withLock { $0.behind[camera] }
+        if var trouble = lanes(of: camera).lazy.compactMap(\.trouble).first {
+            trouble.since = [trouble.since, lost].compactMap { $0 }.min()
+            return trouble
         }
+        return lost.map { Trouble(isFull: false, reason: "the disk is too slow", since: $0) }
     }
 
     /// `listener` hears on any thread that `trouble` may have changed; it must not block.
     package func onTrouble(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onTrouble = listener } }
 
-    /// `listener` hears on the writing thread that the free space should be looked at; it must not block.
+    /// `listener` hears on a writing thread that the free space should be looked at; it must not block.
     package func onPressure(_ listener: @escaping @Sendable () -> Void) { state.withLock { $0.onPressure = listener } }
 
     /// Says how much may be written between two looks, given how much is to stay free.
@@ -286,6 +258,28 @@ extension DiskWriter {
         listener?()
     }
 
+    /// Notes that a disk refuses; logged once until it works again. `shown`: when what was to be written was.
+    func failed(_ error: any Error, on lane: WritingLane, camera: String, shown: WallTime? = nil) {
+        totals.withLock { $0.failures += 1 }
+        let trouble = Self.trouble(error)
+        let (isNew, isOther) = lane.failed("\(error)", trouble, shown: shown)
+        let (listener, pressure) = state.withLock { (isOther ? $0.onTrouble : nil, trouble.isFull ? $0.onPressure : nil) }
+        listener?()
+        pressure?()
+        if isNew {
+            logger.error(
+                "recording cannot be written; cameras stay connected and recording goes on by itself when the disk works again",
+                metadata: ["camera": "\(camera)", "error": "\(error)"])
+        }
+    }
+
+    func worked(on lane: WritingLane) {
+        guard lane.worked() else { return }
+        state.withLock { $0.onTrouble }?()
+        logger.notice("recording is written again")
+        tryRows(lane)
+    }
+
     private static func trouble(_ error: any Error) -> Trouble {
         if let error = error as? FileError {
             let reason = error.isFull ? "the disk is full" : error.code == ENODEV ? "the folder for recordings is not mounted" : error.systemText
@@ -293,74 +287,5 @@ extension DiskWriter {
         }
         let isFull = (error as? NVRError)?.kind == .exhausted
         return Trouble(isFull: isFull, reason: isFull ? "the disk is full" : "the database cannot be written")
-    }
-}
-
-// MARK: Pictures
-
-extension DiskWriter {
-    /// Writes a picture whole or not at all, over an older one of the same path.
-    package func store(picture: [UInt8], path: String) async throws {
-        try await thread.run { [layout] in
-            let absolute = try layout.absolute(FootagePlace(.standard, path))
-            if let folder = POSIXFile.parent(of: absolute) { try POSIXFile.makeDirectories(folder) }
-            try Self.write(try layout.cipher.stored(picture: picture), to: absolute, replacing: true)
-        }
-    }
-
-    /// Deletes a picture that nothing refers to; a missing one is no error.
-    package func remove(picture path: String, volume: VolumeID = .standard) async throws {
-        _ = try await thread.run { [layout] in try POSIXFile.remove(try layout.absolute(FootagePlace(volume, path))) }
-    }
-
-    /// Writes a snapshot under the first free name of its pattern to a volume, or to the default one when that is not there. `isTaken`:
-    /// whether a path is known already, on whatever volume.
-    package func store(
-        snapshot: [UInt8], camera: ID<Camera>, pattern: String, time: WallTime, volume: VolumeID = .standard,
-        isTaken: @escaping @Sendable (String) async throws -> Bool = { _ in false }
-    ) async throws -> FootagePlace {
-        try await thread.run { [self] in
-            let wished = confirmedVolume(volume)
-            do {
-                return try store(snapshot, camera, pattern, time, on: wished, isTaken)
-            } catch let error as FileError where wished != .standard && error.isOfVolume {
-                layout.volumes.distrust(wished, reason: error.systemText, at: WallTime(microseconds: clock.wall()))
-                return try store(snapshot, camera, pattern, time, on: .standard, isTaken)
-            }
-        }
-    }
-
-    private func store(
-        _ snapshot: [UInt8], _ camera: ID<Camera>, _ pattern: String, _ time: WallTime, on volume: VolumeID,
-        _ isTaken: @escaping @Sendable (String) async throws -> Bool
-    ) throws -> FootagePlace {
-        for attempt in 0..<100 {
-            let path = layout.path(camera: camera, pattern: pattern, time: time, fileExtension: "jpg", attempt: attempt)
-            let place = FootagePlace(volume, path)
-            try demandPresence(volume)
-            let absolute = try layout.absolute(place)
-            if try POSIXFile.exists(absolute) || blockingWait({ try await isTaken(path) }) { continue }
-            try makeFolder(of: absolute, on: volume)
-            try Self.write(try layout.cipher.stored(picture: snapshot), to: absolute, replacing: false)
-            return place
-        }
-        throw NVRError(.conflict, "100 snapshots named like \(pattern) are there already for one second")
-    }
-
-    private static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws {
-        let folder = POSIXFile.parent(of: path)
-        let temporary = path + ".part"
-        try POSIXFile.remove(temporary)
-        do {
-            let file = try POSIXFile.create(temporary)
-            try bytes.withUnsafeBytes { try file.write([$0], at: 0) }
-            try file.sync()
-            try POSIXFile.rename(temporary, to: path)
-        } catch {
-            // The failure itself is reported; a leftover is overwritten by the next try.
-            _ = try? POSIXFile.remove(temporary)
-            throw error
-        }
-        if let folder { try POSIXFile.syncDirectory(folder) }
     }
 }

@@ -61,6 +61,8 @@ package struct ExportArchive: Sendable {
     /// Bytes.
     package var length: Int64 { zip.totalLength }
     package let fileName: String
+    /// On which volumes the movies lie.
+    package var volumes: Set<VolumeID> { movies.reduce(into: []) { $0.formUnion($1.volumes) } }
     private let zip: ZipArchive
     private let movies: [StoredMedia]
     private let closing: Closing

@@ -8,17 +8,17 @@ import NVRStore
 extension MediaRemoval {
     /// Volumes that are there and the right ones, and hold anything: only what lies there may be planned for deletion.
     func standing() async throws -> Set<VolumeID> {
-        var standing = try await confirmed()
+        var standing = await confirmed()
         for volume in try await store.retention.volumes() where volume.isRemote {
             if await layout.volumes.remote(volume)?.isRightOne() == true { standing.insert(volume) }
         }
         return standing
     }
 
-    /// The same as it was seen last, without asking the network.
-    func assumed() async throws -> Set<VolumeID> {
+    /// The same as it was seen last: neither the disks nor the network are asked.
+    var assumed: Set<VolumeID> {
         let lost = Set(layout.volumes.states.filter { $0.loss != nil }.map(\.volume))
-        return try await confirmed().union(layout.volumes.remotes.map(\.volume)).subtracting(lost)
+        return layout.volumes.usable.union(layout.volumes.remotes.map(\.volume)).subtracting(lost)
     }
 
     /// Seconds until deletions that failed are tried again.

@@ -110,36 +110,36 @@ extension MediaRemoval {
         if step.volume.isRemote { return try await take(step.deletions, in: step.volume, kept: plan, into: &outcome) }
         let segments = step.deletions.filter { !$0.item.isPicture }.map { ID<Segment>($0.item.id) }
         let pictures = step.deletions.filter { $0.item.isPicture }.map { ID<Event>($0.item.id) }
-        guard let root = try await root(of: step.volume) else {
+        guard let root = await root(of: step.volume) else {
             outcome.doubt = .wrongVolume
             return []
         }
         let segmentPaths = try await store.segments.paths(of: segments)
         let picturePaths = try await store.retention.picturePaths(of: pictures)
         let paths = segmentPaths.values.map { $0 } + picturePaths.values.map { $0 }
-        let (device, files) = try await look(at: paths, below: root)
+        let (device, files) = try await look(at: paths, on: step.volume, below: root)
         let sample = files.count * 2 < paths.count ? try await keptFilesExist(step.volume, root: root, without: plan) : nil
         if let doubt = proof.doubt(files, of: paths.count, device: device, othersExist: sample) {
             outcome.doubt = doubt
             return []
         }
         let written = measures.written(step.volume)
-        let before = try await free(at: root)
+        let before = try await free(on: step.volume, at: root)
         let marked = Set(try await store.segments.markGarbage(segments).map(\.id))
         let deletion = try await store.events.delete(pictures, footage: .keep)
         let goneEvents = Set(deletion.deleted.map(\.id))
         outcome.events += goneEvents.count
         outcome.fileBytes += try await sweep()
-        let stillThere = Set(try await look(at: files.map(\.path), below: root).files.map(\.path))
+        let stillThere = Set(try await look(at: files.map(\.path), on: step.volume, below: root).files.map(\.path))
         let gone = files.filter { !stillThere.contains($0.path) }
-        var last = (free: try await free(at: root), written: measures.written(step.volume))
+        var last = (free: try await free(on: step.volume, at: root), written: measures.written(step.volume))
         proof.note(allocated: gone.reduce(0) { $0 + $1.allocated }, before: before, after: last.free, written: last.written - written)
         var waited: Int64 = 0
         while proof.isMissing, waited < measures.patience, !Task.isCancelled {
             // Cancelled with the server, and then the next run goes on.
             try? await Task.sleep(for: .milliseconds(500))
             waited += 500_000
-            let next = (free: try await free(at: root), written: measures.written(step.volume))
+            let next = (free: try await free(on: step.volume, at: root), written: measures.written(step.volume))
             proof.note(allocated: 0, before: last.free, after: next.free, written: next.written - last.written)
             last = next
         }
@@ -158,12 +158,12 @@ extension MediaRemoval {
         let going = Set(plan.deletions.lazy.filter { !$0.item.isPicture }.map { ID<Segment>($0.item.id) })
         let paths = try await store.retention.newestPaths(of: volume, without: going, limit: Self.samples)
         guard !paths.isEmpty else { return nil }
-        return try await look(at: paths, below: root).files.count * 2 >= paths.count
+        return try await look(at: paths, on: volume, below: root).files.count * 2 >= paths.count
     }
 
     /// The files of paths that are there, and the device of the folder they should lie on.
-    private func look(at paths: [String], below root: String) async throws -> (device: UInt64, files: [SpaceProof.File]) {
-        try await thread.run {
+    private func look(at paths: [String], on volume: VolumeID, below root: String) async throws -> (device: UInt64, files: [SpaceProof.File]) {
+        try await threads.run(on: volume) {
             var status = stat()
             guard stat(root, &status) == 0 else { throw FileError(operation: "look at", path: root, code: errno) }
             let device = UInt64(status.st_dev)
@@ -182,7 +182,9 @@ extension MediaRemoval {
     }
 
     /// Free bytes of the volume of a folder.
-    private func free(at root: String) async throws -> Int64 { try await thread.run { try POSIXFile.space(at: root).free } }
+    private func free(on volume: VolumeID, at root: String) async throws -> Int64 {
+        try await threads.run(on: volume) { try POSIXFile.space(at: root).free }
+    }
 }
 
 extension SpaceProof.Doubt {

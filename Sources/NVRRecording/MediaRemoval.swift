@@ -9,7 +9,7 @@ import Synchronization
 package final class MediaRemoval: Sendable {
     let layout: RecordingLayout
     let store: Store
-    let thread = BlockingThread(name: "removal")
+    let threads: VolumeThreads
     private let playback: Playback
     private let listener = Mutex<Listener?>(nil)
     /// Something is to be deleted in a bucket.
@@ -23,19 +23,18 @@ package final class MediaRemoval: Sendable {
         self.layout = layout
         self.store = store
         self.playback = playback
+        threads = VolumeThreads("removal", volumes: layout.volumes)
         (remoteWishes, remoteWish) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The folder of a volume; nil when it is not the right one now.
-    func root(of volume: VolumeID) async throws -> String? {
-        try await thread.run { [layout] in layout.volumes.confirm(volume) ? layout.volumes.root(of: volume) : nil }
+    func root(of volume: VolumeID) async -> String? {
+        await threads.confirmed([volume]).isEmpty ? nil : layout.volumes.root(of: volume)
     }
 
     /// The folders of the volumes that may be deleted from now.
-    package func roots() async throws -> [(id: VolumeID, root: String)] {
-        try await thread.run { [layout] in
-            layout.volumes.confirmed().sorted().compactMap { volume in layout.volumes.root(of: volume).map { (volume, $0) } }
-        }
+    package func roots() async -> [(id: VolumeID, root: String)] {
+        await confirmed().sorted().compactMap { volume in layout.volumes.root(of: volume).map { (volume, $0) } }
     }
 
     /// Who keeps things made of footage, and has to forget them with it.
@@ -86,18 +85,18 @@ package final class MediaRemoval: Sendable {
     package func sweep() async throws -> Int64 {
         var bytes: Int64 = 0
         while true {
-            let garbage = try await store.segments.garbage(on: try await confirmed(), limit: 500)
+            let garbage = try await store.segments.garbage(on: await confirmed(), limit: 500)
             guard !garbage.isEmpty else { break }
             try await tell(of: garbage)
-            let (gone, freed) = try await unlink(Set(garbage.map(\.place)))
+            let (gone, freed) = try await unlink(garbage.map(\.place))
             bytes += freed
             try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
             guard !gone.isEmpty else { break }
         }
         while true {
-            let files = try await store.segments.garbageFiles(on: try await confirmed(), limit: 500)
+            let files = try await store.segments.garbageFiles(on: await confirmed(), limit: 500)
             guard !files.isEmpty else { break }
-            let (gone, freed) = try await unlink(Set(files))
+            let (gone, freed) = try await unlink(files)
             bytes += freed
             try await store.segments.removeGarbageFiles(Array(gone))
             guard !gone.isEmpty else { break }
@@ -107,17 +106,35 @@ package final class MediaRemoval: Sendable {
     }
 
     /// Folders that are there and the right ones: only there may anything be unlinked.
-    func confirmed() async throws -> Set<VolumeID> { try await thread.run { [layout] in layout.volumes.confirmed() } }
+    func confirmed() async -> Set<VolumeID> { await threads.confirmed() }
 
-    /// Unlinks files; gives those that are gone for certain, and the bytes that they had. Of a volume that turns out not to be the right one
-    /// nothing is gone: what was not found there may come back with it.
-    private func unlink(_ places: Set<FootagePlace>) async throws -> (gone: Set<FootagePlace>, bytes: Int64) {
-        try await thread.run { [layout] in
+    /// Seconds that one file may take.
+    private static let patience = Duration.seconds(30)
+
+    /// Unlinks files; gives those that are gone for certain, and the bytes that they had. What lies on a volume that hangs waits for the
+    /// next sweep, and nobody else waits for it.
+    private func unlink(_ places: [FootagePlace]) async throws -> (gone: Set<FootagePlace>, bytes: Int64) {
+        var all: (gone: Set<FootagePlace>, bytes: Int64) = ([], 0)
+        for (volume, places) in Dictionary(grouping: Set(places), by: \.volume) {
+            do {
+                let (gone, bytes) = try await unlink(places, on: volume)
+                all = (all.gone.union(gone), all.bytes + bytes)
+            } catch let error as NVRError where error.kind == .unavailable {
+                continue
+            }
+        }
+        return all
+    }
+
+    /// Of a volume that turns out not to be the right one nothing is gone: what was not found there may come back with it.
+    private func unlink(_ places: [FootagePlace], on volume: VolumeID) async throws -> (gone: [FootagePlace], bytes: Int64) {
+        try await threads.run(on: volume, patience: Self.patience) { [layout, threads] in
             var bytes: Int64 = 0
             var folders: Set<FootagePlace> = []
             for place in places {
                 // Lost since the list was made: what is to go waits for its return.
                 guard layout.volumes.isUsable(place.volume) else { continue }
+                threads.nextStep(on: volume)
                 let path = try layout.absolute(place)
                 let length = POSIXFile.length(at: path) ?? 0
                 if try POSIXFile.remove(path) { bytes += length }
@@ -127,8 +144,7 @@ package final class MediaRemoval: Sendable {
                 try POSIXFile.syncDirectory(folder.path)
                 if let root = layout.volumes.root(of: folder.volume) { POSIXFile.removeEmptyDirectories(from: folder.path, below: root) }
             }
-            let confirmed = layout.volumes.confirmed(Set(places.map(\.volume)))
-            return (places.filter { confirmed.contains($0.volume) }, bytes)
+            return (layout.volumes.confirm(volume) ? places : [], bytes)
         }
     }
 }

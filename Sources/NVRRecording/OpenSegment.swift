@@ -4,7 +4,7 @@ import NVRModel
 import NVRStore
 import Zlib
 
-/// A segment file that is being written: what lies in it so far, whole fragments only. Used on the disk's thread only.
+/// A segment file that is being written: what lies in it so far, whole fragments only. Used on its pen's thread only.
 struct OpenSegment {
     let id: ID<Segment>
     let file: POSIXFile
@@ -26,8 +26,6 @@ struct OpenSegment {
     private(set) var synced: Int64 = 0
     /// The segment is listed.
     var hasRow = false
-    /// Where the file lies.
-    var volume = VolumeID.standard
     /// Nil leaves the file in the clear.
     private var encryption: SegmentEncryption?
 

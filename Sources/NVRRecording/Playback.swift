@@ -24,14 +24,15 @@ package final class Playback: Sendable {
     private static let snapshotLife: Int64 = 20_000_000
 
     private let layout: RecordingLayout
+    var volumes: Volumes { layout.volumes }
     private let store: Store
     private let growing: GrowingSegments
     let clock: any NVRClock
     private let logger: Logger
-    /// Reads files and decodes pictures; never the disk's writing thread.
-    let thread = BlockingThread(name: "playback", stackBytes: 1 << 20)
-    /// Decodes pictures for somebody who drags along a timeline: a long movie being laid out must not keep them waiting.
-    let previews = BlockingThread(name: "previews", stackBytes: 1 << 20)
+    /// Read files and decode pictures; never the disk's writing threads.
+    let threads: VolumeThreads
+    /// Decode pictures for somebody who drags along a timeline: a long movie being laid out must not keep them waiting.
+    let previews: VolumeThreads
     private let built = Mutex<[String: Built]>([:])
     let recent = RecentPictures(budget: 8 << 20)
 
@@ -41,6 +42,8 @@ package final class Playback: Sendable {
         self.growing = growing
         self.clock = clock
         self.logger = logger
+        threads = VolumeThreads("playback", volumes: layout.volumes, stackBytes: 1 << 20)
+        previews = VolumeThreads("previews", volumes: layout.volumes, stackBytes: 1 << 20)
     }
 
     /// Closes the files of movies kept ready, because some of them are about to be deleted.
@@ -69,14 +72,15 @@ package final class Playback: Sendable {
     }
 
     private func file(of segment: Segment) async throws -> StoredMedia {
-        try await thread.run { [self] in
+        try await threads.run(on: segment.volume) { [self] in
             let file = try open(segment)
             let expected = try Self.length(of: segment, in: file)
             // Shorter than its row: truncated behind our back. What is left is given.
             let length = min(expected, try file.length())
             if length < expected { note(segment, "is shorter than its row says (\(length) of \(expected) bytes)") }
             return StoredMedia(
-                file: file, length: length, contentType: "video/mp4", etag: "s\(segment.id)-\(length)", lastModified: segment.end,
+                file: file, volume: segment.volume, length: length, contentType: "video/mp4", etag: "s\(segment.id)-\(length)",
+                lastModified: segment.end,
                 fileName: Self.name(segment.path))
         }
     }
@@ -122,17 +126,18 @@ package final class Playback: Sendable {
     static func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     private func picture(_ place: FootagePlace, time: WallTime) async throws -> StoredMedia {
-        try await thread.run { [self] in
+        try await threads.run(on: place.volume) { [self] in
             let file = try open(place)
             let length = try file.length()
             return StoredMedia(
-                file: file, length: length, contentType: "image/jpeg", etag: "p\(Self.hash(place.path))-\(length)", lastModified: time,
+                file: file, volume: place.volume, length: length, contentType: "image/jpeg", etag: "p\(Self.hash(place.path))-\(length)",
+                lastModified: time,
                 fileName: Self.name(place.path))
         }
     }
 
     func firstPicture(of segment: Segment) async throws -> StoredMedia {
-        try await thread.run { [self] in
+        try await threads.run(on: segment.volume) { [self] in
             let file = try open(segment)
             let reader = file.boxes
             do {
@@ -244,7 +249,7 @@ package final class Playback: Sendable {
             return hit.media
         }
         if let ready { return ready }
-        let media = try await thread.run { [self] in
+        let media = try await threads.run(on: Set(segments.map(\.volume))) { [self] in
             try build(
                 segments: segments, range: range, isExact: isExact, etag: "m\(key)-\(Self.hash(signature))", fileName: fileName)
         }
@@ -362,7 +367,8 @@ package final class Playback: Sendable {
         let end = until ?? origin
         let shown = isExact ? TimeRange(start: max(origin, range.start), end: min(end, range.end)) : TimeRange(start: origin, end: end)
         return StoredMedia(
-            movie: movie, files: files, etag: etag, lastModified: segments.last?.end ?? origin, fileName: fileName ?? Self.name(first.path),
+            movie: movie, files: files, volumes: Set(segments.map(\.volume)), etag: etag, lastModified: segments.last?.end ?? origin,
+            fileName: fileName ?? Self.name(first.path),
             excerpt: FootageExcerpt(range: shown, sources: sources))
     }
 

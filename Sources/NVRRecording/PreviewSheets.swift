@@ -48,16 +48,15 @@ package final class PreviewSheets: Sendable {
     private let playback: Playback
     private let cache: PictureCache
     private let logger: Logger
-    private let thread = BlockingThread(name: "sheets", stackBytes: 1 << 20, niceness: 10)
+    private let threads: VolumeThreads
     private let waiting = Mutex(0)
 
     package init(playback: Playback, cache: PictureCache, logger: Logger) {
         self.playback = playback
         self.cache = cache
         self.logger = logger
+        threads = VolumeThreads("sheets", volumes: playback.volumes, stackBytes: 1 << 20, niceness: 10)
     }
-
-    deinit { thread.stop() }
 
     /// What the sheet of the hour of a time holds; nothing is decoded. Throws `notFound` for an hour without footage.
     package func sheet(of camera: ID<Camera>, at time: WallTime) async throws -> PreviewSheet { try await plan(camera, time).sheet }
@@ -112,7 +111,7 @@ package final class PreviewSheets: Sendable {
         defer { waiting.withLock { $0 -= 1 } }
         let prefix = Self.prefix(camera, sheet.range.start)
         let name = prefix + sheet.version
-        let bytes = try await thread.run { [self] in
+        let bytes = try await threads.run(on: Set(keyframes.values.map(\.segment.volume))) { [self] in
             // Somebody who waited before may have made it.
             if let ready = cache.read(name) { return ready }
             let bytes = try make(sheet, keyframes, isWanted)
@@ -162,7 +161,7 @@ package final class PreviewSheets: Sendable {
             }
         }
         do {
-            try await thread.run { [cache, prefixes] in for prefix in prefixes { try cache.remove(prefix: prefix) } }
+            try await threads.run(on: .standard) { [cache, prefixes] in for prefix in prefixes { try cache.remove(prefix: prefix) } }
         } catch {
             logger.warning("sheets of previews of deleted footage could not be removed", metadata: ["error": "\(error)"])
         }

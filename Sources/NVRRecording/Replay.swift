@@ -128,7 +128,7 @@ extension Playback {
         let entry = index.entries[position]
         let key = "\(segment.id)-\(position)-\(min(width, segment.width))"
         if let ready = recent.picture(key) { return ready }
-        return try await previews.run { [self] in
+        return try await previews.run(on: segment.volume) { [self] in
             if let ready = recent.picture(key) { return ready }
             guard isWanted() else { throw Self.unwanted }
             let file = try open(segment)
@@ -167,7 +167,7 @@ extension Playback {
         let segments = try await segments(camera, range)
         guard !segments.isEmpty else { throw NVRError(.notFound, "there is no footage of this time") }
         guard segments.count <= Self.mostSegments else { throw NVRError(.exhausted, "the range is too long for one file") }
-        return try await thread.run { [self] in
+        return try await threads.run(on: Set(segments.map(\.volume))) { [self] in
             try buildTimeLapse(camera, segments, range, seconds: seconds, fileName: fileName)
         }
     }
@@ -224,7 +224,8 @@ extension Playback {
         let movie = try Movie(tracks: tracks, creationTime: range.start.microseconds / 1_000_000)
         let last = segments.last?.end ?? range.end
         return StoredMedia(
-            movie: movie, files: files, etag: "t\(camera)-\(Self.hash("\(range)\(seconds)\(last.microseconds)"))", lastModified: last,
+            movie: movie, files: files, volumes: Set(segments.map(\.volume)),
+            etag: "t\(camera)-\(Self.hash("\(range)\(seconds)\(last.microseconds)"))", lastModified: last,
             fileName: fileName)
     }
 

@@ -2,7 +2,7 @@ import NVRBase
 package import NVRModel
 package import NVRStore
 
-/// What the disk's thread needs of the database.
+/// What the writing threads need of the database.
 package protocol SegmentLedger: Sendable {
     func intend(_ segment: Segment, isContinuous: Bool) async throws -> ID<Segment>
     func commit(_ changes: [SegmentChange]) async throws -> [SegmentOutcome]

@@ -3,7 +3,7 @@ import Logging
 import NVRMedia
 
 /// The sound of one stream's segments: AAC and Opus are copied, G.711 becomes AAC. A value beside the segment that is open; used on
-/// the disk's thread only.
+/// its pen's thread only.
 struct SegmentSound {
     /// Sound of one fragment, laid out.
     struct Piece {

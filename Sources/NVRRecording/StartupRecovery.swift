@@ -5,7 +5,8 @@ package import NVRModel
 package import NVRStore
 
 /// Finishes what the last end of the program interrupted: segments that were being written get their final rows from their own
-/// files, deletions go on, events that never ended are ended. Runs before cameras start; blocks, so only on a thread made for it.
+/// files, deletions go on, events that never ended are ended. Runs before cameras start, and for a volume that is back. Files are read on threads
+/// of their volumes.
 package struct StartupRecovery: Sendable {
     /// What was found and done.
     package struct Report: Sendable, Equatable {
@@ -23,6 +24,8 @@ package struct StartupRecovery: Sendable {
     private let store: Store
     private let logger: Logger
     private let later: (@Sendable (WaitingRows.Entry) async -> Void)?
+    /// A disk may have to spin up.
+    private static let patience = Duration.seconds(30)
 
     /// `later` takes rows that the database refuses because its disk is full: a server must start then, too.
     package init(
@@ -34,13 +37,17 @@ package struct StartupRecovery: Sendable {
         self.later = later
     }
 
+    /// Of one run: they end with it.
+    private var threads: VolumeThreads { VolumeThreads("recovery", volumes: layout.volumes) }
+
     /// `now`: events without footage end here at the latest.
     package func run(now: WallTime) async throws -> Report {
         var report = Report()
+        let threads = threads
         // What lies on a volume that is not there waits for it.
-        try await finish(on: layout.volumes.confirmed(), but: [], &report)
+        try await finish(on: await threads.confirmed(patience: Self.patience), but: [], threads, &report)
         do {
-            try await removeGarbage(&report)
+            try await removeGarbage(threads, &report)
             report.endedEvents = try await store.events.closeStale(at: now)
         } catch let error as NVRError where error.kind == .exhausted {
             report.notes.append("\(error)")
@@ -53,14 +60,15 @@ package struct StartupRecovery: Sendable {
     /// meanwhile.
     package func run(on volume: VolumeID, writing: Set<ID<Segment>>) async throws -> Report {
         var report = Report()
-        try await finish(on: layout.volumes.confirmed([volume]), but: writing, &report)
+        let threads = threads
+        try await finish(on: await threads.confirmed([volume], patience: Self.patience), but: writing, threads, &report)
         return report
     }
 
-    private func finish(on volumes: Set<VolumeID>, but writing: Set<ID<Segment>>, _ report: inout Report) async throws {
+    private func finish(on volumes: Set<VolumeID>, but writing: Set<ID<Segment>>, _ threads: VolumeThreads, _ report: inout Report) async throws {
         for segment in try await store.segments.unfinished() where volumes.contains(segment.volume) && !writing.contains(segment.id) {
             do {
-                try await finish(segment, &report)
+                try await finish(segment, threads, &report)
             } catch {
                 // One bad file must not keep the server from recording.
                 report.notes.append("\(segment.path): \(error)")
@@ -79,26 +87,35 @@ package struct StartupRecovery: Sendable {
         }
     }
 
-    private func finish(_ segment: Segment, _ report: inout Report) async throws {
-        let path = try layout.absolute(segment.place)
-        let scanned: Scan?
-        do {
-            scanned = try Self.scan(path, layout.cipher)
-        } catch let error as FileError where error.isMissing {
-            scanned = nil
-        } catch let error as ISOBMFFError where Self.isWithoutFootage(error, segment) {
-            scanned = nil
-        }
-        guard let scanned, var closing = scanned.closing(of: segment) else {
-            try POSIXFile.remove(path)
+    private func finish(_ segment: Segment, _ threads: VolumeThreads, _ report: inout Report) async throws {
+        let found = try await threads.run(on: segment.volume) { [layout] in try Self.settle(segment, layout) }
+        guard let found else {
             try await enter(.discard(segment.id))
             report.discarded += 1
             return
         }
-        closing.bytes = try scanned.cut(path)
-        report.truncatedBytes += scanned.length - scanned.kept
-        try await enter(.finish(segment.id, closing))
+        report.truncatedBytes += found.cut
+        try await enter(.finish(segment.id, found.closing))
         report.finished += 1
+    }
+
+    /// Cuts a file behind its last whole fragment; gives its row, and how many bytes went. Nil: there was none, and the file is gone.
+    private static func settle(_ segment: Segment, _ layout: RecordingLayout) throws -> (closing: SegmentClosing, cut: Int64)? {
+        let path = try layout.absolute(segment.place)
+        let scanned: Scan?
+        do {
+            scanned = try scan(path, layout.cipher)
+        } catch let error as FileError where error.isMissing {
+            scanned = nil
+        } catch let error as ISOBMFFError where isWithoutFootage(error, segment) {
+            scanned = nil
+        }
+        guard let scanned, var closing = scanned.closing(of: segment) else {
+            try POSIXFile.remove(path)
+            return nil
+        }
+        closing.bytes = try scanned.cut(path)
+        return (closing, scanned.length - scanned.kept)
     }
 
     /// Whether a file that cannot be read never held a fragment. A file whose head is not all there holds none; one that was still
@@ -148,25 +165,39 @@ package struct StartupRecovery: Sendable {
         return Scan(file: scanned, length: length, kept: scanned.completeLength)
     }
 
-    private func removeGarbage(_ report: inout Report) async throws {
+    private func removeGarbage(_ threads: VolumeThreads, _ report: inout Report) async throws {
         while true {
-            let garbage = try await store.segments.garbage(on: layout.volumes.confirmed(), limit: 1000)
+            let garbage = try await store.segments.garbage(on: await threads.confirmed(patience: Self.patience), limit: 1000)
             guard !garbage.isEmpty else { break }
-            for item in garbage where try POSIXFile.remove(try layout.absolute(item.place)) { report.removedFiles += 1 }
-            let confirmed = layout.volumes.confirmed(Set(garbage.map(\.volume)))
-            let gone = garbage.filter { confirmed.contains($0.volume) }
+            let volumes = try await unlink(garbage.map(\.place), threads, &report)
+            let gone = garbage.filter { volumes.contains($0.volume) }
             try await store.segments.removeGarbage(gone.map(\.id))
             guard !gone.isEmpty else { break }
         }
         while true {
-            let files = try await store.segments.garbageFiles(on: layout.volumes.confirmed(), limit: 1000)
+            let files = try await store.segments.garbageFiles(on: await threads.confirmed(patience: Self.patience), limit: 1000)
             guard !files.isEmpty else { break }
-            for place in files where try POSIXFile.remove(try layout.absolute(place)) { report.removedFiles += 1 }
-            let confirmed = layout.volumes.confirmed(Set(files.map(\.volume)))
-            let gone = files.filter { confirmed.contains($0.volume) }
+            let volumes = try await unlink(files, threads, &report)
+            let gone = files.filter { volumes.contains($0.volume) }
             try await store.segments.removeGarbageFiles(gone)
             guard !gone.isEmpty else { break }
         }
     }
 
+    /// Gives the volumes that were the right ones all the time: what lay there is gone.
+    private func unlink(_ places: [FootagePlace], _ threads: VolumeThreads, _ report: inout Report) async throws -> Set<VolumeID> {
+        var right: Set<VolumeID> = []
+        for (volume, places) in Dictionary(grouping: places, by: \.volume) {
+            do {
+                let (removed, isRight) = try await threads.run(on: volume) { [layout] in
+                    (try places.count { try POSIXFile.remove(try layout.absolute($0)) }, layout.volumes.confirm(volume))
+                }
+                report.removedFiles += removed
+                if isRight { right.insert(volume) }
+            } catch let error as NVRError where error.kind == .unavailable {
+                report.notes.append("volume \(volume): \(error)")
+            }
+        }
+        return right
+    }
 }

@@ -37,12 +37,6 @@ package struct StorageVolume: Sendable {
         }
     }
 
-    /// Bytes of the volume below a folder; nil when it cannot be reached.
-    package static func space(at path: String) -> (free: Int64, total: Int64)? {
-        // A disk that is unplugged has no numbers; that is no fault of the request.
-        try? POSIXFile.space(at: path)
-    }
-
     private func demandPlace(_ path: String) throws {
         if StorageProfile.isSystemFolder(path) { throw NVRError(.invalid, "The folder lies in a folder of the operating system") }
         let root = Self.resolved(recordingRoot) ?? recordingRoot

@@ -22,6 +22,8 @@ package final class StoredMedia: Sendable {
     package let fileName: String
     /// What a movie was made of; nil for anything else.
     package let excerpt: FootageExcerpt?
+    /// On which volumes it lies; none for what is in memory.
+    package let volumes: Set<VolumeID>
     private let content: Content
 
     /// A picture in memory.
@@ -33,10 +35,14 @@ package final class StoredMedia: Sendable {
         self.lastModified = lastModified
         self.fileName = fileName
         excerpt = nil
+        volumes = []
     }
 
     /// The first `length` bytes of a file.
-    init(file: any FootageFile, length: Int64, contentType: String, etag: String, lastModified: WallTime, fileName: String) {
+    init(
+        file: any FootageFile, volume: VolumeID, length: Int64, contentType: String, etag: String, lastModified: WallTime, fileName: String
+    ) {
+        volumes = [volume]
         content = .file(file)
         self.contentType = contentType
         self.length = length
@@ -46,7 +52,11 @@ package final class StoredMedia: Sendable {
         excerpt = nil
     }
 
-    init(movie: Movie, files: [any FootageFile], etag: String, lastModified: WallTime, fileName: String, excerpt: FootageExcerpt? = nil) {
+    init(
+        movie: Movie, files: [any FootageFile], volumes: Set<VolumeID>, etag: String, lastModified: WallTime, fileName: String,
+        excerpt: FootageExcerpt? = nil
+    ) {
+        self.volumes = volumes
         content = .movie(movie, files: files)
         contentType = "video/mp4"
         length = movie.totalLength

@@ -205,6 +205,10 @@ package final class VolumeSentry: Sendable {
                 return true
             }
             guard isCurrent else { return }
+            // Of the right volume only: what a mount point without it says is of another.
+            if case .found(post.marker) = look, let space = try? POSIXFile.space(at: post.folder) {
+                volumes.setSpace(volume, Volumes.Space(free: space.free, total: space.total))
+            }
             step(volume) { $0.saw(look, now: self.clock.monotonic(), at: self.now) }
         }
     }

@@ -20,6 +20,8 @@ package final class Volumes: Sendable {
         var loss: VolumeLoss?
         /// It is back, and what was interrupted on it is put in order: nothing new is written yet.
         var isSettling = false
+        /// Its size as it was seen last.
+        var space: Space?
 
         var currentLoss: VolumeLoss? {
             if case .remote(let remote) = content { loss ?? remote.loss } else { loss }
@@ -32,6 +34,17 @@ package final class Volumes: Sendable {
         package var name: String
         /// Why it is not used now; nil while it is.
         package var loss: VolumeLoss?
+    }
+
+    /// Bytes of the file system that a volume lies on, for ordinary users.
+    package struct Space: Sendable, Hashable {
+        package var free: Int64
+        package var total: Int64
+
+        package init(free: Int64, total: Int64) {
+            self.free = free
+            self.total = total
+        }
     }
 
     /// Hears of a volume that somebody could not use, on his thread: it must not block. `reason`: what the disk said to a write; nil when
@@ -80,6 +93,25 @@ package final class Volumes: Sendable {
             entries[volume]?.loss = loss
             entries[volume]?.isSettling = isSettling
         }
+    }
+
+    /// Whether there is such a volume, wherever it is now.
+    package func isKnown(_ volume: VolumeID) -> Bool { volume == .standard || entries.withLock { $0[volume] != nil } }
+
+    /// Somebody looked at how full a volume is.
+    package func setSpace(_ volume: VolumeID, _ space: Space) { entries.withLock { $0[volume]?.space = space } }
+
+    /// How full a volume was when it was looked at last; nil when nobody did. Nothing is looked at.
+    package func space(of volume: VolumeID) -> Space? { entries.withLock { $0[volume]?.space } }
+
+    /// The same, but the file system is asked where nobody has looked yet; nil when it does not answer or the volume is not there. Blocks
+    /// then.
+    package func space(of volume: VolumeID, in folder: String) -> Space? {
+        let entry = entries.withLock { $0[volume] }
+        if let known = entry?.space { return known }
+        guard entry?.loss == nil else { return nil }
+        // A disk that is unplugged has no numbers; that is no fault of whoever asks.
+        return (try? POSIXFile.space(at: folder)).map { Space(free: $0.free, total: $0.total) }
     }
 
     /// All volumes that are looked after, by id.

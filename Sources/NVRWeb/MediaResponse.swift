@@ -1,9 +1,8 @@
 package import HTTPTypes
 package import Hummingbird
 import NIOCore
-package import NIOPosix
 import NVRBase
-import NVRModel
+package import NVRModel
 import ServiceLifecycle
 
 /// Bytes of footage or a picture that a request may ask for in parts. The handle behind `read` is open before the answer begins and
@@ -16,6 +15,8 @@ package struct MediaContent: Sendable {
     package let etag: String
     package let lastModified: HTTPDate
     package let fileName: String
+    /// On which volumes it lies; none for what is in memory or no footage.
+    package var volumes: Set<VolumeID> = []
     /// Blocks. At most `count` bytes from `offset`; fewer only at the end of what is left of the file.
     package let read: @Sendable (_ offset: Int64, _ count: Int) throws -> [UInt8]
 
@@ -37,9 +38,9 @@ package struct MediaContent: Sendable {
 package struct MediaResponder: Sendable {
     /// Bytes read and sent at a time.
     static let chunk = 512 * 1024
-    let threads: NIOThreadPool
+    let threads: MediaThreads
 
-    package init(threads: NIOThreadPool) { self.threads = threads }
+    package init(threads: MediaThreads) { self.threads = threads }
 
     /// How the answer names the file to a browser.
     package enum Disposition: Sendable {
@@ -148,13 +149,13 @@ package struct MediaResponder: Sendable {
     }
 
     private static func send(
-        _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: NIOThreadPool,
+        _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: MediaThreads,
         _ context: AppContext?
     ) async throws {
         @Sendable func read(_ offset: Int64) async throws -> [UInt8] {
             let count = Int(min(Int64(chunk), range.upperBound - offset))
             guard count > 0 else { return [] }
-            let bytes = try await threads.runIfActive { try content.read(offset, count) }
+            let bytes = try await threads.run(on: content.volumes) { try content.read(offset, count) }
             // The length is promised; a file cut short behind our back can only end the connection.
             guard !bytes.isEmpty, bytes.count <= count else { throw NVRError(.dataLoss, "the file became shorter while it was sent") }
             return bytes

@@ -57,5 +57,6 @@ extension MediaContent {
             contentType: media.contentType, length: media.length, etag: media.etag,
             lastModified: HTTPDate(seconds: media.lastModified.microseconds.flooredDivision(by: 1_000_000).quotient),
             fileName: media.fileName, read: { try media.read(offset: $0, count: $1) })
+        volumes = media.volumes
     }
 }

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import NIOPosix
 import NVRBase
+package import NVRModel
 package import NVRRecording
 import ServiceLifecycle
 
@@ -12,12 +12,15 @@ package struct StreamedContent: Sendable {
     /// Bytes.
     package let length: Int64
     package let fileName: String
+    /// On which volumes its footage lies.
+    package let volumes: Set<VolumeID>
     fileprivate let reader: ExportArchive.Reader
 
     package init(_ archive: ExportArchive) {
         contentType = "application/zip"
         length = archive.length
         fileName = archive.fileName
+        volumes = archive.volumes
         reader = archive.reader()
     }
 }
@@ -39,7 +42,7 @@ extension MediaResponder {
                 var (reader, sent) = (content.reader, Int64(0))
                 while true {
                     let bytes: [UInt8]
-                    (reader, bytes) = try await threads.runIfActive { [reader] in
+                    (reader, bytes) = try await threads.run(on: content.volumes) { [reader] in
                         var reader = reader
                         let bytes = try reader.next(Self.chunk)
                         return (reader, bytes)

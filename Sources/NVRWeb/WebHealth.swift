@@ -11,6 +11,8 @@ package struct WebHealth: Sendable {
     package var days: RecordedDays
     /// Bytes of each camera that have reached the disk.
     package var synced: @Sendable () -> [ID<Camera>: Int64] = { [:] }
+    /// The threads that write to volumes.
+    package var writing: @Sendable () -> [DiskWriter.ThreadState] = { [] }
     /// Backups of the database; nil where none are made.
     package var backups: @Sendable () -> DatabaseCare.Reading? = { nil }
     package var webhook: @Sendable () -> HealthWebhook.Counters = { HealthWebhook.Counters() }
@@ -53,6 +55,13 @@ extension MetricsText {
         out.family(
             "vibenvr_camera_synced_bytes_total", "counter", "Footage that the disk has confirmed.",
             cameras.map { ("camera=\"\($0.id)\"", Double(synced[$0.id] ?? 0)) })
+        let writing = health.writing()
+        out.family(
+            "vibenvr_writing_thread_stuck", "gauge", "1 while the thread that writes to a volume is stuck in a call of its disk.",
+            writing.map { ("volume=\"\($0.volume)\"", $0.isStuck ? 1 : 0) })
+        out.family(
+            "vibenvr_writing_refused_total", "counter", "Pictures that were turned away, since too much waited for their volume.",
+            writing.map { ("volume=\"\($0.volume)\"", Double($0.refused)) })
         if let backups = health.backups() {
             out.single(
                 "vibenvr_database_backup_timestamp_seconds", "gauge", "When the newest backup of the database was made; 0 when there is none.",

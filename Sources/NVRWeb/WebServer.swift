@@ -126,8 +126,8 @@ package final class WebServer: Service {
         self.dependencies = dependencies
         self.onRunning = onRunning
         shutdown = ShutdownSwitch()
-        // For files: neither an event loop nor the cooperative pool waits for a disk.
-        threads = NIOThreadPool(numberOfThreads: 4)
+        // For files, but footage, which has threads of its volumes (`MediaThreads`): neither an event loop nor the cooperative pool waits for a disk.
+        threads = NIOThreadPool(numberOfThreads: 2)
         threads.start()
         let authentication = Authentication(
             authenticator: dependencies.accounts.authenticator, isTokenInQueryAllowed: dependencies.settings.tokenInQueryAllowed,

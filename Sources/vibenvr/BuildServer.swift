@@ -60,7 +60,7 @@ func buildServer(
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let retention = RetentionService(
         store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
-        volumes: { try await removal.roots() },
+        volumes: { await removal.roots() },
         onFloor: { disk.setFloor($0) }, clock: clock, logger: logger)
     disk.onPressure { retention.spaceMayBeShort() }
     sentry.onReturn { [growing = disk.growing] volume in
@@ -98,6 +98,7 @@ func buildServer(
     var webHealth = WebHealth(
         log: health, days: RecordedDays(store: store, growing: disk.growing, calendar: .server, clock: clock, logger: logger))
     webHealth.synced = { disk.syncedBytes }
+    webHealth.writing = { disk.threads }
     webHealth.backups = { care.reading }
     webHealth.webhook = { webhook.counters }
     started.database.tell(health)
@@ -184,7 +185,7 @@ func buildServer(
         isSetupRequired: try await accounts.isSetupRequired(), care: care)
 }
 
-/// The database, and the disk's thread with what the last run left put in order.
+/// The database, and the disks' threads with what the last run left put in order.
 private func startStorage(_ configuration: ServerConfiguration, dataPath: String, layout: RecordingLayout, clock: any NVRClock, logger: Logger)
     async throws -> (database: OpenedDatabase, disk: DiskWriter, sentry: VolumeSentry, recovery: StartupRecovery)
 {

@@ -296,7 +296,7 @@ struct VolumeTests {
         let recorder = rig.recorder(writer(rig, on: 1))
         recorder.begin(stream.description)
         for packet in stream.packets(90) { recorder.receive(packet) }
-        try await rig.disk.run {}
+        try await rig.disk.run(on: VolumeID(rawValue: 1)) {}
         let crashed = try rig.crashed()
         await recorder.finish()
         try crashed.addVolume(1)

@@ -17,6 +17,8 @@ from .server import NVR
 SOURCE = Path(__file__).with_name("disk_shim.c")
 CALLS = {"open": 1, "write": 2, "fsync": 4, "fdatasync": 8, "rename": 16, "mkdir": 32, "ftruncate": 64, "unlink": 128}
 ALL = sum(CALLS.values())
+# Looking at files and reading them; a disk that hangs keeps these waiting as well.
+LOOK = 256
 SIZE, DONE = 4096, struct.Struct("<5Q")
 
 
@@ -51,7 +53,8 @@ def shim() -> Path:
 class FaultyDisk(NVR):
     """A server over a disk with faults; `meet` injects them."""
 
-    def __init__(self, folder: Path | None = None, **options):
+    def __init__(self, folder: Path | None = None, *, faulty: str | None = None, **options):
+        """`faulty`: the folder, below that of the server, whose calls are met instead of those of the recordings."""
         super().__init__(folder, **options)
         self._control_path = self.folder / "disk-shim"
         self._control_path.write_bytes(struct.pack("5i", 0, 0, 0, -1, 0).ljust(SIZE, b"\0"))
@@ -60,6 +63,8 @@ class FaultyDisk(NVR):
         self.environment |= {
             "LD_PRELOAD": str(shim()), "DISK_SHIM_FOLDER": str(self.recordings.resolve()), "DISK_SHIM_CONTROL": str(self._control_path),
         }
+        if faulty:
+            self.environment["DISK_SHIM_FAULTY"] = str(self.folder.resolve() / faulty)
 
     @property
     def met(self) -> int:
@@ -75,6 +80,15 @@ class FaultyDisk(NVR):
         struct.pack_into("i", self._control, 0, 0)
         struct.pack_into("4i", self._control, 4, error, int(stall * 1000), -1, 0)
         struct.pack_into("i", self._control, 0, calls)
+
+    @contextmanager
+    def hanging(self, seconds: float = 600) -> Iterator[None]:
+        """While this lasts, no call below the faulty folder comes back."""
+        self.fault(ALL | LOOK, stall=seconds)
+        try:
+            yield
+        finally:
+            struct.pack_into("i", self._control, 0, 0)
 
     @contextmanager
     def faulty(self, *calls: str, error: int = 0, stall: float = 0) -> Iterator[None]:

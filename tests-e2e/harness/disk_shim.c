@@ -1,5 +1,6 @@
 /* Loaded before the C library (LD_PRELOAD): lets chosen file calls below one folder fail or hang, as a file shared with the test says.
- * DISK_SHIM_FOLDER: the folder, absolute. DISK_SHIM_CONTROL: the file, five int32: calls (bits), errno, milliseconds to hang,
+ * DISK_SHIM_FOLDER: the folder, absolute. DISK_SHIM_FAULTY: where calls fail or hang instead, when that is another folder.
+ * DISK_SHIM_CONTROL: the file, five int32: calls (bits), errno, milliseconds to hang,
  * how many calls are left to meet (-1: all), how many were met. Behind them, at byte 64, uint64 of what was done: for files of the folder, then
  * for all others (the database): fsync calls, their nanoseconds, fdatasync calls, their nanoseconds, bytes written. */
 #define _GNU_SOURCE
@@ -13,12 +14,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { OPEN = 1, WRITE = 2, FSYNC = 4, FDATASYNC = 8, RENAME = 16, MKDIR = 32, FTRUNCATE = 64, UNLINK = 128 };
+enum { OPEN = 1, WRITE = 2, FSYNC = 4, FDATASYNC = 8, RENAME = 16, MKDIR = 32, FTRUNCATE = 64, UNLINK = 128, LOOK = 256 };
+enum { COUNTED = 1, FAULTY = 2 };
 enum { MOST = 1 << 16 };
 
 struct tally { _Atomic unsigned long long syncs, syncTime, dataSyncs, dataSyncTime, bytes; };
@@ -26,15 +29,18 @@ struct control { _Atomic int mask, error, stall, left, met, unused[11]; struct t
 _Static_assert(offsetof(struct control, done) == 64, "as the reader in disk.py has it");
 
 static struct control *control;
-static char folder[4096];
-static size_t length;
+struct place { char path[4096]; size_t length; };
+static struct place folder, faulty;
 static _Atomic char inside[MOST];
 
 __attribute__((constructor)) static void begin(void) {
-    const char *path = getenv("DISK_SHIM_CONTROL"), *root = getenv("DISK_SHIM_FOLDER");
-    if (!path || !root || strlen(root) >= sizeof folder) return;
-    strcpy(folder, root);
-    length = strlen(folder);
+    const char *path = getenv("DISK_SHIM_CONTROL"), *root = getenv("DISK_SHIM_FOLDER"), *bad = getenv("DISK_SHIM_FAULTY");
+    if (!bad) bad = root;
+    if (!path || !root || strlen(root) >= sizeof folder.path || strlen(bad) >= sizeof faulty.path) return;
+    strcpy(folder.path, root);
+    folder.length = strlen(root);
+    strcpy(faulty.path, bad);
+    faulty.length = strlen(bad);
     int (*really)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
     int descriptor = really(path, O_RDWR | O_CLOEXEC);
     if (descriptor < 0) return;
@@ -43,8 +49,12 @@ __attribute__((constructor)) static void begin(void) {
     if (map != MAP_FAILED) control = map;
 }
 
-static int below(const char *path) { return control && path && !strncmp(path, folder, length) && (path[length] == '/' || !path[length]); }
-static int isInside(int descriptor) { return control && descriptor >= 0 && descriptor < MOST && inside[descriptor]; }
+static int lies(const char *path, struct place *place) {
+    return control && path && !strncmp(path, place->path, place->length) && (path[place->length] == '/' || !path[place->length]);
+}
+static int below(const char *path) { return lies(path, &faulty); }
+static int is(int descriptor, int what) { return control && descriptor >= 0 && descriptor < MOST && (inside[descriptor] & what); }
+static int isInside(int descriptor) { return is(descriptor, FAULTY); }
 
 /* 0: go on; -1: fail with errno. */
 static int meet(int call) {
@@ -63,7 +73,7 @@ static int meet(int call) {
 }
 
 /* Whatever is not of the folder, sockets too, is counted apart. */
-static struct tally *tally(int descriptor) { return control ? &control->done[!isInside(descriptor)] : NULL; }
+static struct tally *tally(int descriptor) { return control ? &control->done[!is(descriptor, COUNTED)] : NULL; }
 
 static long long now(void) {
     struct timespec time;
@@ -77,8 +87,8 @@ static ssize_t wrote(int descriptor, ssize_t count) {
     return count;
 }
 
-static int opened(int descriptor, int isBelow) {
-    if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = isBelow;
+static int opened(int descriptor, const char *path) {
+    if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = (lies(path, &folder) ? COUNTED : 0) | (lies(path, &faulty) ? FAULTY : 0);
     return descriptor;
 }
 
@@ -91,9 +101,8 @@ static int opened(int descriptor, int isBelow) {
         mode_t mode = 0; \
         if (flags & (O_CREAT | O_TMPFILE)) { va_list list; va_start(list, flags); mode = va_arg(list, mode_t); va_end(list); } \
         REAL(int, #name, const char *, int, ...); \
-        int isBelow = below(path); \
-        if (isBelow && meet(OPEN)) return -1; \
-        return opened(real(path, flags, mode), isBelow); \
+        if (below(path) && meet(OPEN)) return -1; \
+        return opened(real(path, flags, mode), path); \
     }
 HOOK_OPEN(open)
 HOOK_OPEN(open64)
@@ -174,3 +183,32 @@ int close(int descriptor) {
     if (descriptor >= 0 && descriptor < MOST) inside[descriptor] = 0;
     return real(descriptor);
 }
+
+/* Looking: only to hang, as whoever looks does on a disk that does not answer. */
+#define HOOK_LOOK(name, type) \
+    int name(const char *path, type *facts) { \
+        REAL(int, #name, const char *, type *); \
+        if (below(path) && meet(LOOK)) return -1; \
+        return real(path, facts); \
+    }
+HOOK_LOOK(stat, struct stat)
+HOOK_LOOK(stat64, struct stat64)
+HOOK_LOOK(lstat, struct stat)
+HOOK_LOOK(lstat64, struct stat64)
+HOOK_LOOK(statvfs, struct statvfs)
+HOOK_LOOK(statvfs64, struct statvfs64)
+
+int access(const char *path, int mode) {
+    REAL(int, "access", const char *, int);
+    if (below(path) && meet(LOOK)) return -1;
+    return real(path, mode);
+}
+
+#define HOOK_PREAD(name, offset_type) \
+    ssize_t name(int descriptor, void *bytes, size_t count, offset_type offset) { \
+        REAL(ssize_t, #name, int, void *, size_t, offset_type); \
+        if (isInside(descriptor) && meet(LOOK)) return -1; \
+        return real(descriptor, bytes, count, offset); \
+    }
+HOOK_PREAD(pread, off_t)
+HOOK_PREAD(pread64, off64_t)

@@ -17,7 +17,7 @@ extension FootageMover {
         let source = try await source(of: file)
         var pace = try await pace()
         if let size = try await remote.size(of: path) {
-            if size == source.length, try await isSame(source.file, size, as: path, in: remote, &pace) { return }
+            if size == source.length, try await isSame(source.file, on: file.place.volume, size, as: path, in: remote, &pace) { return }
             guard move.upload != nil else { throw NVRError(.conflict, "an object that nobody knows lies where footage is to move") }
             // Of an earlier try, and not what it should be.
             try await remote.remove([path])
@@ -31,13 +31,15 @@ extension FootageMover {
             }
         }
         while let range = work.next {
-            try await work.send(try await bytes(of: source.file, range))
+            try await work.send(try await bytes(of: source.file, on: file.place.volume, range))
             try await wait(Int64(range.count), &pace)
         }
         try await afterStep(.copied)
         try await work.finish()
         try await afterStep(.synced)
-        guard try await remote.size(of: path) == source.length, try await isSame(source.file, source.length, as: path, in: remote, &pace) else {
+        guard try await remote.size(of: path) == source.length,
+            try await isSame(source.file, on: file.place.volume, source.length, as: path, in: remote, &pace)
+        else {
             try await remote.remove([path])
             throw NVRError(.dataLoss, "what lies in the bucket differs from the original")
         }
@@ -45,8 +47,8 @@ extension FootageMover {
         try await afterStep(.named)
     }
 
-    private func bytes(of file: any FootageFile, _ range: Range<Int64>) async throws -> [UInt8] {
-        try await thread.run { () throws -> [UInt8] in
+    private func bytes(of file: any FootageFile, on volume: VolumeID, _ range: Range<Int64>) async throws -> [UInt8] {
+        try await threads.run(on: volume) { () throws -> [UInt8] in
             let bytes = try file.read(at: range.lowerBound, count: range.count)
             guard bytes.count == range.count else { throw NVRError(.dataLoss, "the file became shorter while it was copied") }
             return bytes
@@ -55,13 +57,13 @@ extension FootageMover {
 
     /// Whether a bucket gives back what a file has in its first `length` bytes.
     private func isSame(
-        _ source: any FootageFile, _ length: Int64, as path: String, in remote: any RemoteVolume, _ pace: inout MovePace
+        _ source: any FootageFile, on volume: VolumeID, _ length: Int64, as path: String, in remote: any RemoteVolume, _ pace: inout MovePace
     ) async throws -> Bool {
         var (wanted, found) = (SHA256(), SHA256())
         var position: Int64 = 0
         while position < length {
             let range = position..<min(position + Self.readBack, length)
-            wanted.update(data: try await bytes(of: source, range))
+            wanted.update(data: try await bytes(of: source, on: volume, range))
             found.update(data: try await remote.read(path, range))
             position = range.upperBound
             try await wait(Int64(range.count), &pace)

@@ -5,8 +5,8 @@ package import NVRStore
 import Synchronization
 
 /// Moves footage and snapshots that are old enough to the volume their camera names for them, a folder or a bucket: copy, sync, compare,
-/// switch the row, delete the original. They can be had at every moment, and a move that was interrupted goes on where it was. One thread of
-/// low priority reads and writes, one file after another.
+/// switch the row, delete the original. They can be had at every moment, and a move that was interrupted goes on where it was. Threads of
+/// low priority read and write, one file after another.
 package final class FootageMover: Sendable {
     /// How far a move is.
     package enum Step: Sendable, CaseIterable {
@@ -32,7 +32,8 @@ package final class FootageMover: Sendable {
     private let removal: MediaRemoval
     let clock: any NVRClock
     let logger: Logger
-    let thread = BlockingThread(name: "mover", niceness: 15)
+    /// By the volume to which footage moves.
+    let threads: VolumeThreads
     /// For tests: hears of every step after it; what it throws ends the move there, as a crash would.
     let afterStep: @Sendable (Step) async throws -> Void
     /// Where a round of each stream may begin: everything older has moved.
@@ -64,9 +65,8 @@ package final class FootageMover: Sendable {
         self.clock = clock
         self.logger = logger
         self.afterStep = afterStep
+        threads = VolumeThreads("mover", volumes: volumes, niceness: 15)
     }
-
-    deinit { thread.stop() }
 
     // MARK: Running
 
@@ -200,7 +200,7 @@ package final class FootageMover: Sendable {
 
     /// Those of some volumes that are there and the right ones now.
     func standing(_ wanted: Set<VolumeID>) async throws -> Set<VolumeID> {
-        var standing = try await thread.run { [volumes] in volumes.confirmed(wanted) }
+        var standing = await threads.confirmed(wanted)
         for volume in wanted where volume.isRemote {
             if await volumes.remote(volume)?.isRightOne() == true { standing.insert(volume) }
         }

@@ -3,7 +3,7 @@ import NVRBase
 import Synchronization
 
 /// The copy of a file that is being made on another volume: bytes go to a `.part` beside its place, are synced, read back and compared, and
-/// only then it gets its name. Used on the mover's thread, one call at a time.
+/// only then it gets its name. Used on the mover's thread of its volume, one call at a time.
 final class SegmentCopy: Sendable {
     private struct State {
         var position: Int64

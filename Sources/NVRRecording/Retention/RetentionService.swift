@@ -76,7 +76,8 @@ package final class RetentionService: Service {
     let volumes: @Sendable () async throws -> [(id: VolumeID, root: String)]
     let clock: any NVRClock
     private let logger: Logger
-    let thread = BlockingThread(name: "floor")
+    /// Looks at the free space.
+    let threads: VolumeThreads
     private let state = Mutex(State())
     private let looks: AsyncStream<Void>
     private let look: AsyncStream<Void>.Continuation
@@ -99,10 +100,9 @@ package final class RetentionService: Service {
         self.onFloor = onFloor
         self.clock = clock
         self.logger = logger
+        threads = VolumeThreads("floor", volumes: removal.layout.volumes)
         (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
-
-    deinit { thread.stop() }
 
     package var status: Status { state.withLock { $0.status } }
     private var now: WallTime { WallTime(microseconds: clock.wall()) }
@@ -175,7 +175,7 @@ package final class RetentionService: Service {
             guard settings[Settings.cleanupEnabled] else { return }
             var smallest = Int64.max
             for volume in try await volumes() {
-                let space = try await thread.run { try POSIXFile.space(at: volume.root) }
+                guard let space = try await space(of: volume) else { continue }
                 let floor = StorageFloor(gigabytes: settings[Settings.storageFloorGB], total: space.total)
                 smallest = min(smallest, floor.bytes)
                 onFloor(smallest)
@@ -196,6 +196,15 @@ package final class RetentionService: Service {
         } catch {
             state.withLock { $0.spaceTriedAt = clock.monotonic() }
             logger.error("the floor of free space cannot be kept", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Free and total bytes of a volume; nil when it does not answer, which keeps the others from nothing.
+    private func space(of volume: (id: VolumeID, root: String)) async throws -> (free: Int64, total: Int64)? {
+        do {
+            return try await threads.run(on: volume.id, patience: .seconds(10)) { try POSIXFile.space(at: volume.root) }
+        } catch let error as NVRError where error.kind == .unavailable {
+            return nil
         }
     }
 
@@ -232,7 +241,7 @@ package final class RetentionService: Service {
                 metadata: ["from": "\(jump.from.iso8601)", "to": "\(jump.to.iso8601)"])
         }
         // Whoever needs space on a disk does not wait for buckets.
-        let volumes = if case .space = aim { try await removal.confirmed() } else { try await removal.standing() }
+        let volumes = if case .space = aim { await removal.confirmed() } else { try await removal.standing() }
         let ground = try await planning.ground(at: now, on: volumes)
         let recorded = try await recorded(for: aim, at: now)
         let allowance = isConfirmed ? nil : budget.allowance(archive: ground.archive, share: ground.rules.share, recorded: recorded, now: now)

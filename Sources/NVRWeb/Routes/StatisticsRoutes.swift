@@ -8,10 +8,6 @@ import NVRModel
 import NVRRecording
 import NVRStore
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// What the server holds and what it costs, in numbers: for the page, for dashboards, for Prometheus.
 struct StatisticsRoutes: Sendable {
     private let store: Store
@@ -151,7 +147,9 @@ struct StatisticsRoutes: Sendable {
         let isAdmin = caller.map { Access.allows($0, .administer) } ?? false
         let numbers = try await numbers.numbers(for: caller, at: WallTime(microseconds: clock.wall()))
         func isSeen(_ id: ID<Camera>) -> Bool { caller.map { Access.allows($0, .view, camera: id) } ?? true }
-        let spaces = try await space(at: [settings.recordingRoot] + numbers.profiles.map(\.path), now)
+        var folders = [(volume: VolumeID.standard, path: settings.recordingRoot)]
+        for profile in numbers.profiles { folders.append((VolumeID(profile.id), profile.path)) }
+        let spaces = try await spaces(folders, now)
         var statistics = Statistics(
             cameras: try await store.cameras.all().filter { isSeen($0.id) }, health: live.health(), numbers: numbers,
             volume: spaces[settings.recordingRoot], load: load.reading(at: now), uptime: Int((now - settings.startedAt) / 1_000_000),
@@ -167,20 +165,16 @@ struct StatisticsRoutes: Sendable {
         await forecasts.value(at: now) { (try? await retention.forecast())?.stays ?? [:] }
     }
 
-    /// The file systems of folders; those that do not answer are left out.
-    private func space(at paths: [String], _ now: Int64) async throws -> [String: Statistics.Volume] {
-        try await volumes.value(at: now, if: { $0.count == paths.count }) {
-            // A disk that hangs may hang here as well.
-            try await threads.runIfActive { Dictionary(paths.compactMap { path in Self.volume(of: path).map { (path, $0) } }) { $1 } }
+    /// The file systems of folders as they were seen last; those of which nothing is known are left out.
+    private func spaces(_ folders: [(volume: VolumeID, path: String)], _ now: Int64) async throws -> [String: Statistics.Volume] {
+        try await volumes.value(at: now, if: { known in folders.allSatisfy { known[$0.path] != nil } }) {
+            try await threads.runIfActive { [buckets] in
+                Dictionary(
+                    folders.compactMap { volume, path in
+                        buckets.space(of: volume, in: path).map { (path, Statistics.Volume(totalBytes: $0.total, freeBytes: $0.free)) }
+                    }
+                ) { $1 }
+            }
         }
-    }
-
-    /// The file system of a path; nil when it does not answer.
-    private static func volume(of path: String) -> Statistics.Volume? {
-        var numbers = statvfs()
-        guard statvfs(path, &numbers) == 0 else { return nil }
-        let (total, tooLarge) = Int64(clamping: numbers.f_blocks).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
-        let (free, tooLarge2) = Int64(clamping: numbers.f_bavail).multipliedReportingOverflow(by: Int64(clamping: numbers.f_frsize))
-        return tooLarge || tooLarge2 ? nil : Statistics.Volume(totalBytes: total, freeBytes: free)
     }
 }

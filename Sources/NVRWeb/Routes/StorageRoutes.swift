@@ -97,7 +97,7 @@ struct StorageRoutes: Sendable {
                 let id = VolumeID(profile.id)
                 object["used_gb"] = Self.gigabytes(totals.reduce(0) { $0 + ($1.volume == id ? $1.bytes : 0) })
                 object["state"] = Self.state(states[id])
-                guard let space = StorageVolume.space(at: profile.path) else {
+                guard let space = volumes.space(of: id, in: profile.path) else {
                     object["disk"] = .null
                     return .object(object)
                 }
