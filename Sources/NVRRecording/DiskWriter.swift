@@ -60,6 +60,7 @@ package final class DiskWriter: Sendable {
 
     package let layout: RecordingLayout
     package let growing = GrowingSegments()
+    package let ahead = SpaceAhead()
     let thread = BlockingThread(name: "disk", stackBytes: 1 << 20)
     let ledger: any SegmentLedger
     let clock: any NVRClock

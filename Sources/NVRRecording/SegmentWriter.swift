@@ -220,6 +220,7 @@ package final class SegmentWriter: @unchecked Sendable {
         guard let before = open else { return }
         let soundBefore = sound
         var segment = before
+        segment.file.reserve(for: segment.storedLength + Int64(chunk.bytes), counting: disk.ahead)
         let written = try segment.append(chunk, with: &sound)
         open = segment
         disk.count(fragmentBytes: written)

@@ -59,7 +59,7 @@ func buildServer(
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let retention = RetentionService(
-        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
+        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes + disk.ahead.bytes },
         volumes: { try await removal.roots() },
         onFloor: { disk.setFloor($0) }, clock: clock, logger: logger)
     disk.onPressure { retention.spaceMayBeShort() }
