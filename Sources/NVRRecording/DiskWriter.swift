@@ -151,6 +151,7 @@ package final class DiskWriter: Sendable {
         }
         guard !due.isEmpty else { return }
         for writer in due { writer.beginWriteback() }
+        for writer in due { writer.awaitWriteback() }
         for writer in due { writer.sync() }
         totals.withLock { $0.syncs += due.count }
     }

@@ -1,6 +1,7 @@
 #if canImport(Glibc)
     import Glibc
 #endif
+import Files
 import Synchronization
 
 /// A failed file operation: what, on which path below the recording root, and the system's own words.
@@ -31,6 +32,8 @@ package final class POSIXFile: Sendable {
     private let descriptor: Int32
     package let path: String
     private let reservation = Mutex(Reservation())
+    /// What `awaitWriteback` met, for the next sync.
+    private let writebackFailure = Mutex<Int32>(0)
 
     private init(descriptor: Int32, path: String) {
         self.descriptor = descriptor
@@ -144,8 +147,20 @@ package final class POSIXFile: Sendable {
     /// `offset`: where what was not synced begins; Linux writes dirty pages that are said not to be needed, and keeps them until then.
     package func beginWriteback(from offset: Int64) { _ = posix_fadvise(descriptor, off_t(offset), 0, POSIX_FADV_DONTNEED) }
 
+    /// Waits until what the file holds from `offset` on is on the disk. Files that are all waited for before the first is synced share what the
+    /// file system notes of them, also where it notes that when the data is there (space that was reserved). What fails is told by `sync`.
+    package func awaitWriteback(from offset: Int64) {
+        let failure = FileContent.writeOut(descriptor, from: offset)
+        if failure != 0 { writebackFailure.withLock { $0 = failure } }
+    }
+
     /// Waits until the data is on the disk.
     package func sync() throws(FileError) {
+        let failure = writebackFailure.withLock { failure in
+            defer { failure = 0 }
+            return failure
+        }
+        guard failure == 0 else { throw FileError(operation: "sync", path: path, code: failure) }
         guard fdatasync(descriptor) == 0 else { throw FileError(operation: "sync", path: path, code: errno) }
     }
 

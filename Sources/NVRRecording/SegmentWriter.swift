@@ -371,6 +371,11 @@ package final class SegmentWriter: @unchecked Sendable {
         open.file.beginWriteback(from: open.synced)
     }
 
+    func awaitWriteback() {
+        guard let open else { return }
+        open.file.awaitWriteback(from: open.synced)
+    }
+
     func sync() {
         guard var segment = open else { return }
         do {

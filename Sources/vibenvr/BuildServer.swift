@@ -167,7 +167,7 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)),
+                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)), .init(service: MemoryKeeping(logger: logger)),
                 .init(service: Moving(mover: mover, removal: removal, logger: logger)),
                 .init(service: retention), .init(service: offsite), .init(service: supervisor), .init(service: backups),
                 .init(service: webHealth.days), .init(service: upkeep),
