@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Callable
 from urllib.parse import urljoin
 
+import pytest
+
 from conftest import LONG
+from harness.disk import FaultyDisk
 from harness.server import NVR, wait_for
 from harness.websocket import WebSocket
 from peers import footage
 from peers.fault_camera import FaultCamera
+from peers.gst_camera import GstCamera
 
 TIMES = 3 if LONG else 1
 WARM = 60  # visits of each kind in which the allocator takes what it needs at once
@@ -89,3 +93,25 @@ def test_many_visits_leave_no_memory_behind():
             wait_for(f"the connections of {name} are closed", lambda: nvr.descriptors() <= descriptors + 3, 20)
         print({name: f"{value / 1e6:+.2f} MB" for name, value in grown.items()})
         assert all(value <= MEMORY for value in grown.values()), grown
+
+
+@pytest.mark.slow
+def test_memory_of_what_waited_for_a_disk_that_hung_is_given_back():
+    with ExitStack() as stack:
+        camera = stack.enter_context(GstCamera({f"/{number}": footage.full_hd() for number in range(6)}, live=True))
+        nvr = stack.enter_context(FaultyDisk(segment_seconds=20))
+        nvr.start().with_admin()
+        ids = [nvr.api.add_camera(f"camera {number}", camera.url(f"/{number}")) for number in range(6)]
+        wait_for("all record", lambda: {row.camera for row in nvr.rows() if row.bytes} == set(ids), 60)
+        time.sleep(20)
+        before, most = private(nvr), 0
+        for _ in range(2):
+            with nvr.faulty("write", stall=90):
+                for _ in range(20):
+                    time.sleep(1)
+                    most = max(most, private(nvr))
+            time.sleep(3)
+        print(f"{before / 1e6:.1f} MB before, {most / 1e6:.1f} at most")
+        assert most > before + 20_000_000, "the disk did not hang"
+        wait_for("what waited is given back", lambda: private(nvr) < before + (most - before) / 3, 150, 2)
+        print(f"{private(nvr) / 1e6:.1f} MB after")

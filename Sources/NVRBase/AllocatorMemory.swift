@@ -7,6 +7,22 @@ package import ServiceLifecycle
 /// Memory that is free within this process, which the C library keeps: its heaps shrink at their ends only, so that one small piece at the
 /// end of a heap holds all that was free before it, for instance what waited for a disk that hung for half a minute.
 package enum AllocatorMemory {
+    /// Has the C library keep less, before threads are made: as many heaps as threads can run at once and some more, not eight times as many, and
+    /// of each no more than a MB at its end. By itself the latter grows to twice the largest piece that was ever freed. Pieces of 4 MB and
+    /// more come from the system and go back to it. Does nothing where there is no such call (mallopt(3)), and when somebody set any of
+    /// these for the program.
+    package static func keepLess(cores: Int) {
+        let isSet = ["MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"].contains { getenv($0) != nil }
+        guard !isSet, let program = dlopen(nil, RTLD_NOW) else { return }
+        defer { dlclose(program) }
+        guard let symbol = dlsym(program, "mallopt") else { return }
+        let set = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
+        // M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX of <malloc.h>.
+        _ = set(-1, 1 << 20)
+        _ = set(-3, 4 << 20)
+        _ = set(-8, Int32(clamping: cores + 2))
+    }
+
     /// Gives whole free pages back to the system (malloc_trim(3)); they come back as they are needed. Takes milliseconds, in which other
     /// threads may wait for memory. Does nothing where the C library has no such call.
     package static func giveBack() {
