@@ -2,7 +2,7 @@
     import Glibc
 #endif
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Memory that is free within this process, which the C library keeps: its heaps shrink at their ends only, so that one small piece at the
 /// end of a heap holds all that was free before it, for instance what waited for a disk that hung for half a minute.
@@ -12,8 +12,8 @@ package enum AllocatorMemory {
     /// more come from the system and go back to it. Does nothing where there is no such call (mallopt(3)), and when somebody set any of
     /// these for the program.
     package static func keepLess(cores: Int) {
-        let isSet = ["MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"].contains { getenv($0) != nil }
-        guard !isSet, let program = dlopen(nil, RTLD_NOW) else { return }
+        let names: [String] = ["MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"]
+        guard !names.contains(where: { getenv($0) != nil }), let program = dlopen(nil, RTLD_NOW) else { return }
         defer { dlclose(program) }
         guard let symbol = dlsym(program, "mallopt") else { return }
         let set = unsafeBitCast(symbol, to: (@convention(c) (Int32, Int32) -> Int32).self)
