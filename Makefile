@@ -9,7 +9,7 @@ SEED ?= 6
 # Most tests wait for cameras: three files at a time fill two cores.
 PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 3 --dist loadfile
 
-.PHONY: build demo run test unit e2e test-long bench bench-storage bench-api bench-live bench-timeline bench-replay soak lint format clean screenshots
+.PHONY: build demo run test unit e2e test-long bench bench-storage bench-api bench-live bench-timeline bench-replay bench-restart soak lint format clean screenshots
 build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr
 demo:      build ; scripts/install-demo.sh && exec .build/release/vibenvr demo --data-dir $(DATA)/demo --port $(PORT) --camera-command "/usr/bin/python3 demo/camera.py --cache .work/footage"
 run:       build ; exec .build/release/vibenvr serve --data-dir $(DATA) --host $(HOST) --port $(PORT)
@@ -23,6 +23,7 @@ bench-api: build ; scripts/install-bench.sh && .venv-test/bin/python bench/api_b
 bench-live: build ; scripts/install-bench.sh && .venv-test/bin/python bench/live_bench.py
 bench-timeline: build ; scripts/install-bench.sh && .venv-test/bin/python bench/timeline_bench.py
 bench-replay: build ; scripts/install-bench.sh && .venv-test/bin/python bench/replay_bench.py
+bench-restart: build ; scripts/install-bench.sh && .venv-test/bin/python bench/restart_bench.py
 soak:      build ; scripts/install-bench.sh && .venv-test/bin/python bench/soak.py $(if $(MINUTES),--minutes $(MINUTES),--hours $(HOURS)) --seed $(SEED)
 lint:      ; swift format lint --strict --parallel --recursive Package.swift Sources Tests
 format:    ; swift format --in-place --parallel --recursive Package.swift Sources Tests

@@ -63,6 +63,7 @@ let package = Package(
         .systemLibrary(name: "CFFmpeg", providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libswresample-dev"])]),
         .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CFiles"),
 
         // The web interface, which WebUI/build.mjs makes before this is compiled.
         .target(name: "CWebUI"),
@@ -79,6 +80,7 @@ let package = Package(
         room("Libav", ["CFFmpeg"]),
         room("Argon2", ["CArgon2"]),
         room("Zlib", ["CZlib"]),
+        room("Files", ["CFiles"]),
         room("WebUI", ["CWebUI"]),
 
         // Layer 1: packets and rows.
@@ -86,7 +88,7 @@ let package = Package(
         room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
 
         // Layer 2.
-        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", .crypto, .logging, .lifecycle]),
+        room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", "Files", .crypto, .logging, .lifecycle]),
         room("NVRDetection", ["NVRMedia", "NVRModel", "NVRBase", .logging]),
         room("NVRAccounts", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging]),
         room("NVRBackup", ["NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto, .logging, .lifecycle]),

@@ -163,7 +163,8 @@ def writing(options, work: Path) -> tuple[list[str], list[Verdict]]:
             image.file.unlink()
         minutes = count * took / 60
         rows.append([
-            str(count), f"{received / 1e6:.0f}", f"{files / received:.3f}", f"{own.bytes / received:.3f}", f"{pages / received:.3f}", f"{device / received:.3f}",
+            str(count), f"{received / 1e6:.0f}", f"{files / received:.3f}", f"{own.bytes / received:.3f}",
+            f"{others.bytes / received:.3f}", f"{pages / received:.3f}", f"{device / received:.3f}",
             f"{sent:,}", str(lost), str(sum(losses.values()))])
         for text in places[:10]:
             say(f"  missing: {text}")
@@ -180,9 +181,9 @@ def writing(options, work: Path) -> tuple[list[str], list[Verdict]]:
     lines = [
         "### Bytes to the disk", "",
         f"1080p15 at {scene.rate * 8 / 1e6:.2f} Mbit/s, windows of {options.seconds:.0f} s. All beside the bytes of video that the server received: what the files grew, "
-        "what it wrote to files, pages it made dirty (`write_bytes` of /proc/PID/io, database and log included), and what reached the device (ext4's journal, "
-        "and pages that are written again when more of them is filled, included).", "",
-        *table(["cameras", "MB received", "files", "written", "write_bytes", "device", "frames sent", "missing", "dropped, damaged, lost packets"], rows), "",
+        "what it wrote to files, what it wrote elsewhere (the database, the log, answers), pages it made dirty (`write_bytes` of /proc/PID/io, database and log "
+        "included), and what reached the device (ext4's journal, and pages that are written again when more of them is filled, included).", "",
+        *table(["cameras", "MB received", "files", "written", "elsewhere", "write_bytes", "device", "frames sent", "missing", "dropped, damaged, lost packets"], rows), "",
         "### What syncs cost", "",
         *table(["cameras", "fdatasync a camera-minute", "ms", "ms each", "fsync a camera-minute", "ms", "syncs of the database", "ms", "of the time in syncs",
                 "CPU-s a camera-minute"], costs), "",

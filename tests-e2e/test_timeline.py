@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +12,7 @@ from harness.api import API
 from harness.server import NVR, PASSWORD, wait_for
 from peers import footage
 from peers.fault_camera import FaultCamera
+from peers.gst_camera import GstCamera
 from test_storage import SmallDisk, can_mount, keep_all
 
 
@@ -128,15 +131,44 @@ def test_a_server_that_was_stopped_says_so_and_motion_cameras_wait_for_motion():
         nvr.terminate()
         stopped = time.time()
         time.sleep(5)
-        nvr.start()
         started = time.time()
+        nvr.start()
         lasting(nvr, still, begin, "no_motion")
         part = only(nvr, still, begin)
         assert causes(part, shortest=0) == ["no_motion", "server_down", "no_motion"], part["gaps"]
         down = part["gaps"][1]
-        assert stopped - 3 < down["start"] < stopped + 1 and down["end"] > started - 1, (stopped, started, down)
+        assert stopped - 3 < down["start"] < stopped + 1 and down["end"] > started, (stopped, started, down)
         # What is off was not missed.
         assert set(causes(only(nvr, off, begin))) == {"not_recording"}
+
+
+def test_restarts_and_lost_connections_are_gaps_with_a_cause_however_short_they_are():
+    """The server is back within a second or two: less than most outages take, but the next key frame is up to two seconds away."""
+    with GstCamera({"/main": footage.counter(gop_seconds=2)}, live=True) as camera, NVR(segment_seconds=60) as nvr:
+        nvr.start().with_admin()
+        begin = time.time()
+        key = nvr.api.add_camera("cam", camera.url())
+        records(nvr, key, begin)
+        for number in range(5):
+            time.sleep(2 + 0.37 * number)
+            nvr.kill() if number == 3 else nvr.terminate()
+            nvr.start()
+            records(nvr, key, begin)
+        for _ in range(3):
+            time.sleep(3)
+            camera.drop()
+            dropped = time.time()
+            wait_for("another segment", lambda: nvr.rows()[-1].start > dropped)
+            records(nvr, key, begin)
+        part = only(nvr, key, begin)
+        long = [gap for gap in part["gaps"] if gap["end"] - gap["start"] >= 1]
+        assert all(gap["cause"] in ("server_down", "camera_offline") for gap in long), part["gaps"]
+        # What the server was down for is told even where nothing much is missing.
+        with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro", uri=True)) as database:
+            [(stops,)] = database.execute("SELECT count(*) FROM outages WHERE cause = 5").fetchall()
+        # Those less than half a minute apart are one row.
+        assert stops >= 1 and any(gap["cause"] == "server_down" for gap in long), part["gaps"]
+        whole(part["spans"], part["gaps"])
 
 
 @pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")

@@ -73,6 +73,18 @@ final class CameraRuntime: Sendable {
         var isEnded = false
     }
 
+    /// What is to be looked at: a connection that is back before anybody looks was gone all the same.
+    private struct Doubt {
+        /// Of the main stream when its connection changed; nil for the one it has when this is looked at.
+        var report: StreamReader.Report?
+        var time: WallTime
+        /// The newest frame then.
+        var lastVideo: WallTime?
+    }
+
+    /// Changes that wait to be looked at; the oldest go.
+    private static let mostDoubts = 64
+
     let cameraID: ID<Camera>
     let mainHub: StreamHub
     let subHub: StreamHub?
@@ -101,8 +113,8 @@ final class CameraRuntime: Sendable {
     private let motionNews: AsyncStream<SourcedNews>
     private let motionContinuation: AsyncStream<SourcedNews>.Continuation
     /// Whether footage is written may have changed.
-    private let doubts: AsyncStream<Void>
-    private let doubt: AsyncStream<Void>.Continuation
+    private let doubts: AsyncStream<Doubt>
+    private let doubt: AsyncStream<Doubt>.Continuation
 
     init(plan: CameraPlan, environment: CameraEnvironment, eventLoop: any EventLoop, analysis: BlockingThread, pictures: BlockingThread) {
         cameraID = plan.cameraID
@@ -114,13 +126,14 @@ final class CameraRuntime: Sendable {
         let gate = LoginGate()
         let (firstTry, tried) = AsyncStream.makeStream(of: Void.self)
         self.firstTry = firstTry
-        let (doubts, doubt) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (doubts, doubt) = AsyncStream.makeStream(of: Doubt.self, bufferingPolicy: .bufferingNewest(Self.mostDoubts))
         (self.doubts, self.doubt) = (doubts, doubt)
         func reader(_ settings: StreamSettings, _ hub: StreamHub) -> StreamReader {
             StreamReader(settings: settings, hub: hub, eventLoop: eventLoop, environment: environment.readers, gate: gate, logger: logger) { reader in
                 guard reader.role == .main else { return }
                 tried.finish()
-                doubt.yield()
+                let time = WallTime(microseconds: environment.clock.wall())
+                doubt.yield(Doubt(report: reader.report, time: time, lastVideo: hub.lastVideoWall))
             }
         }
         mainHub = StreamHub(role: .main)
@@ -181,7 +194,10 @@ final class CameraRuntime: Sendable {
                 }
             }
             group.addTask { await self.follow() }
-            group.addTask { for await _ in self.doubts { self.judge() } }
+            group.addTask {
+                // What is told after the end would be taken for the word on whatever made it end.
+                for await doubt in self.doubts where !Task.isCancelled { self.judge(doubt) }
+            }
             await group.waitForAll()
         }
         await news.value
@@ -194,17 +210,19 @@ final class CameraRuntime: Sendable {
     // MARK: Outages
 
     /// Whether footage is written is to be looked at again.
-    func judgeSoon() { doubt.yield() }
+    func judgeSoon() {
+        doubt.yield(Doubt(report: nil, time: WallTime(microseconds: environment.clock.wall()), lastVideo: mainHub.lastVideoWall))
+    }
 
-    private func judge() {
-        let report = mainReader.report
+    private func judge(_ doubt: Doubt) {
+        let report = doubt.report ?? mainReader.report
         let trouble = environment.disk.trouble(of: cameraID)
         let verdict = RecordingVerdict(
             status: report.status, reason: report.reason, mode: plan.recording.mode, trouble: trouble.map { ($0.isFull, $0.reason) })
         // The last frame came before anybody noticed that none comes.
         let isGone = report.status != .connected && report.status != .starting
         // Likewise what waited for the disk and was lost is older than the loss.
-        environment.outages.note(verdict, of: cameraID, since: isGone ? mainHub.lastVideoWall : trouble?.since)
+        environment.outages.note(verdict, of: cameraID, since: isGone ? doubt.lastVideo : trouble?.since ?? doubt.time)
     }
 
     /// Whether footage should reach the disk now, and what may keep it from doing so.

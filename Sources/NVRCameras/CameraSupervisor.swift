@@ -79,8 +79,9 @@ package final class CameraSupervisor: Service {
             await group.next()
             group.cancelAll()
         }
+        let stopped = WallTime(microseconds: environment.clock.wall())
         await stopAll()
-        environment.outages.serverStops()
+        environment.outages.serverStops(since: stopped)
         environment.outages.finish()
         await notes.value
         pictures.stop()

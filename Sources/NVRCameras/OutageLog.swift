@@ -69,10 +69,10 @@ package final class OutageLog: Sendable {
         state.withLock { state in state.trackers = state.trackers.filter { cameras.contains($0.key) } }
     }
 
-    /// The server stops: nothing is recorded from now on. What is not to be recorded stays so.
-    package func serverStops() {
+    /// The server stops: nothing is recorded since `time`, at which its cameras were told to end. What is not to be recorded stays so.
+    package func serverStops(since time: WallTime) {
         let cameras = state.withLock { state in state.trackers.filter { $0.value.current?.cause != .notRecording }.map(\.key) }
-        for camera in cameras { note(.missing(.serverDown, reason: nil), of: camera) }
+        for camera in cameras { note(.missing(.serverDown, reason: nil), of: camera, since: time) }
     }
 
     private func keep(_ changes: [OutageChange]) {

@@ -1,4 +1,5 @@
 package import NVRModel
+import NVRRecording
 package import NVRStore
 
 /// What a camera's recording does at a moment. Pure.
@@ -33,8 +34,11 @@ package struct OutageTracker: Sendable {
     /// Microseconds. A break between two outages of one cause that is shorter belongs to them; so does another cause in between that comes
     /// and goes by itself.
     package static let shortestBreak: Int64 = 30_000_000
-    /// An outage that is shorter is none.
-    package static let shortest: Int64 = 2_000_000
+    /// An outage that is shorter is none, as a gap of the timeline is that has no footage for so short: each that is shown has its cause.
+    /// That the server was down is told however short it was: what was on its way to the disk then may be missing as well.
+    package static let shortest = TimelineGaps.shortest
+    /// Footage that ends so long before the last sign of life at most was in memory when the server died.
+    package static let mostInMemory: Int64 = 120_000_000
     /// Rows end up to this long after now without the clock having been set back.
     private static let clockStep: Int64 = 120_000_000
 
@@ -52,11 +56,13 @@ package struct OutageTracker: Sendable {
     }
 
     /// When the server starts: it was down since `lastSign`, its last sign of life, or since the end of the camera's footage when that
-    /// came later. That a camera is not to be recorded was true all the time.
+    /// came later; and what a camera that was recorded had sent since then was lost with it. That a camera is not to be recorded was true all
+    /// the time.
     package mutating func serverStarted(footageEnd: WallTime?, lastSign: WallTime?, now: WallTime) -> [OutageChange] {
         if current?.cause == .notRecording || current?.cause == .serverDown { return [] }
         guard current != nil || footageEnd != nil else { return [] }
-        guard let seen = [footageEnd, lastSign].compactMap({ $0 }).max() ?? current?.start else { return [] }
+        guard var seen = [footageEnd, lastSign].compactMap({ $0 }).max() ?? current?.start else { return [] }
+        if current == nil, let footageEnd, seen.microseconds(since: footageEnd) <= Self.mostInMemory { seen = footageEnd }
         let since = max(min(seen, now), current?.start ?? seen)
         guard since <= now else { return [] }
         return observe(.missing(.serverDown, reason: nil), at: since, now: now)
@@ -116,7 +122,8 @@ package struct OutageTracker: Sendable {
     private mutating func close(at time: WallTime) -> [OutageChange] {
         guard var outage = current else { return [] }
         current = nil
-        guard time.microseconds(since: outage.start) >= Self.shortest else { return [.remove(cameraID, start: outage.start)] }
+        let length = time.microseconds(since: outage.start)
+        guard length >= Self.shortest || outage.cause == .serverDown && length > 0 else { return [.remove(cameraID, start: outage.start)] }
         outage.end = time
         ended.append(outage)
         if ended.count > 3 { ended.removeFirst() }

@@ -53,7 +53,7 @@ extension DiskWriter {
             do {
                 switch entry.before {
                 case .nothing: break
-                case .sync(let file): try file.sync()
+                case .sync(let file): try file.finish()
                 case .unlink(let path): try POSIXFile.remove(path)
                 }
                 entry.before = .nothing

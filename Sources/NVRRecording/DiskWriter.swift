@@ -64,6 +64,7 @@ package final class DiskWriter: Sendable {
 
     package let layout: RecordingLayout
     package let growing = GrowingSegments()
+    package let ahead = SpaceAhead()
     let ledger: any SegmentLedger
     let clock: any NVRClock
     let logger: Logger

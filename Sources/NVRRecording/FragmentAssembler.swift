@@ -30,6 +30,8 @@ package struct Chunk: Sendable {
 package struct FragmentAssembler: Sendable {
     /// Ticks after which a chunk is cut in the middle of a GOP. Footage younger than this is lost by a crash.
     private let chunkLength = Int64(StreamDescription.videoTimescale)
+    /// The same of the first chunk of a run: after a start, and when a camera is back, its footage is on the disk and listed soon.
+    private let firstChunkLength = Int64(StreamDescription.videoTimescale) / 4
     /// Chunks are not cut at a keyframe that follows another within this: a stream of keyframes alone would be all headers.
     private let shortestChunk = Int64(StreamDescription.videoTimescale) / 2
     /// How long a segment waits for audio that belongs before its end, ticks of video.
@@ -46,6 +48,8 @@ package struct FragmentAssembler: Sendable {
     /// Where the recording's pictures begin: sound from before it would push all later sound back.
     private var firstVideo: Int64?
     private var wantsNewSegment = true
+    /// No chunk of the run has been cut.
+    private var isFirst = true
     private var lastStep: Int64
 
     /// Frames left out because no keyframe had come yet.
@@ -69,6 +73,7 @@ package struct FragmentAssembler: Sendable {
         var description = description
         if !takesAudio { description.audio = nil }
         if self.description != description { wantsNewSegment = true }
+        if self.description?.run != description.run { isFirst = true }
         self.description = description
     }
 
@@ -88,7 +93,7 @@ package struct FragmentAssembler: Sendable {
             lastStep = max(1, packet.dts - last.dts)
             let startsSegment = packet.isKeyframe && (wantsNewSegment || packet.dts - segmentStart >= segmentLength)
             let age = packet.dts - first.dts
-            if startsSegment || age >= chunkLength || (packet.isKeyframe && age >= shortestChunk) {
+            if startsSegment || age >= (isFirst ? firstChunkLength : chunkLength) || (packet.isKeyframe && age >= shortestChunk) {
                 cut(at: packet.dts, endsSegment: startsSegment, emit: emit)
             }
         }
@@ -133,6 +138,7 @@ package struct FragmentAssembler: Sendable {
     private mutating func cut(at boundary: Int64, endsSegment: Bool, emit: (Chunk) -> Void) {
         guard var chunk = current else { return }
         current = nil
+        isFirst = false
         chunk.videoEnd = boundary
         if let held = closing {
             closing = nil

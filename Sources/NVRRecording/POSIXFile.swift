@@ -1,6 +1,8 @@
 #if canImport(Glibc)
     import Glibc
 #endif
+import Files
+import Synchronization
 
 /// A failed file operation: what, on which path below the recording root, and the system's own words.
 package struct FileError: Error, Sendable, CustomStringConvertible {
@@ -29,13 +31,19 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
 package final class POSIXFile: Sendable {
     private let descriptor: Int32
     package let path: String
+    private let reservation = Mutex(Reservation())
+    /// What `awaitWriteback` met, for the next sync.
+    private let writebackFailure = Mutex<Int32>(0)
 
     private init(descriptor: Int32, path: String) {
         self.descriptor = descriptor
         self.path = path
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit {
+        reservation.withLock { $0.clear() }
+        Glibc.close(descriptor)
+    }
 
     /// Makes a new file; fails when one is there.
     package static func create(_ path: String, mode: UInt32 = 0o640) throws(FileError) -> POSIXFile {
@@ -103,8 +111,35 @@ package final class POSIXFile: Sendable {
         }
     }
 
+    /// Ends the file at `length`. What was reserved behind that is given back.
     package func truncate(to length: Int64) throws(FileError) {
         guard ftruncate(descriptor, off_t(length)) == 0 else { throw FileError(operation: "truncate", path: path, code: errno) }
+        reservation.withLock { $0.clear() }
+    }
+
+    /// Before bytes up to `length` are written: takes space for them and for some that follow, behind the end of the file, which stays where
+    /// it is. Without, each sync has to note in the journal of ext4 where its blocks are; with it, once in 8 MB. Done on ext4 only, and
+    /// where a GB is free. A hint: when it is refused, nothing changes. `total` counts what is taken and not filled.
+    package func reserve(for length: Int64, counting total: SpaceAhead) {
+        reservation.withLock { $0.extend(to: length, of: descriptor, path: path, counting: total) }
+    }
+
+    /// Where the reserved space ends; 0 when there is none.
+    package var reservedEnd: Int64 { reservation.withLock { $0.end } }
+
+    /// Gives back what was reserved, and waits until the data is on the disk. Nothing more is written.
+    package func finish() throws(FileError) {
+        reservation.withLock { $0.finish() }
+        if reservedEnd > 0 { try truncate(to: try length()) }
+        try sync()
+    }
+
+    /// Whether blocks are taken behind the end of the file at `path`: its program ended before it gave them back. Some belong to what the file
+    /// system notes of the file.
+    package static func hasSpaceBehind(_ path: String) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
+        return Int64(status.st_blocks) * 512 - Int64(status.st_size) >= 256 << 10
     }
 
     /// Has the system begin to write what it holds of the file, and waits for nothing. Files that are begun together before each is
@@ -112,8 +147,20 @@ package final class POSIXFile: Sendable {
     /// `offset`: where what was not synced begins; Linux writes dirty pages that are said not to be needed, and keeps them until then.
     package func beginWriteback(from offset: Int64) { _ = posix_fadvise(descriptor, off_t(offset), 0, POSIX_FADV_DONTNEED) }
 
+    /// Waits until what the file holds from `offset` on is on the disk. Files that are all waited for before the first is synced share what the
+    /// file system notes of them, also where it notes that when the data is there (space that was reserved). What fails is told by `sync`.
+    package func awaitWriteback(from offset: Int64) {
+        let failure = FileContent.writeOut(descriptor, from: offset)
+        if failure != 0 { writebackFailure.withLock { $0 = failure } }
+    }
+
     /// Waits until the data is on the disk.
     package func sync() throws(FileError) {
+        let failure = writebackFailure.withLock { failure in
+            defer { failure = 0 }
+            return failure
+        }
+        guard failure == 0 else { throw FileError(operation: "sync", path: path, code: failure) }
         guard fdatasync(descriptor) == 0 else { throw FileError(operation: "sync", path: path, code: errno) }
     }
 

@@ -167,6 +167,7 @@ final class SegmentPen: @unchecked Sendable {
         guard let before = open else { return }
         let soundBefore = sound
         var segment = before
+        segment.file.reserve(for: segment.storedLength + Int64(chunk.bytes), counting: disk.ahead)
         let written = try segment.append(chunk, with: &sound)
         // The thread may have hung: then the chunk is in another file by now.
         guard writer.isCurrent(self) else { throw Superseded() }
@@ -330,6 +331,11 @@ final class SegmentPen: @unchecked Sendable {
     func beginWriteback() {
         guard let open else { return }
         open.file.beginWriteback(from: open.synced)
+    }
+
+    func awaitWriteback() {
+        guard let open else { return }
+        open.file.awaitWriteback(from: open.synced)
     }
 
     func sync() {

@@ -59,7 +59,7 @@ func buildServer(
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
     let removal = MediaRemoval(layout: layout, store: store, playback: playback)
     let retention = RetentionService(
-        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes },
+        store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes + disk.ahead.bytes },
         volumes: { await removal.roots() },
         onFloor: { disk.setFloor($0) }, clock: clock, logger: logger)
     disk.onPressure { retention.spaceMayBeShort() }
@@ -168,7 +168,7 @@ func buildServer(
         configuration: .init(
             services: [
                 .init(service: ending), .init(service: LogSettings(store: store, file: logFile, logger: logger)),
-                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)),
+                .init(service: HealthKeeping(log: health)), .init(service: Watching(sentry: sentry)), .init(service: MemoryKeeping(logger: logger)),
                 .init(service: Moving(mover: mover, removal: removal, logger: logger)),
                 .init(service: retention), .init(service: offsite), .init(service: supervisor), .init(service: backups),
                 .init(service: webHealth.days), .init(service: upkeep),

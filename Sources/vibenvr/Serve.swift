@@ -3,6 +3,7 @@ import ArgumentParser
     import Glibc
 #endif
 import Logging
+import NIOCore
 import NVRAccounts
 import NVRBase
 import NVRRecording
@@ -55,6 +56,7 @@ func serve(
     prepare: (Server) async throws -> Void = { _ in }, whenReady: @escaping @Sendable (Int) -> Void = { _ in }
 ) async throws {
     raiseFileLimit(logger)
+    AllocatorMemory.keepLess(cores: System.coreCount)
     let lock = try DataLock(folder: configuration.dataPath)
     let server: Server
     do {

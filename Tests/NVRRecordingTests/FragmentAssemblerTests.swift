@@ -105,6 +105,20 @@ struct FragmentAssemblerTests {
         #expect(failures.isEmpty, "\(failures.count): \(failures.prefix(5))")
     }
 
+    @Test("the first chunk of a run is a quarter of a second, so that its footage is on the disk soon; those after it are not")
+    func firstChunk() {
+        var stream = SyntheticStream()
+        var trial = Trial(segmentSeconds: 2)
+        trial.begin(stream.description)
+        trial.add(stream.packets(76))
+        stream.newRun()
+        trial.begin(stream.description)
+        trial.add(stream.packets(31))
+        trial.end()
+        #expect(trial.chunks.map(\.video.count) == [4, 11, 15, 15, 15, 15, 1, 4, 11, 15, 1])
+        #expect(trial.video == trial.given(.video))
+    }
+
     @Test("sound lies in the segment in which its time lies, also when it comes up to 0.4 s late", arguments: [0, 0.1, 0.25, 0.4])
     func audioBorders(lag: Double) throws {
         var stream = SyntheticStream(audio: aac)

@@ -87,11 +87,13 @@ def weight_section(soak: Soak) -> tuple[list[str], list[Verdict]]:
         minutes = (life[-1].time - life[0].time) / 60
         settled = next((one for one in watch.settled() if one[0].life == life[0].life), None)
         slopes = [f"{slope([(w.time, getattr(w, name)) for w in settled]):+.1f}" if settled else "–" for name in ("resident", "private", "descriptors")]
+        half = f"{slope([(w.time, w.private) for w in watch.later(settled)]):+.1f}" if settled else "–"
         rows.append([
             f"{life[0].life + 1}", f"{minutes:.1f}", f"{life[0].resident:.0f} → {life[-1].resident:.0f}", f"{max(w.resident for w in life):.0f}", slopes[0],
-            slopes[1], f"{life[0].descriptors} → {life[-1].descriptors}", slopes[2], f"{life[0].threads} → {life[-1].threads}"])
+            slopes[1], half, f"{life[0].descriptors} → {life[-1].descriptors}", slopes[2], f"{life[0].threads} → {life[-1].threads}"])
     lines = table(
-        ["life", "minutes", "RSS MB", "most", "MB an hour", "RssAnon MB an hour", "descriptors", "an hour", "threads"], rows)
+        ["life", "minutes", "RSS MB", "most", "MB an hour", "RssAnon MB an hour", "of its second half", "descriptors", "an hour", "threads"],
+        rows)
     verdicts: list[Verdict] = []
     if watch.settled():
         overall = {name: watch.overall(name) for name in ("resident", "private", "descriptors")}

@@ -124,6 +124,12 @@ class Watch:
         long = [life for life in self.lives() if life[-1].time - life[0].time >= SHORTEST_LIFE]
         return [[weight for weight in life if weight.time >= life[0].time + WARM_SECONDS] for life in long]
 
+    @staticmethod
+    def later(life: list[Weight]) -> list[Weight]:
+        """Its second half: by then the allocator has what it will ever need at once."""
+        middle = (life[0].time + life[-1].time) / 2
+        return [weight for weight in life if weight.time >= middle]
+
     def overall(self, name: str) -> float | None:
         """The slope that fits all long lives, each from its own beginning."""
         points = []

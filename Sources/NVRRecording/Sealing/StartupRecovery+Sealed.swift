@@ -25,13 +25,14 @@ extension StartupRecovery.Scan {
         }
     }
 
-    /// Cuts the file behind its last whole fragment, and ends an encrypted one there, so that it is told from one that is cut off later. Gives
-    /// the bytes of the file then.
+    /// Cuts the file behind its last whole fragment, and ends an encrypted one there, so that it is told from one that is cut off later. Space
+    /// that was reserved behind it is given back. Gives the bytes of the file then.
     func cut(_ path: String) throws -> Int64 {
         let isWithoutEnd = try sealed.map { try $0.storedEnd() != kept } ?? false
-        guard length > kept || isWithoutEnd else { return kept }
+        let isTooLong = length > kept || POSIXFile.hasSpaceBehind(path)
+        guard isTooLong || isWithoutEnd else { return kept }
         let file = try POSIXFile.openExisting(path, writing: true)
-        if length > kept { try file.truncate(to: kept) }
+        if isTooLong { try file.truncate(to: kept) }
         var bytes = kept
         if isWithoutEnd, let sealed {
             let end = try sealed.ending(at: self.file.completeLength)

@@ -1,0 +1,45 @@
+import NVRBase
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite("Memory of the allocator", .serialized)
+struct AllocatorMemoryTests {
+    @Test("what was taken in small pieces and freed is given back, also when the last piece stays")
+    func givesBack() throws {
+        let before = try #require(AllocatorMemory.bytes)
+        var pieces: [UnsafeMutableRawPointer] = []
+        for _ in 0..<16_000 {
+            let piece = try #require(malloc(4000))
+            memset(piece, 1, 4000)
+            pieces.append(piece)
+        }
+        let last = try #require(malloc(4000))
+        defer { free(last) }
+        let full = try #require(AllocatorMemory.bytes)
+        #expect(full - before > 50_000_000)
+        for piece in pieces { free(piece) }
+        AllocatorMemory.giveBack()
+        let after = try #require(AllocatorMemory.bytes)
+        #expect(after - before < 20_000_000, "\(before) → \(full) → \(after)")
+    }
+
+    @Test("memory is given back after growth, not again and again while as much is in use")
+    func pace() {
+        var pace = MemoryPace()
+        let step = MemoryPace.leastGrowth
+        #expect(pace.isDue(60 << 20))
+        pace.gaveBack(50 << 20)
+        pace.saw(57 << 20)
+        #expect(!pace.isDue(57 << 20))
+        #expect(pace.isDue((50 << 20) + step))
+        // All of it is in use: nothing to gain until there is more.
+        pace.gaveBack(70 << 20)
+        #expect(!pace.isDue(72 << 20) && pace.isDue((70 << 20) + step))
+        // It went by itself, and comes again.
+        pace.saw(52 << 20)
+        #expect(!pace.isDue(52 << 20) && pace.isDue(62 << 20))
+    }
+}
