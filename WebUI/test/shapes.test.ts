@@ -1,11 +1,12 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { streamURL, brands } from '../src/cameras/brands';
-import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, type Polygon } from '../src/cameras/polygon';
+import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Polygon } from '../src/cameras/polygon';
 import { pictureBlob } from '../src/core/pictures';
 import { eventQuery, exportPath } from '../src/events/filters';
+import { Pages } from '../src/events/pages';
 import { pagesOf, TALLEST, windowOf } from '../src/events/virtual';
-import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, zoomAt } from '../src/live/geometry';
+import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, placed, zoomAt } from '../src/live/geometry';
 
 const square: Polygon = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]];
 
@@ -64,6 +65,58 @@ test('an element of a list gets another place', () => {
   assert.deepEqual(moved([1, 2, 3], 2, 0), [3, 1, 2]);
   assert.deepEqual(moved([1, 2, 3], 1, 99), [1, 3, 2]);
   assert.deepEqual(moved([1], 5, 0), [1]);
+});
+
+test('some elements change places among themselves, the others stay where they are', () => {
+  assert.deepEqual(placed([1, 2, 3, 4, 5], [4, 2]), [1, 4, 3, 2, 5]);
+  assert.deepEqual(placed([1, 2, 3], [3, 1, 2]), [3, 1, 2]);
+  assert.deepEqual(placed([1, 2], []), [1, 2]);
+});
+
+test('an area that begins without a pointer can be a mask', () => { assert.ok(isUsable(startingPolygon) && isSimple(startingPolygon)); });
+
+const page = (number: number) => Array.from({ length: 10 }, (_, place) => ({ id: number * 10 + place }));
+
+test('of a long list only what is looked at last is asked for, two pages at once', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.want([0]);
+  assert.deepEqual(pages.next(), [0]);
+  // The scroll bar is dragged over everything.
+  for (let number = 1; number < 1000; number += 1) pages.want([number, number + 1]);
+  assert.deepEqual(pages.next(), [999]);
+  assert.deepEqual(pages.next(), []);
+  pages.came(0, page(0));
+  assert.deepEqual(pages.next(), [1000]);
+  pages.came(999, page(999));
+  pages.came(1000, page(1000));
+  assert.deepEqual(pages.next(), []);
+  assert.deepEqual([pages.at(3)?.id, pages.at(9995)?.id, pages.at(500)], [3, 9995, undefined]);
+});
+
+test('an event is found again where it has moved to', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.came(4, page(4));
+  assert.equal(pages.indexOf(47), 47);
+  pages.came(4, [{ id: 99 }, ...page(4).slice(0, 9)]);
+  assert.equal(pages.indexOf(47), 48);
+  assert.equal(pages.indexOf(5), null);
+});
+
+test('a page that failed is asked for when it is wanted anew, and pages that nobody looks at go', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.want([7]);
+  assert.deepEqual(pages.next(), [7]);
+  pages.failed(7);
+  assert.deepEqual(pages.next(), []);
+  pages.want([7]);
+  assert.deepEqual(pages.next(), [7]);
+  pages.came(7, page(7));
+  for (let number = 100; number < 139; number += 1) pages.came(number, page(number));
+  // It is looked at again, so that another one is the oldest.
+  pages.want([7]);
+  pages.came(200, page(200));
+  assert.equal(pages.at(70)?.id, 70);
+  assert.equal(pages.at(1000), undefined);
 });
 
 test('only what is seen of a list is drawn', () => {

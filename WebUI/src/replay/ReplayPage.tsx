@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { withQuery } from '../core/api';
+import { shortcut } from '../core/keys';
 import { copyText } from '../core/clipboard';
 import { usePrefs } from '../core/prefs';
 import { mayReplay, useUser } from '../core/session';
@@ -14,7 +15,7 @@ import { StreamView } from '../live/StreamView';
 import { useCameras } from '../live/state';
 import { useFullScreen } from '../live/useFullScreen';
 import { Button } from '../ui/Button';
-import { Empty, Problem, Spinner } from '../ui/Bits';
+import { Empty, Problem, Spinner, useTitle } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
 import { attempt, toast } from '../ui/Toasts';
 import { RATES, shuttle } from './clock';
@@ -22,7 +23,8 @@ import { ExportDialog } from './ExportDialog';
 import type { Film, FilmState } from './film';
 import { HOUR, MINUTE, revealing, held, lengthOf, zoomed, type Span, type View } from './geometry';
 import { Timeline } from './Timeline';
-import { useTimeline, type Facts } from './timelineFacts';
+import type { Facts } from './lanes';
+import { useTimeline } from './timelineFacts';
 import { useReplay } from './useReplay';
 
 /** Cameras that play at once. */
@@ -39,6 +41,14 @@ export function ReplayPage(): ReactElement {
   return <Player cameras={seen} />;
 }
 
+/** A range in an address: seconds since 1970 UTC, from and to. */
+const rangeText = (range: Span): string => `${(range.start / 1000).toFixed(1)}-${(range.end / 1000).toFixed(1)}`;
+function readRange(text: string | null): Span | null {
+  const found = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text ?? '');
+  const range = found ? { start: Number(found[1]) * 1000, end: Number(found[2]) * 1000 } : null;
+  return range && range.end > range.start && range.end < 8.64e15 ? range : null;
+}
+
 function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   const { query } = usePlace();
   const [, change] = useQueryItems();
@@ -49,11 +59,14 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     return found.length > 0 ? found : cameras.slice(0, 1);
   }, [listed, cameras]);
   const ids = useMemo(() => chosen.map((camera) => camera.id), [chosen]);
+  useTitle(t('nav.replay'));
+  const [asked] = useState(() => readRange(query.get('range')));
   const [begin] = useState(() => {
     const seconds = Number(query.get('t'));
-    return seconds > 0 ? seconds * 1000 : null;
+    return seconds > 0 ? seconds * 1000 : asked?.start ?? null;
   });
   const [view, setView] = useState<View>(() => {
+    if (asked) return held({ start: asked.start - lengthOf(asked) * 0.5, end: asked.end + lengthOf(asked) * 0.5 }, Date.now());
     const middle = begin ?? Date.now();
     return held({ start: middle - HOUR / 2, end: middle + HOUR / 2 }, Date.now());
   });
@@ -71,7 +84,12 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   const rate = useStore(replay.rate);
   const [scrub, setScrub] = useState<number | null>(null);
   const [isSelecting, setSelecting] = useState(false);
-  const [selection, setSelection] = useState<Span | null>(null);
+  const [selection, setSelection] = useState<Span | null>(asked);
+  // The range that is chosen has an address, too; it is written when it stays as it is.
+  useEffect(() => {
+    const timer = setTimeout(() => change({ range: selection && lengthOf(selection) > 0 ? rangeText(selection) : null }), 400);
+    return () => clearTimeout(timer);
+  }, [selection, change]);
   const [isExporting, setExporting] = useState(false);
   const [hasSound, setSound] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -134,10 +152,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
 
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog')) return;
-      switch (event.key) {
-        case ' ': if (event.target instanceof HTMLButtonElement) return; toggle(); break;
+      switch (shortcut(event)) {
+        case ' ': if (event.target instanceof Element && event.target.closest('button, a, summary, input')) return; toggle(); break;
         case 'k': pause(); break;
         case 'j': shift(-1); break;
         case 'l': shift(1); break;
@@ -160,8 +176,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   }, [toggle, pause, shift, step, goTo, position, jump, toggleFull]);
 
   const share = async () => {
-    const link = `${location.origin}${href('/replay')}?${new URLSearchParams({ cameras: ids.join(','), ...(isLive ? {} : { t: (position() / 1000).toFixed(1) }) }).toString()}`;
-    await attempt(() => copyText(link), t('live.linkCopied'));
+    const place: Record<string, string> = selection && lengthOf(selection) > 0 ? { range: rangeText(selection) } : isLive ? {} : { t: (position() / 1000).toFixed(1) };
+    await attempt(() => copyText(`${location.origin}${href('/replay')}?${new URLSearchParams({ cameras: ids.join(','), ...place }).toString()}`), t('live.linkCopied'));
   };
   const pick = (camera: Camera, isOn: boolean) => {
     const next = isOn ? [...ids, camera.id].slice(-MOST) : ids.filter((id) => id !== camera.id);
@@ -273,7 +289,7 @@ function Pictures({ chosen, films, states, isLive, scrub, facts, position, time 
                 {scrub !== null ? <Scrubbed camera={camera.id} time={scrub} /> : null}
                 {scrub === null && state === 'gap' ? <div className="tile-note"><strong>{t('replay.noFootage')}</strong>{cause(camera.id) ? <span>{cause(camera.id)}</span> : null}</div> : null}
                 {scrub === null && state === 'unsupported' ? <div className="tile-note"><strong>{t('live.unsupported')}</strong></div> : null}
-                {scrub === null && state === 'failed' ? <div className="tile-note"><strong>{t('error.title')}</strong></div> : null}
+                {scrub === null && state === 'failed' ? <div className="tile-note"><strong>{t('error.title')}</strong>{film?.problem ? <span>{film.problem}</span> : null}</div> : null}
                 {scrub === null && state === 'loading' ? <div className="tile-note faint"><span className="wheel" aria-hidden="true" /></div> : null}
                 <div className="tile-top"><h2>{camera.name}</h2></div>
               </article>

@@ -7,7 +7,7 @@ import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } fro
 import { LANE, paint, RULER } from './paint';
 import { COARSEST, type SheetPicture } from './sheets';
 import { sheets } from './sheetSource';
-import type { Facts } from './timelineFacts';
+import type { Facts } from './lanes';
 
 export interface TimelineProps {
   cameras: readonly { id: number; name: string }[]; facts: Facts | null; view: View; onView: (change: (view: View) => View) => void; onWidth: (width: number) => void;
@@ -18,6 +18,9 @@ export interface TimelineProps {
   onScrub: (time: number | null) => void;
   isSelecting: boolean; selection: Span | null; onSelection: (span: Span | null) => void;
 }
+
+/** Pixels below which the names have no column of their own. */
+const NARROW = 640;
 
 type Gesture = { kind: 'pan'; x: number; view: View; hasMoved: boolean } | { kind: 'scrub' } | { kind: 'select'; from: number } | { kind: 'edge'; other: number } | { kind: 'pinch' };
 
@@ -53,7 +56,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       const now = latest.current;
       if (!canvas.current || width === 0) return;
       paint(canvas.current, {
-        view: now.view, width, height, laneHeight: lane, cameras: now.cameras.map((camera) => camera.id), facts: now.facts, position: now.position(), now: Date.now(), hover: hover.current, selection: now.selection,
+        view: now.view, width, height, laneHeight: lane, cameras: now.cameras.map((camera) => camera.id), facts: now.facts, position: now.position(), now: Date.now(), hover: hover.current, selection: now.selection, names: width < NARROW && now.cameras.length > 1 ? now.cameras.map((camera) => camera.name) : null,
       });
     };
     request = requestAnimationFrame(draw);
