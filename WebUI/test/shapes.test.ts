@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { streamURL, brands } from '../src/cameras/brands';
+import { hoursOf } from '../src/cameras/week';
 import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Polygon } from '../src/cameras/polygon';
 import { pictureBlob } from '../src/core/pictures';
 import { eventQuery, exportPath } from '../src/events/filters';
@@ -65,6 +66,15 @@ test('an element of a list gets another place', () => {
   assert.deepEqual(moved([1, 2, 3], 2, 0), [3, 1, 2]);
   assert.deepEqual(moved([1, 2, 3], 1, 99), [1, 3, 2]);
   assert.deepEqual(moved([1], 5, 0), [1]);
+});
+
+test('hours of a schedule that go beyond midnight belong to both days', () => {
+  const value = (fields: Record<string, unknown>) => (name: string) => fields[name];
+  const night = value({ schedule_monday: true, schedule_monday_start: '22:00', schedule_monday_end: '05:59', schedule_tuesday: true, schedule_tuesday_start: '08:00', schedule_tuesday_end: '08:29' });
+  assert.deepEqual(hoursOf(0, night), [{ start: 1320, end: 1440 }]);
+  assert.deepEqual(hoursOf(1, night), [{ start: 0, end: 360 }, { start: 480, end: 510 }]);
+  assert.deepEqual(hoursOf(2, night), []);
+  assert.deepEqual(hoursOf(0, value({ schedule_monday: true, schedule_sunday: true, schedule_sunday_start: '23:00', schedule_sunday_end: '00:10' })), [{ start: 0, end: 11 }, { start: 0, end: 1440 }]);
 });
 
 test('some elements change places among themselves, the others stay where they are', () => {

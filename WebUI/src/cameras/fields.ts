@@ -1,9 +1,8 @@
 // Which fields of a camera stand where in the editor. Types and limits come from /openapi.json.
+import { days } from './week';
 
 export interface Section { id: string; fields: readonly string[] }
 export interface Tab { id: string; sections: readonly Section[]; /** What is stored here, but not acted on by this server yet. */ isIdle?: boolean }
-
-const days = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
 
 export const tabs: readonly Tab[] = [
   { id: 'general', sections: [

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
-import { withQuery } from '../core/api';
+import { api, withQuery } from '../core/api';
 import { shortcut } from '../core/keys';
 import { copyText } from '../core/clipboard';
 import { usePrefs } from '../core/prefs';
@@ -17,13 +17,14 @@ import { useFullScreen } from '../live/useFullScreen';
 import { Button } from '../ui/Button';
 import { Empty, Problem, Spinner, useTitle } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
-import { attempt, toast } from '../ui/Toasts';
+import { attempt, complain, toast } from '../ui/Toasts';
 import { RATES, shuttle } from './clock';
 import { ExportDialog } from './ExportDialog';
 import type { Film, FilmState } from './film';
 import { HOUR, MINUTE, revealing, held, lengthOf, zoomed, type Span, type View } from './geometry';
 import { Timeline } from './Timeline';
-import type { Facts } from './lanes';
+import { readTimeline, type Answer, type Facts } from './lanes';
+import { nearestEvent } from './nearest';
 import { useTimeline } from './timelineFacts';
 import { useReplay } from './useReplay';
 
@@ -121,18 +122,19 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     setView((old) => held(revealing(old, time), Date.now()));
     return undefined;
   }, [seek, goLive, change]);
-  const jump = useCallback((direction: 1 | -1) => {
-    const now = position();
-    const lanes = [...factsNow.current?.lanes.values() ?? []];
-    const starts = lanes.flatMap((lane) => lane.marks?.map((mark) => mark.start) ?? lane.counts.map((share) => share.start));
-    const others = starts.filter((start) => direction > 0 ? start > now + 500 : start < now - 2500);
-    if (others.length === 0) {
-      toast(t(direction > 0 ? 'replay.noNext' : 'replay.noPrevious'), 'plain');
-      return;
-    }
-    goTo(direction > 0 ? Math.min(...others) : Math.max(...others));
-    play();
-  }, [position, goTo, play]);
+  const jump = useCallback(async (direction: 1 | -1) => {
+    const ask = async ({ start, end }: Span) => readTimeline(await api.get<Answer>('/timeline', { cameras: ids.join(), start: (start / 1000).toFixed(3), end: (end / 1000).toFixed(3) }));
+    try {
+      // Who has just come to an event wants the one before it.
+      const found = await nearestEvent(ask, position() + (direction > 0 ? 500 : -2500), direction, Date.now());
+      if (found === null) {
+        toast(t(direction > 0 ? 'replay.noNext' : 'replay.noPrevious'), 'plain');
+        return;
+      }
+      goTo(found);
+      play();
+    } catch (problem) { complain(problem); }
+  }, [ids, position, goTo, play]);
   const onScrub = useCallback((time: number | null) => {
     if (time !== null) {
       pause();
@@ -161,8 +163,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
         case '.': step(1); break;
         case 'ArrowLeft': goTo(position() - 5000); break;
         case 'ArrowRight': goTo(position() + 5000); break;
-        case 'n': jump(1); break;
-        case 'p': jump(-1); break;
+        case 'n': void jump(1); break;
+        case 'p': void jump(-1); break;
         case 'i': setSelection((old) => ({ start: position(), end: old && old.end > position() ? old.end : position() + MINUTE })); break;
         case 'o': setSelection((old) => ({ start: old && old.start < position() ? old.start : position() - MINUTE, end: position() })); break;
         case 'f': toggleFull(); break;
