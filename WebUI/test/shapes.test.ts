@@ -6,7 +6,7 @@ import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, 
 import { pictureBlob } from '../src/core/pictures';
 import { eventQuery, exportPath } from '../src/events/filters';
 import { Pages } from '../src/events/pages';
-import { pagesOf, TALLEST, windowOf } from '../src/events/virtual';
+import { pagesOf, revealingRow, TALLEST, windowOf } from '../src/events/virtual';
 import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, placed, zoomAt } from '../src/live/geometry';
 
 const square: Polygon = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]];
@@ -145,6 +145,20 @@ test('a million rows fit into what a browser can draw, from the first to the las
   const middle = windowOf(rows, 240, (TALLEST - 800) / 2, 800);
   assert.ok(Math.abs(middle.first - rows / 2) < 10);
   assert.ok(middle.top < (TALLEST - 800) / 2 && middle.last - middle.first < 15);
+});
+
+test('a row is scrolled to as far as is needed, in a short list and in one of a million', () => {
+  assert.equal(revealingRow(1000, 100, 5000, 500, 52), 5000);
+  assert.equal(revealingRow(1000, 100, 5000, 500, 10), 1000);
+  assert.equal(revealingRow(1000, 100, 5000, 500, 60), 5600);
+  assert.equal(revealingRow(3, 100, 0, 500, 2), 0);
+  for (const row of [0, 1, 500_000, 999_998, 999_999]) {
+    for (const from of [0, TALLEST / 3, TALLEST - 800]) {
+      const top = revealingRow(1_000_000, 240, from, 800, row);
+      const { first, last } = windowOf(1_000_000, 240, top, 800, 0);
+      assert.ok(first <= row && row < last && top >= 0 && top <= TALLEST - 800, `${row} from ${from}: ${first} ${last}`);
+    }
+  }
 });
 
 test('pages that hold a stretch of a list', () => {

@@ -67,7 +67,7 @@ export const keepingTimes = ['For One Day', 'For One Week', 'For Two Weeks', 'Fo
 /** Values of fields that the server takes as free text. */
 export const knownChoices: Record<string, readonly string[]> = {
   preserve_movies: keepingTimes, preserve_pictures: keepingTimes, detect_motion_mode: ['Always', 'Working Schedule', 'Off'], live_view_mode: ['auto', 'webcodecs', 'mjpeg'],
-  picture_recording_mode: ['Manual', 'Motion Triggered'],
+  picture_recording_mode: ['Manual', 'Motion Triggered'], detect_engine: ['OpenCV'],
 };
 
 export const units: Record<string, string> = {

@@ -18,7 +18,7 @@ import { EventViewer } from './EventViewer';
 import { ExportEvents } from './ExportEvents';
 import { allFilters, eventQuery } from './filters';
 import { HoldDialog } from './HoldDialog';
-import { pagesOf, windowOf } from './virtual';
+import { pagesOf, revealingRow, windowOf } from './virtual';
 import { PAGE, useEvents } from './useEvents';
 
 /** Events that are about to be deleted and can still be taken back. */
@@ -208,19 +208,27 @@ export function EventsPage(): ReactElement {
     change({ event: null });
   }, [change]);
 
+  // An event that is far away has to be drawn, and fetched, before it can have the focus; whoever goes elsewhere meanwhile stays there.
+  const wantsFocus = useRef<{ index: number; from: Element | null } | null>(null);
+  const takeFocus = () => {
+    const wanted = wantsFocus.current;
+    if (!wanted) return;
+    const here = document.activeElement;
+    const target = scroller.current?.querySelector<HTMLElement>(`[data-index="${wanted.index}"]`);
+    const isElsewhere = here !== document.body && here !== wanted.from && !(scroller.current?.contains(here) ?? false);
+    if (target || isElsewhere) wantsFocus.current = null;
+    if (target && !isElsewhere) target.focus({ preventScroll: true });
+  };
   const goTo = (index: number) => {
     const next = Math.min((total ?? 1) - 1, Math.max(0, index));
     setCurrent(next);
     currentID.current = at(next)?.id ?? null;
-    const row = Math.floor(next / columns);
     const element = scroller.current;
-    if (element) {
-      const top = row * rowHeight;
-      if (top < element.scrollTop) element.scrollTop = top;
-      else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
-    }
-    requestAnimationFrame(() => element?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus({ preventScroll: true }));
+    if (element) element.scrollTop = revealingRow(rows, rowHeight, element.scrollTop, element.clientHeight, Math.floor(next / columns));
+    wantsFocus.current = { index: next, from: document.activeElement };
+    takeFocus();
   };
+  useEffect(takeFocus);
   const goToNow = useRef(goTo);
   goToNow.current = goTo;
   const key = (event: KeyboardEvent) => {
