@@ -293,7 +293,7 @@ def test_keys_lead_the_replay(scene, tmp_path):
         for key, step in ((".", 1), (".", 1), (".", 1), (",", -1), (",", -1)):
             press(key)
             stands(browser)
-            wait_for(f"{key} goes by one", lambda: shown(browser, reader, keys[0]) == (before + step) % reader.count, 10)
+            wait_for(f"{key} goes by one from {before}", lambda: shown(browser, reader, keys[0]) == (before + step) % reader.count, 10)
             before = (before + step) % reader.count
         # Faster with every L, backwards with J, at rest with K; capitals are the same keys.
         press("l")

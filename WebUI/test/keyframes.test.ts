@@ -59,6 +59,9 @@ test('the pictures of a fragment are counted, not its sound', () => {
   assert.equal(pictureCount(fragment({ sizes: true }), head), 2);
   assert.equal(pictureCount(fragment({ sizes: true }), { ...head, track: 1 }), 2);
   assert.equal(pictureCount(fragment({ sizes: true }), { ...head, track: 5 }), 0);
+  // Written in two pieces.
+  const pieces = (() => { const one = fragment({ sizes: true }); const whole = one.slice(); new DataView(whole.buffer).setUint32(whole.length - 48, 48); return new Uint8Array([...whole, ...whole]); })();
+  assert.equal(pictureCount(pieces, head), 4);
   for (const length of [0, 7, 40, 100]) assert.equal(pictureCount(fragment({ sizes: true }).subarray(0, length), head), 0);
 });
 

@@ -65,8 +65,9 @@ export class Film {
   private restsUntil = 0;
   private readonly backoff = new Backoff(500, 10_000);
   private readonly ending = new AbortController();
-  private lastFrame = 0;
-  /** Seconds between two pictures: as the stored fragments have them, and as seen while playing. */
+  /** Where the picture begins that is shown, seconds of the element. */
+  private lastFrame = NaN;
+  /** Seconds between two pictures, as the stored fragments have them. */
   frameSeconds = 1 / 25;
 
   constructor(readonly camera: number, private readonly changed: () => void) {
@@ -79,8 +80,6 @@ export class Film {
     element.onerror = () => this.restart();
     const film = element as HTMLVideoElement & { requestVideoFrameCallback?(callback: (now: number, facts: { mediaTime: number }) => void): number };
     const next = (_: number, facts: { mediaTime: number }) => {
-      const step = facts.mediaTime - this.lastFrame;
-      if (step > 0.005 && step < 0.3 && !element.paused) this.frameSeconds = this.frameSeconds * 0.8 + step * 0.2;
       this.lastFrame = facts.mediaTime;
       film.requestVideoFrameCallback?.(next);
     };
@@ -98,6 +97,15 @@ export class Film {
 
   /** Wall time of the picture that is shown. */
   get shownAt(): number { return this.base + this.element.currentTime * 1000; }
+
+  /** The time to go to for the next picture or the one before: the middle of it, so that no rounding leads to another. */
+  beside(position: number, direction: 1 | -1): number {
+    const frame = this.frameSeconds * 1000;
+    const begin = this.base + this.lastFrame * 1000;
+    // While a picture is on its way, what is shown is not where the clock stands.
+    const isShown = !this.element.seeking && begin <= position + frame && position < begin + 3 * frame;
+    return isShown ? begin + frame * (direction > 0 ? 1.5 : -0.5) : position + direction * frame;
+  }
 
   /** Where footage goes on after a time without any; null when it is not known yet or there is none. */
   resumesAt(time: number): number | null { return resumesAt(this.index, time); }
@@ -373,7 +381,7 @@ export class Film {
     const head = pictureHead(new Uint8Array(await this.head(piece)));
     const count = head ? pictureCount(new Uint8Array(data), head) : 0;
     const seconds = (piece.end - piece.start) / 1000 / Math.max(1, count);
-    if (count > 0 && seconds > 0.004 && seconds < 5 && this.element.paused) this.frameSeconds = seconds;
+    if (count > 0 && seconds > 0.004 && seconds < 5) this.frameSeconds = seconds;
   }
 
   private held(): { start: number; end: number }[] {

@@ -115,7 +115,7 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
   const step = useCallback((direction: 1 | -1) => {
     pause();
     const film = [...filmsNow.current.values()][0];
-    seek(position() + direction * (film?.frameSeconds ?? 0.04) * 1000);
+    seek(film?.beside(position(), direction) ?? position() + direction * 40);
   }, [pause, seek, position]);
   return useMemo(() => ({ films, position, isLive, ...stores, seek, play, pause, toggle, setRate, step, goLive }), [films, position, isLive, stores, seek, play, pause, toggle, setRate, step, goLive]);
 }
