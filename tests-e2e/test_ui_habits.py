@@ -486,4 +486,95 @@ def test_a_4k_wall_is_filled(scene, tmp_path):
         # Three tiles of 16:9 in two rows fill all of the height that they can.
         sizes = browser.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect()).map((box) => [box.width, box.height, box.right <= innerWidth + 1 && box.bottom <= innerHeight + 1])")
         assert all(width > 1900 and inside for width, _, inside in sizes), sizes
+        # From afar it is read as well: what is written grows with the picture.
+        assert browser.execute_script("return [...document.querySelectorAll('.tile h2')].every((name) => parseFloat(getComputedStyle(name).fontSize) > 28)")
+        assert not any(button.is_displayed() for button in browser.find_elements(By.CSS_SELECTOR, ".tile-actions")) or browser.execute_script("return matchMedia('(hover: hover)').matches")
         assert too_wide(browser) <= 0
+
+
+def test_an_event_that_is_pointed_at_shows_what_happens_in_it(scene, tmp_path):
+    nvr = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        events_of(browser, 2)
+        ActionChains(browser).move_to_element(browser.shown("#event-list .event:nth-child(2) .event-open")).perform()
+        seen: set[str] = set()
+
+        def several() -> bool:
+            picture = browser.execute_script("const picture = document.querySelector('#event-list .event:nth-child(2) .event-preview'); return picture && picture.complete && picture.naturalWidth > 50 && picture.src")
+            if picture:
+                seen.add(picture)
+            return len(seen) >= 3
+
+        wait_for("pictures from several moments", several, 30)
+        ActionChains(browser).move_to_element(browser.shown("h1")).perform()
+        browser.until("the thumbnail again", "return !document.querySelector('.event-preview')")
+        assert browser.complaints() == []
+
+
+def test_without_a_line_it_is_told_and_nothing_that_was_typed_is_lost(scene, tmp_path):
+    nvr = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open("/ui/cameras/2/general")
+        browser.fill(".editor", location="Under the stairs")
+        browser.execute_cdp_cmd("Network.enable", {})
+        line = lambda isOff: browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": isOff, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})  # noqa: E731
+        line(True)
+        browser.press("#save-camera")
+        assert "cannot be reached" in browser.text(".banner.bad")
+        browser.until("it is told", "return document.querySelector('.toast.bad')")
+        assert browser.shown(".editor [name=location]").get_attribute("value") == "Under the stairs"
+        # A page that was not fetched yet is waited for.
+        browser.execute_script("window.stayed = true")
+        line(False)
+        browser.gone(".banner.bad")
+        browser.press("#save-camera")
+        browser.gone("#save-camera")
+        assert nvr.api.camera(2)["location"] == "Under the stairs"
+        line(True)
+        browser.press("#nav-events")
+        browser.shown(".banner.bad")
+        line(False)
+        events_of(browser, 1)
+
+
+@pytest.mark.parametrize("tab", ["general", "stream", "recording", "motion", "snapshots", "storage", "overlay", "objects"])
+def test_what_is_wrong_is_told_beside_every_number(scene, tmp_path, tab):
+    nvr = scene
+    before = nvr.api.camera(3)
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base).open(f"/ui/cameras/3/{tab}")
+        browser.shown(".editor .card")
+        names = browser.execute_script("""
+            const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+            const fields = [...document.querySelectorAll('.editor input[type=number][max]')];
+            for (const field of fields) {
+              set.call(field, String(Number(field.max) + 1));
+              field.dispatchEvent(new Event('input', { bubbles: true }));
+            }
+            return fields.map((field) => field.name);""")
+        if not names:
+            pytest.skip("no numbers there")
+        browser.press("#save-camera")
+        wrong = browser.until("it is told", "const found = [...document.querySelectorAll('.editor .field.wrong')].map((field) => [field.querySelector('input').name, field.querySelector('.field-error').textContent, field.querySelector('input').getAttribute('aria-invalid'), document.getElementById(field.querySelector('input').getAttribute('aria-describedby')) !== null]); return found.length > 0 && found")
+        assert [name for name, *_ in wrong] == names and all(text and invalid == "true" and described for _, text, invalid, described in wrong), wrong
+    after = nvr.api.camera(3)
+    assert {name: after[name] for name in names} == {name: before[name] for name in names}
+
+
+def test_who_wants_no_motion_sees_none(scene, tmp_path):
+    nvr = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]})
+        browser.open("/ui/live")
+        browser.until("tiles", "return document.querySelectorAll('.tile').length >= 2")
+        moving = browser.execute_script("""
+            const wheel = document.createElement('span');
+            wheel.className = 'wheel';
+            document.body.append(wheel);
+            return [...document.querySelectorAll('*')].filter((element) => {
+              const style = getComputedStyle(element);
+              return parseFloat(style.transitionDuration) > 0.01 || (style.animationName !== 'none' && parseFloat(style.animationDuration) > 0.01);
+            }).map((element) => element.className);""")
+        assert moving == []
