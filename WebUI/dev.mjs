@@ -17,7 +17,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
   + "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const local = http.createServer((request, response) => {
-  const path = normalize(decodeURI(request.url.split('?')[0]));
+  let path = request.url.split('?')[0];
+  try { path = normalize(decodeURI(path)); } catch { /* An address that is no text names no file. */ }
   const wantsPage = (request.headers.accept ?? '').includes('text/html');
   let file = null;
   if ((path === '/' && wantsPage) || path === '/ui') file = 'index.html';

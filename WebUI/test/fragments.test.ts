@@ -128,6 +128,27 @@ test('where there is a managed media source only, it is taken, and the element a
   assert.ok(socket.isClosed);
 });
 
+test('the managed form tells when it wants no more; the plain form never does', async () => {
+  const { isSated } = await import('../src/player/source');
+  const sated = (streaming: boolean | undefined) => isSated({ streaming } as unknown as MediaSource);
+  assert.deepEqual([sated(true), sated(false), sated(undefined)], [false, true, false]);
+});
+
+test('who is not signed in any more asks for nothing, until somebody is', async () => {
+  const { api, isShutOut } = await import('../src/core/api');
+  const log = events();
+  const { player, socket } = await begin(log);
+  isShutOut.set(true);
+  const before = FakeSocket.made.length;
+  socket.onclose!({ code: 1006 });
+  await new Promise((resolve) => { setTimeout(resolve, 400); });
+  assert.equal(FakeSocket.made.length, before);
+  assert.equal(await api.get('/cameras').then(() => null, (problem: { status: number }) => problem.status), 401);
+  isShutOut.set(false);
+  assert.equal(FakeSocket.made.length, before + 1);
+  player.close();
+});
+
 test('a format that the managed media source does not take is refused, so that another way is tried', async () => {
   const log = events();
   const { player, socket, source } = await begin(log);

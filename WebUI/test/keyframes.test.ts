@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import { keyFragment, keyFrameIn, pictureCodec, pictureHead, type PictureHead } from '../src/replay/keyframes';
+import { keyFragment, keyFrameIn, pictureCodec, pictureCount, pictureHead, type PictureHead } from '../src/replay/keyframes';
 import { keysOf, lackingKeys, type Piece } from '../src/replay/plan';
 
 const text = (value: string): number[] => [...value].map((letter) => letter.charCodeAt(0));
@@ -52,6 +52,17 @@ test('the key frame is found by the description of its fragment', () => {
   assert.deepEqual(keyFrameIn(fragment({ sizes: false }), head), { offset: 32 + 520, size: 77 });
   assert.equal(keyFrameIn(fragment({ sizes: true }).subarray(0, 90), head), 'more');
   assert.equal(keyFrameIn(fragment({ sizes: true }), { ...head, track: 5 }), null);
+});
+
+test('the pictures of a fragment are counted, not its sound', () => {
+  const head = pictureHead(file)!;
+  assert.equal(pictureCount(fragment({ sizes: true }), head), 2);
+  assert.equal(pictureCount(fragment({ sizes: true }), { ...head, track: 1 }), 2);
+  assert.equal(pictureCount(fragment({ sizes: true }), { ...head, track: 5 }), 0);
+  // Written in two pieces.
+  const pieces = (() => { const one = fragment({ sizes: true }); const whole = one.slice(); new DataView(whole.buffer).setUint32(whole.length - 48, 48); return new Uint8Array([...whole, ...whole]); })();
+  assert.equal(pictureCount(pieces, head), 4);
+  for (const length of [0, 7, 40, 100]) assert.equal(pictureCount(fragment({ sizes: true }).subarray(0, length), head), 0);
 });
 
 test('a fragment of one picture describes that picture', () => {

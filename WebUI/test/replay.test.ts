@@ -5,6 +5,7 @@ import { DAY, held, HOUR, lengthOf, LONGEST, lowerBound, MINUTE, panned, pixelSp
 import { joins, merged, pieceAt, pieceFrom, pieces, resumesAt } from '../src/replay/plan';
 
 import { tileAt, type Sheet } from '../src/replay/sheets';
+import { readTimeline, recordedSeconds } from '../src/replay/lanes';
 
 const now = Date.UTC(2026, 10, 28, 12);
 const view = { start: now - HOUR, end: now };
@@ -48,6 +49,25 @@ test('marks stand on round readings of the clock, at every zoom', () => {
     if (step < 30 * DAY) for (const mark of marks) assert.equal(mark % Math.min(step, DAY), 0);
     else for (const mark of marks) assert.equal(new Date(mark).getUTCDate(), 1);
   }
+});
+
+test('a second is told apart into tenths', () => {
+  const close = { start: now - SHORTEST, end: now };
+  assert.equal(SHORTEST, 1000);
+  const step = tickStep(close, 1200, 110);
+  assert.equal(step, 100);
+  assert.equal(ticks(close, step, utc).length, 11);
+});
+
+test('what of a range was recorded is counted, whole stretches and shares alike', () => {
+  const camera = { camera_id: 1, first: null, last: null, gaps: [], events: null, buckets: { footage: [1000, 500, 0], motion: [], events: [], snapshots: [] } };
+  const answer = { start: 0, end: 30, now: 30, resolution: 10, detail: 'buckets' as const, bucket_start: 0, bucket_count: 3, bucket_borders: null };
+  const shares = readTimeline({ ...answer, cameras: [{ ...camera, spans: null }] });
+  assert.equal(recordedSeconds(shares, 1, { start: 5000, end: 30_000 }), 10);
+  const spans = readTimeline({ ...answer, cameras: [{ ...camera, spans: [[0, 4], [20, 29]] }] });
+  assert.equal(recordedSeconds(spans, 1, { start: 2000, end: 25_000 }), 7);
+  assert.equal(recordedSeconds(spans, 2, { start: 0, end: 25_000 }), 0);
+  assert.equal(recordedSeconds(spans, 1, { start: 5000, end: 20_000 }), 0);
 });
 
 test('days of the clock are marked where it is changed', () => {

@@ -1,11 +1,13 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { streamURL, brands } from '../src/cameras/brands';
-import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, type Polygon } from '../src/cameras/polygon';
+import { hoursOf } from '../src/cameras/week';
+import { area, contains, insertPoint, isSimple, isUsable, masksText, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Polygon } from '../src/cameras/polygon';
 import { pictureBlob } from '../src/core/pictures';
 import { eventQuery, exportPath } from '../src/events/filters';
-import { pagesOf, TALLEST, windowOf } from '../src/events/virtual';
-import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, zoomAt } from '../src/live/geometry';
+import { Pages } from '../src/events/pages';
+import { pagesOf, revealingRow, TALLEST, windowOf } from '../src/events/virtual';
+import { bestColumns, bounded, contain, moved, MOST_ZOOM, NO_ZOOM, placed, zoomAt } from '../src/live/geometry';
 
 const square: Polygon = [[0.1, 0.1], [0.5, 0.1], [0.5, 0.5], [0.1, 0.5]];
 
@@ -66,6 +68,67 @@ test('an element of a list gets another place', () => {
   assert.deepEqual(moved([1], 5, 0), [1]);
 });
 
+test('hours of a schedule that go beyond midnight belong to both days', () => {
+  const value = (fields: Record<string, unknown>) => (name: string) => fields[name];
+  const night = value({ schedule_monday: true, schedule_monday_start: '22:00', schedule_monday_end: '05:59', schedule_tuesday: true, schedule_tuesday_start: '08:00', schedule_tuesday_end: '08:29' });
+  assert.deepEqual(hoursOf(0, night), [{ start: 1320, end: 1440 }]);
+  assert.deepEqual(hoursOf(1, night), [{ start: 0, end: 360 }, { start: 480, end: 510 }]);
+  assert.deepEqual(hoursOf(2, night), []);
+  assert.deepEqual(hoursOf(0, value({ schedule_monday: true, schedule_sunday: true, schedule_sunday_start: '23:00', schedule_sunday_end: '00:10' })), [{ start: 0, end: 11 }, { start: 0, end: 1440 }]);
+});
+
+test('some elements change places among themselves, the others stay where they are', () => {
+  assert.deepEqual(placed([1, 2, 3, 4, 5], [4, 2]), [1, 4, 3, 2, 5]);
+  assert.deepEqual(placed([1, 2, 3], [3, 1, 2]), [3, 1, 2]);
+  assert.deepEqual(placed([1, 2], []), [1, 2]);
+});
+
+test('an area that begins without a pointer can be a mask', () => { assert.ok(isUsable(startingPolygon) && isSimple(startingPolygon)); });
+
+const page = (number: number) => Array.from({ length: 10 }, (_, place) => ({ id: number * 10 + place }));
+
+test('of a long list only what is looked at last is asked for, two pages at once', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.want([0]);
+  assert.deepEqual(pages.next(), [0]);
+  // The scroll bar is dragged over everything.
+  for (let number = 1; number < 1000; number += 1) pages.want([number, number + 1]);
+  assert.deepEqual(pages.next(), [999]);
+  assert.deepEqual(pages.next(), []);
+  pages.came(0, page(0));
+  assert.deepEqual(pages.next(), [1000]);
+  pages.came(999, page(999));
+  pages.came(1000, page(1000));
+  assert.deepEqual(pages.next(), []);
+  assert.deepEqual([pages.at(3)?.id, pages.at(9995)?.id, pages.at(500)], [3, 9995, undefined]);
+});
+
+test('an event is found again where it has moved to', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.came(4, page(4));
+  assert.equal(pages.indexOf(47), 47);
+  pages.came(4, [{ id: 99 }, ...page(4).slice(0, 9)]);
+  assert.equal(pages.indexOf(47), 48);
+  assert.equal(pages.indexOf(5), null);
+});
+
+test('a page that failed is asked for when it is wanted anew, and pages that nobody looks at go', () => {
+  const pages = new Pages<{ id: number }>(10);
+  pages.want([7]);
+  assert.deepEqual(pages.next(), [7]);
+  pages.failed(7);
+  assert.deepEqual(pages.next(), []);
+  pages.want([7]);
+  assert.deepEqual(pages.next(), [7]);
+  pages.came(7, page(7));
+  for (let number = 100; number < 139; number += 1) pages.came(number, page(number));
+  // It is looked at again, so that another one is the oldest.
+  pages.want([7]);
+  pages.came(200, page(200));
+  assert.equal(pages.at(70)?.id, 70);
+  assert.equal(pages.at(1000), undefined);
+});
+
 test('only what is seen of a list is drawn', () => {
   assert.deepEqual(windowOf(0, 100, 0, 500), { first: 0, last: 0, top: 0, height: 0 });
   assert.deepEqual(windowOf(1000, 100, 5000, 500, 2), { first: 48, last: 57, top: 4800, height: 100_000 });
@@ -82,6 +145,20 @@ test('a million rows fit into what a browser can draw, from the first to the las
   const middle = windowOf(rows, 240, (TALLEST - 800) / 2, 800);
   assert.ok(Math.abs(middle.first - rows / 2) < 10);
   assert.ok(middle.top < (TALLEST - 800) / 2 && middle.last - middle.first < 15);
+});
+
+test('a row is scrolled to as far as is needed, in a short list and in one of a million', () => {
+  assert.equal(revealingRow(1000, 100, 5000, 500, 52), 5000);
+  assert.equal(revealingRow(1000, 100, 5000, 500, 10), 1000);
+  assert.equal(revealingRow(1000, 100, 5000, 500, 60), 5600);
+  assert.equal(revealingRow(3, 100, 0, 500, 2), 0);
+  for (const row of [0, 1, 500_000, 999_998, 999_999]) {
+    for (const from of [0, TALLEST / 3, TALLEST - 800]) {
+      const top = revealingRow(1_000_000, 240, from, 800, row);
+      const { first, last } = windowOf(1_000_000, 240, top, 800, 0);
+      assert.ok(first <= row && row < last && top >= 0 && top <= TALLEST - 800, `${row} from ${from}: ${first} ${last}`);
+    }
+  }
 });
 
 test('pages that hold a stretch of a list', () => {

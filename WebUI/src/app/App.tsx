@@ -10,15 +10,16 @@ import { language, setLanguage, t } from '../i18n';
 import { Empty, Spinner } from '../ui/Bits';
 import { Toasts } from '../ui/Toasts';
 import { LivePage } from '../live/LivePage';
-import { Auth } from './Auth';
+import { Auth, SignInAgain } from './Auth';
+import { fetched } from './fetched';
 import { Link, navigate, place, usePlace } from './router';
 import { Shell } from './Shell';
 
-const CamerasPage = lazy(async () => ({ default: (await import('../cameras/CamerasPage')).CamerasPage }));
-const EventsPage = lazy(async () => ({ default: (await import('../events/EventsPage')).EventsPage }));
-const ReplayPage = lazy(async () => ({ default: (await import('../replay/ReplayPage')).ReplayPage }));
-const SystemPage = lazy(async () => ({ default: (await import('../system/SystemPage')).SystemPage }));
-const ProfilePage = lazy(async () => ({ default: (await import('../system/ProfilePage')).ProfilePage }));
+const CamerasPage = lazy(fetched(async () => ({ default: (await import('../cameras/CamerasPage')).CamerasPage })));
+const EventsPage = lazy(fetched(async () => ({ default: (await import('../events/EventsPage')).EventsPage })));
+const ReplayPage = lazy(fetched(async () => ({ default: (await import('../replay/ReplayPage')).ReplayPage })));
+const SystemPage = lazy(fetched(async () => ({ default: (await import('../system/SystemPage')).SystemPage })));
+const ProfilePage = lazy(fetched(async () => ({ default: (await import('../system/ProfilePage')).ProfilePage })));
 
 const pages: Record<string, { page: ComponentType; adminOnly?: boolean }> = {
   live: { page: LivePage }, replay: { page: ReplayPage }, events: { page: EventsPage }, cameras: { page: CamerasPage, adminOnly: true },
@@ -74,7 +75,7 @@ export function App(): ReactElement {
   }, []);
   let content: ReactElement;
   if (now.state === 'unknown') content = <div className="auth"><Spinner label={t(problem ? 'banner.offline' : 'state.loading')} /></div>;
-  else if (now.state === 'signed-in') content = <Shell><Page /></Shell>;
+  else if (now.state === 'signed-in') content = <><Shell key={now.user.id}><Page /></Shell>{now.isOver ? <SignInAgain user={now.user} /> : null}</>;
   else content = <Auth />;
   // Another language or zone changes every text: all is drawn anew.
   return <div className="app" key={`${shown} ${zone}`}>{content}<Toasts /></div>;

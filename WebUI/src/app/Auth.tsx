@@ -1,4 +1,4 @@
-import { useRef, useState, type FormEvent, type ReactElement } from 'react';
+import { useEffect, useRef, useState, type FormEvent, type ReactElement } from 'react';
 import { api, Failure } from '../core/api';
 import { enter, session } from '../core/session';
 import { useStore } from '../core/store';
@@ -28,7 +28,7 @@ async function signIn(username: string, password: string, more: Record<string, s
   await enter(await api.get<User>('/auth/me'));
 }
 
-function Frame({ title, children, hint }: { title: string; hint?: string; children: ReactElement }): ReactElement {
+function Frame({ title, children, hint, isAgain = false }: { title: string; hint?: string; children: ReactElement; isAgain?: boolean }): ReactElement {
   const shown = useStore(language);
   return (
     <div className="auth">
@@ -38,10 +38,13 @@ function Frame({ title, children, hint }: { title: string; hint?: string; childr
         {hint ? <p className="soft">{hint}</p> : null}
         {children}
       </main>
-      <div className="auth-language">
-        <SelectField label={t('profile.language')} value={shown} onValue={(tag) => { void chooseLanguage(tag); }}
-          options={Object.entries(languages).map(([value, { name }]) => ({ value, label: name }))} />
-      </div>
+      {/* Another language draws everything anew: what is typed behind a second sign-in would be gone. */}
+      {isAgain ? null : (
+        <div className="auth-language">
+          <SelectField label={t('profile.language')} value={shown} onValue={(tag) => { void chooseLanguage(tag); }}
+            options={Object.entries(languages).map(([value, { name }]) => ({ value, label: name }))} />
+        </div>
+      )}
     </div>
   );
 }
@@ -97,8 +100,8 @@ function SetUp(): ReactElement {
   );
 }
 
-function SignIn({ expired }: { expired: boolean }): ReactElement {
-  const [username, setUsername] = useState('');
+function SignIn({ expired, known }: { expired: boolean; known?: User }): ReactElement {
+  const [username, setUsername] = useState(known?.username ?? '');
   const [password, setPassword] = useState('');
   const [step, setStep] = useState<'password' | 'code' | 'recovery'>('password');
   const [code, setCode] = useState('');
@@ -128,12 +131,12 @@ function SignIn({ expired }: { expired: boolean }): ReactElement {
     } finally { setBusy(false); }
   };
   return (
-    <Frame title={t('auth.signIn')} {...(expired ? { hint: t('auth.expired') } : {})}>
+    <Frame title={t('auth.signIn')} isAgain={known !== undefined} {...(expired ? { hint: t('auth.expired') } : {})}>
       <form id="auth-form" className="stack" ref={form} onSubmit={(event) => { void submit(event); }}>
         {step === 'password' ? (
           <>
-            <TextField label={t('auth.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus required value={username} onValue={setUsername} />
-            <TextField label={t('auth.password')} name="password" type="password" autoComplete="current-password" required value={password} onValue={setPassword} />
+            <TextField label={t('auth.username')} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus={!known} required value={username} onValue={setUsername} />
+            <TextField label={t('auth.password')} name="password" type="password" autoComplete="current-password" autoFocus={known !== undefined} required value={password} onValue={setPassword} />
           </>
         ) : (
           <>
@@ -162,6 +165,26 @@ function deviceName(): string {
   const browser = /Edg\//.test(agent) ? 'Edge' : /Firefox\//.test(agent) ? 'Firefox' : /Chrom/.test(agent) ? 'Chrome' : /Safari\//.test(agent) ? 'Safari' : 'Browser';
   const system = /Android/.test(agent) ? 'Android' : /iPhone|iPad/.test(agent) ? 'iOS' : /Windows/.test(agent) ? 'Windows' : /Mac OS/.test(agent) ? 'macOS' : 'Linux';
   return `${browser}, ${system}`;
+}
+
+/** Signing in once more over a page that stays as it is: what was being typed is there afterwards. */
+export function SignInAgain({ user }: { user: User }): ReactElement {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current;
+    const before = document.activeElement;
+    element?.showModal();
+    element?.querySelector<HTMLElement>('[name=password]')?.focus();
+    return () => {
+      element?.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog ref={dialog} className="auth-again" aria-label={t('auth.signIn')} onCancel={(event) => event.preventDefault()} onClose={() => { if (dialog.current?.isConnected) dialog.current.showModal(); }}>
+      <SignIn expired known={user} />
+    </dialog>
+  );
 }
 
 export function Auth(): ReactElement | null {

@@ -61,6 +61,12 @@ export function Shell({ children }: { children: ReactNode }): ReactElement {
   const place = usePlace();
   const current = place.segments[0] ?? 'live';
   const isKiosk = place.query.get('kiosk') === '1';
+  // When what had the focus is gone with its page, the keyboard goes on at the new one.
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current && document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [place.path]);
   const entries = main.filter((entry) => !entry.adminOnly || isAdmin(user));
   const content = <Boundary place={place.segments.slice(0, 2).join('/')}><Suspense fallback={<div className="page"><Spinner /></div>}>{children}</Suspense></Boundary>;
   if (isKiosk) return <div className="shell kiosk"><Banner /><main id="main" className="main">{content}</main></div>;

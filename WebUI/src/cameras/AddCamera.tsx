@@ -3,7 +3,7 @@ import { api, Failure } from '../core/api';
 import { invalidate } from '../core/query';
 import type { Camera } from '../core/types';
 import { t } from '../i18n';
-import { navigate } from '../app/router';
+import { guardLeaving, navigate, useGuard } from '../app/router';
 import { Button } from '../ui/Button';
 import { Card, PageHead } from '../ui/Bits';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
@@ -22,6 +22,7 @@ export function AddCamera(): ReactElement {
   const [problem, setProblem] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [probed, setProbed] = useState<ProbeAnswer | null>(null);
+  useGuard(form.name.trim() !== '' || form.rtsp_url.trim() !== '' || maker.host !== '');
   const set = <K extends keyof typeof empty>(name: K) => (value: (typeof empty)[K]) => {
     setForm((old) => ({ ...old, [name]: value }));
     setErrors(({ [name]: _, ...rest }) => rest);
@@ -51,6 +52,7 @@ export function AddCamera(): ReactElement {
         recording_mode: form.recording_mode, location: form.location.trim() || null, is_active: form.is_active, audio_enabled: form.audio, record_audio: form.audio,
       });
       await invalidate('/cameras', '/groups');
+      guardLeaving(null);
       navigate(`/live/${camera.id}`);
     } catch (failure) {
       if (failure instanceof Failure && Object.keys(failure.fields).length > 0) setErrors(failure.fields);

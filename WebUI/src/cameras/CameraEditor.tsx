@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState, type ReactElement } from 'react';
+import { useMemo, useState, type ReactElement } from 'react';
 import { api, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { fault, useSchema } from '../core/schema';
 import type { CameraFields } from '../core/types';
 import { t, words } from '../i18n';
-import { guardLeaving, Link, navigate } from '../app/router';
+import { Link, navigate, useGuard } from '../app/router';
 import { tone, statusText, trouble } from '../live/state';
 import { Button } from '../ui/Button';
 import { Badge, Card, PageHead, Problem, Spinner, useTabRow } from '../ui/Bits';
@@ -29,16 +29,8 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
   const row = useTabRow(camera && schema ? tab : '');
   const changed = useMemo(() => Object.entries(draft).filter(([name, value]) => camera && !same(value, camera[name])), [draft, camera]);
   const isChanged = changed.length > 0;
-  useEffect(() => {
-    // Going from section to section keeps what was changed.
-    guardLeaving(isChanged ? (to) => to.startsWith(`/cameras/${id}/`) || window.confirm(t('cameras.leave')) : null);
-    const stay = (event: BeforeUnloadEvent) => { if (isChanged) event.preventDefault(); };
-    addEventListener('beforeunload', stay);
-    return () => {
-      guardLeaving(null);
-      removeEventListener('beforeunload', stay);
-    };
-  }, [isChanged, id]);
+  // Going from section to section keeps what was changed.
+  useGuard(isChanged, (to) => to.startsWith(`/cameras/${id}/`) || to === `/cameras/${id}`);
 
   if (failure && !camera) return <div className="page"><PageHead title={t('nav.cameras')} back="/cameras" /><Problem failure={failure} retry={refresh} /></div>;
   if (!camera || !schema) return <div className="page"><Spinner /></div>;

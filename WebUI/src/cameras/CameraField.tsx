@@ -5,16 +5,19 @@ import { showNumber } from '../core/time';
 import type { Bucket, StorageProfile } from '../core/types';
 import { t, words } from '../i18n';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
-import { knownChoices, units } from './fields';
+import { idleFields, knownChoices, units } from './fields';
 
 export interface CameraFieldProps {
   name: string; facts: FieldFacts; value: unknown; error: string | undefined; onValue: (value: unknown) => void; isRequired?: boolean;
-  /** Whether a secret is stored that is not shown. */
 }
 
 export const fieldLabel = (name: string): string => words(`field.${name}`, name.replaceAll('_', ' '));
 export const choiceLabel = (value: string): string => value === '' ? t('form.none') : words(`choice.${value}`, value);
-const hintOf = (name: string): string | undefined => words(`hint.${name}`, '') || undefined;
+const hintOf = (name: string): string | undefined => {
+  const own = words(`hint.${name}`, '');
+  // What does nothing here says so where it is set.
+  return (idleFields.has(name) ? [own, t('cameras.idleField')].filter(Boolean).join(' ') : own) || undefined;
+};
 
 /** One field of a camera, as its type wants it. */
 export function CameraField({ name, facts, value, error, onValue, isRequired }: CameraFieldProps): ReactElement {

@@ -1,5 +1,5 @@
-import { useEffect, useMemo, useState, type ReactElement } from 'react';
-import { api, save } from '../core/api';
+import { useCallback, useEffect, useMemo, useState, type ReactElement } from 'react';
+import { api, isShutOut, save } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { Store, useStore } from '../core/store';
 import type { Camera, Statistics } from '../core/types';
@@ -7,12 +7,14 @@ import { lostFor, useLostVolumes } from '../core/volumes';
 import { showGB } from '../core/time';
 import { count, t } from '../i18n';
 import { Link, navigate } from '../app/router';
-import { statusText, tone, trouble, useCameras } from '../live/state';
+import { moved } from '../live/geometry';
+import { orderCameras, statusText, tone, trouble, useCameras } from '../live/state';
 import { Button } from '../ui/Button';
 import { Badge, Card, Empty, PageHead, Problem, Spinner, Tabs } from '../ui/Bits';
 import { ask } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { attempt, undoable } from '../ui/Toasts';
+import { useDrag } from '../ui/useDrag';
 import { choiceLabel } from './CameraField';
 import { CopySettings } from './CopySettings';
 import { ImportDialog } from './ImportDialog';
@@ -25,7 +27,7 @@ function Thumbnail({ camera }: { camera: Camera }): ReactElement {
   const [isBroken, setBroken] = useState(false);
   useEffect(() => {
     const timer = setInterval(() => {
-      if (document.hidden) return;
+      if (document.hidden || isShutOut.value) return;
       setBroken(false);
       setTurn(Date.now());
     }, 10_000);
@@ -52,6 +54,11 @@ export function CameraList(): ReactElement {
     const wanted = search.trim().toLowerCase();
     return (cameras ?? []).filter((camera) => !gone.has(camera.id) && (!wanted || [camera.name, camera.location ?? '', ...camera.groups.map((group) => group.name)].some((text) => text.toLowerCase().includes(wanted))));
   }, [cameras, search, gone]);
+  const [wantsOrder, setWantsOrder] = useState(false);
+  // What is left out by the search has places between those that are seen.
+  const isArranging = wantsOrder && !search.trim() && gone.size === 0;
+  const move = useCallback((from: number, to: number) => orderCameras(moved(shown.map((camera) => camera.id), from, to)), [shown]);
+  const drag = useDrag(isArranging, '.camera-list > li', move);
   if (!cameras) return <div className="page">{failure ? <Problem failure={failure} retry={refresh} /> : <Spinner />}</div>;
 
   const toggle = (id: number, isOn: boolean) => setChosen((old) => {
@@ -94,7 +101,8 @@ export function CameraList(): ReactElement {
       {cameras.length === 0 ? <Empty icon="cameras" title={t('live.noCameras')}><p>{t('live.addFirst')}</p></Empty> : (
         <Card>
           <div className="row">
-            <input type="search" className="search" placeholder={t('action.search')} aria-label={t('action.search')} value={search} onChange={(event) => setSearch(event.target.value)} />
+            <input type="search" className="search" disabled={wantsOrder} placeholder={t('action.search')} aria-label={t('action.search')} value={search} onChange={(event) => setSearch(event.target.value)} />
+            {cameras.length > 1 ? <Button icon="move" id="arrange" aria-pressed={wantsOrder} onClick={() => { setSearch(''); setWantsOrder(!wantsOrder); }}>{t('live.arrange')}</Button> : null}
             {picked.length > 0 ? (
               <>
                 <span className="soft">{count('state.chosen', picked.length)}</span>
@@ -103,15 +111,16 @@ export function CameraList(): ReactElement {
               </>
             ) : null}
           </div>
-          <ul className="camera-list">
-            {shown.map((camera) => {
+          {isArranging ? <p className="soft">{t('cameras.arrangeHint')}</p> : null}
+          <ul className={`camera-list${isArranging ? ' arranging' : ''}`} {...drag}>
+            {shown.map((camera, index) => {
               const problem = trouble(camera);
               const missing = lostFor(camera, lost);
               const held = statistics?.details.cameras[String(camera.id)]?.movies;
               return (
                 <li key={camera.id} data-camera={camera.id}>
                   <input type="checkbox" aria-label={t('action.choose', { name: camera.name })} checked={chosen.has(camera.id)} onChange={(event) => toggle(camera.id, event.target.checked)} />
-                  <Link to={`/cameras/${camera.id}`} className="camera-main">
+                  <Link to={`/cameras/${camera.id}`} className="camera-main" draggable={false} onClick={(event) => { if (isArranging) event.preventDefault(); }}>
                     <Thumbnail camera={camera} />
                     <span className="camera-text">
                       <strong>{camera.name}</strong>
@@ -126,11 +135,16 @@ export function CameraList(): ReactElement {
                     {camera.status === 'CONNECTED' ? <span className="soft nowrap">{camera.resolution_width}×{camera.resolution_height}</span> : null}
                     {held?.size_gb != null && held.count > 0 ? <span className="soft nowrap">{showGB(held.size_gb)}</span> : null}
                   </span>
-                  <span className="camera-actions">
+                  {isArranging ? (
+                    <span className="camera-actions">
+                      <Button icon="up" label={t('live.moveEarlier', { name: camera.name })} disabled={index === 0} onClick={() => move(index, index - 1)} />
+                      <Button icon="down" label={t('live.moveLater', { name: camera.name })} disabled={index === shown.length - 1} onClick={() => move(index, index + 1)} />
+                    </span>
+                  ) : <span className="camera-actions">
                     <Button kind="quiet" icon="copy" label={t('cameras.clone', { name: camera.name })} onClick={() => clone(camera)} />
                     <Button kind="quiet" icon="settings" label={t('cameras.copySettings', { name: camera.name })} onClick={() => setCopying(camera)} />
                     <Button kind="quiet" icon="trash" label={t('cameras.delete', { name: camera.name })} onClick={() => remove([camera])} />
-                  </span>
+                  </span>}
                 </li>
               );
             })}

@@ -1,11 +1,12 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactElement } from 'react';
+import { isShutOut } from '../core/api';
 import type { Camera } from '../core/types';
 import { showNumber } from '../core/time';
 import { t } from '../i18n';
 import { readBoxes } from '../player/frames';
 import { useEventStatus } from '../live/state';
 import { Button } from '../ui/Button';
-import { area, insertPoint, isSimple, isUsable, masksText, middle, MOST_POLYGONS, movePoint, movePolygon, parseMasks, removePoint, type Point, type Polygon } from './polygon';
+import { area, insertPoint, isSimple, isUsable, masksText, middle, MOST_POLYGONS, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Point, type Polygon } from './polygon';
 
 /** A picture of the camera without its masks, renewed every second; empty while there is none. */
 function useRawPicture(camera: number): string {
@@ -16,8 +17,8 @@ function useRawPicture(camera: number): string {
     let held = '';
     const next = async () => {
       try {
-        const answer = await fetch(`/api/cameras/${camera}/frame?raw=true&width=1280`, { cache: 'no-store' });
-        if (answer.ok) {
+        const answer = isShutOut.value ? null : await fetch(`/api/cameras/${camera}/frame?raw=true&width=1280`, { cache: 'no-store' });
+        if (answer?.ok) {
           const made = URL.createObjectURL(await answer.blob());
           if (isOver) URL.revokeObjectURL(made);
           else {
@@ -110,19 +111,47 @@ export function MaskEditor({ camera, text, error, onText }: { camera: Camera; te
     }
     return undefined;
   };
+  /** Focus on a mark, once it is drawn. */
+  const focusOn = (kind: string, index: number) => requestAnimationFrame(() => stage.current?.querySelector<HTMLElement | SVGElement>(`[data-kind="${kind}"][data-index="${index}"]`)?.focus());
+  /** Without a pointer an area begins as a rectangle in the middle, whose corners are moved. */
+  const beginByKeys = () => {
+    put([...polygons, startingPolygon]);
+    setChosen(polygons.length);
+    focusOn('corner', 0);
+  };
   const key = (event: KeyboardEvent) => {
+    if (drawn) {
+      if (event.key === 'Enter') finish();
+      else if (event.key === 'Escape') setDrawn(null);
+      else return;
+      event.preventDefault();
+      return;
+    }
     const step = event.shiftKey ? 0.05 : 0.01;
     const moves: Record<string, Point> = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    const target = (event.target as Element).closest<HTMLElement>('[data-kind="corner"]');
+    const target = (event.target as Element).closest<HTMLElement | SVGElement>('[data-kind]');
+    const polygon = chosen === null ? undefined : polygons[chosen];
+    if (!target || chosen === null || !polygon) return;
+    const index = Number(target.dataset['index']);
     const move = moves[event.key];
-    if (event.key === 'Enter' && drawn) finish();
-    else if (event.key === 'Escape' && drawn) setDrawn(null);
-    else if (chosen !== null && target && move) {
-      const index = Number(target.dataset['index']);
-      const [x, y] = polygons[chosen]![index]!;
-      replace(chosen, movePoint(polygons[chosen]!, index, [x + move[0], y + move[1]]));
-    } else if (chosen !== null && target && (event.key === 'Delete' || event.key === 'Backspace')) replace(chosen, removePoint(polygons[chosen]!, Number(target.dataset['index'])));
-    else return;
+    const isPress = event.key === 'Enter' || event.key === ' ';
+    const isDeletion = event.key === 'Delete' || event.key === 'Backspace';
+    if (target.dataset['kind'] === 'corner') {
+      const [x, y] = polygon[index]!;
+      if (move) replace(chosen, movePoint(polygon, index, [x + move[0], y + move[1]]));
+      else if (isDeletion) {
+        replace(chosen, removePoint(polygon, index));
+        focusOn('corner', Math.max(0, Math.min(index, polygon.length - 2)));
+      } else return;
+    } else if (target.dataset['kind'] === 'edge' && isPress) {
+      replace(chosen, insertPoint(polygon, index, middle(polygon[index]!, polygon[(index + 1) % polygon.length]!)));
+      focusOn('corner', index + 1);
+    } else if (target.dataset['kind'] === 'area') {
+      if (move) replace(chosen, movePolygon(polygon, move[0], move[1]));
+      else if (isPress) focusOn('corner', 0);
+      else if (isDeletion) remove(chosen);
+      else return;
+    } else return;
     event.preventDefault();
   };
   const twice = (event: { target: EventTarget }) => {
@@ -140,7 +169,7 @@ export function MaskEditor({ camera, text, error, onText }: { camera: Camera; te
             <Button onClick={() => setDrawn(null)}>{t('action.cancel')}</Button>
           </>
         ) : (
-          <Button icon="plus" id="add-mask" disabled={polygons.length >= MOST_POLYGONS} onClick={() => { setChosen(null); setDrawn([]); }}>{t('mask.add')}</Button>
+          <Button icon="plus" id="add-mask" disabled={polygons.length >= MOST_POLYGONS} onClick={(event) => { if (event.detail === 0) return beginByKeys(); setChosen(null); setDrawn([]); return undefined; }}>{t('mask.add')}</Button>
         )}
         {current && chosen !== null && !drawn ? <Button icon="trash" kind="danger" onClick={() => remove(chosen)}>{t('mask.delete')}</Button> : null}
         <span className="soft">{drawn ? t('mask.drawHint') : t('mask.hint')}</span>
@@ -156,7 +185,7 @@ export function MaskEditor({ camera, text, error, onText }: { camera: Camera; te
           ))}
           {drawn && drawn.length > 0 ? <polyline className="mask drawn" points={outline(pointer ? [...drawn, pointer] : drawn)} /> : null}
         </svg>
-        {current ? current.map((point, index) => <span key={`e${index}`} data-kind="edge" data-index={index} className="handle edge" style={placed(middle(point, current[(index + 1) % current.length]!))} />) : null}
+        {current ? current.map((point, index) => <span key={`e${index}`} data-kind="edge" data-index={index} className="handle edge" style={placed(middle(point, current[(index + 1) % current.length]!))} tabIndex={0} role="button" aria-label={t('mask.side', { number: index + 1 })} />) : null}
         {current ? current.map((point, index) => (
           <span key={`c${index}`} data-kind="corner" data-index={index} className="handle corner" style={placed(point)} tabIndex={0} role="button" aria-label={t('mask.corner', { number: index + 1 })} />
         )) : null}

@@ -1,7 +1,6 @@
 import type { ReactElement } from 'react';
 import { locale, t } from '../i18n';
-
-const days = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
+import { days, hoursOf } from './week';
 
 export interface ScheduleProps { value: (name: string) => unknown; set: (name: string) => (value: unknown) => void; errors: Record<string, string> }
 
@@ -15,7 +14,6 @@ export function Schedule({ value, set, errors }: ScheduleProps): ReactElement {
         const isOn = value(`schedule_${day}`) === true;
         const start = String(value(`schedule_${day}_start`) ?? '00:00');
         const end = String(value(`schedule_${day}_end`) ?? '23:59');
-        const minutes = (text: string) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));
         const error = errors[`schedule_${day}`] ?? errors[`schedule_${day}_start`] ?? errors[`schedule_${day}_end`];
         return (
           <div key={day} className="schedule-day">
@@ -23,7 +21,7 @@ export function Schedule({ value, set, errors }: ScheduleProps): ReactElement {
             <input type="time" aria-label={`${name(index)}: ${t('cameras.from')}`} name={`schedule_${day}_start`} value={start} disabled={!isOn} onChange={(event) => set(`schedule_${day}_start`)(event.target.value)} />
             <input type="time" aria-label={`${name(index)}: ${t('cameras.to')}`} name={`schedule_${day}_end`} value={end} disabled={!isOn} onChange={(event) => set(`schedule_${day}_end`)(event.target.value)} />
             <span className="schedule-bar" aria-hidden="true">
-              {isOn ? <span style={{ left: `${minutes(start) / 14.4}%`, width: `${Math.max(0, minutes(end) + 1 - minutes(start)) / 14.4}%` }} /> : null}
+              {hoursOf(index, value).map((span) => <span key={`${span.start} ${span.end}`} style={{ left: `${span.start / 14.4}%`, width: `${(span.end - span.start) / 14.4}%` }} />)}
             </span>
             {error ? <span className="field-error" role="alert">{error}</span> : null}
           </div>

@@ -1,9 +1,8 @@
 // Which fields of a camera stand where in the editor. Types and limits come from /openapi.json.
+import { days } from './week';
 
 export interface Section { id: string; fields: readonly string[] }
 export interface Tab { id: string; sections: readonly Section[]; /** What is stored here, but not acted on by this server yet. */ isIdle?: boolean }
-
-const days = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const;
 
 export const tabs: readonly Tab[] = [
   { id: 'general', sections: [
@@ -54,6 +53,13 @@ export function unknownFields(known: Iterable<string>): string[] {
   return [...known].filter((name) => !listed.has(name) && !elsewhere.has(name));
 }
 
+/** Fields that are kept and that this server does not act on yet, outside of the tabs that are idle as a whole. */
+export const idleFields: ReadonlySet<string> = new Set([
+  'auto_resolution', 'resolution_width', 'resolution_height', 'framerate', 'rotation',
+  'onvif_port', 'onvif_username', 'onvif_password', 'onvif_profile_token', 'onvif_can_events', 'onvif_manufacturer', 'onvif_model', 'onvif_firmware', 'onvif_serial', 'onvif_hw_id',
+  'movie_passthrough', 'movie_quality', 'auto_noise_detection', 'show_frame_changes', 'create_debug_media', 'mask',
+]);
+
 export const tabOf = (field: string): string | undefined => tabs.find((tab) => tab.sections.some((section) => section.fields.includes(field)))?.id;
 
 export const keepingTimes = ['For One Day', 'For One Week', 'For Two Weeks', 'For One Month', 'For Three Months', 'For Six Months', 'For One Year', 'Forever'] as const;
@@ -61,6 +67,7 @@ export const keepingTimes = ['For One Day', 'For One Week', 'For Two Weeks', 'Fo
 /** Values of fields that the server takes as free text. */
 export const knownChoices: Record<string, readonly string[]> = {
   preserve_movies: keepingTimes, preserve_pictures: keepingTimes, detect_motion_mode: ['Always', 'Working Schedule', 'Off'], live_view_mode: ['auto', 'webcodecs', 'mjpeg'],
+  picture_recording_mode: ['Manual', 'Motion Triggered'], detect_engine: ['OpenCV'],
 };
 
 export const units: Record<string, string> = {

@@ -60,6 +60,9 @@ export function movePolygon(polygon: Polygon, dx: number, dy: number): Polygon {
   return polygon.map(([x, y]) => clamped([x + byX, y + byY]));
 }
 
+/** What an area begins as that is drawn without a pointer. */
+export const startingPolygon: Polygon = [[0.35, 0.35], [0.65, 0.35], [0.65, 0.65], [0.35, 0.65]];
+
 /** A new corner behind the one of this index. */
 export function insertPoint(polygon: Polygon, after: number, point: Point): Polygon {
   if (polygon.length >= MOST_POINTS) return polygon;

@@ -1,5 +1,6 @@
 import { connection } from './connection';
 import { complaint, said } from './said';
+import { Store } from './store';
 
 /** One complaint about a field, as the server's 422 answers have them. */
 interface Problem { loc?: (string | number)[]; msg?: string; type?: string; ctx?: Record<string, unknown> }
@@ -56,6 +57,14 @@ export function withQuery(path: string, query?: Query): string {
   return text ? `${path}?${text}` : path;
 }
 
+/** Set while nobody is signed in any more behind a page that stays: what would be refused is not asked for. */
+export const isShutOut = new Store(false);
+
+/** Set while the page is being left: calls of then outlive it. */
+let isLeaving = false;
+globalThis.addEventListener?.('pagehide', () => { isLeaving = true; }, { capture: true });
+globalThis.addEventListener?.('pageshow', () => { isLeaving = false; });
+
 let onSignedOut: () => void = () => {};
 /** Called when a call hears that the session is over. */
 export function whenSignedOut(callback: () => void): void { onSignedOut = callback; }
@@ -63,6 +72,7 @@ export function whenSignedOut(callback: () => void): void { onSignedOut = callba
 export interface CallOptions { query?: Query; body?: unknown; signal?: AbortSignal; keepalive?: boolean }
 
 async function send(method: string, path: string, options: CallOptions): Promise<Response> {
+  if (isShutOut.value && !path.startsWith('/auth/')) throw new Failure(401, 'Not authenticated');
   const headers: Record<string, string> = { Accept: 'application/json' };
   let body: BodyInit | undefined;
   if (options.body instanceof URLSearchParams || options.body instanceof FormData) body = options.body;
@@ -72,7 +82,7 @@ async function send(method: string, path: string, options: CallOptions): Promise
   }
   try {
     const response = await fetch(`/api${withQuery(path, options.query)}`, {
-      method, headers, body, credentials: 'same-origin', signal: options.signal ?? null, keepalive: options.keepalive ?? false,
+      method, headers, body, credentials: 'same-origin', signal: options.signal ?? null, keepalive: options.keepalive ?? isLeaving,
     });
     connection.reached();
     return response;

@@ -27,6 +27,12 @@ class Connection {
     return () => { this.returned.delete(callback); };
   }
 
+  /** Settled while the server answers. */
+  async whenUp(): Promise<void> {
+    if (this.isUp.value) return;
+    await new Promise<void>((resolve) => { const stop = this.whenBack(() => { stop(); resolve(); }); });
+  }
+
   private schedule(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => { void this.ask(); }, RETRY);

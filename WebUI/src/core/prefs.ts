@@ -16,10 +16,12 @@ export interface Prefs {
   volume: number;
   boxes: boolean;
   player: 'auto' | 'webcodecs' | 'mse' | 'jpeg';
+  /** Whether single letters and signs do something. */
+  shortcuts: boolean;
 }
 
 const defaults: Prefs = {
-  theme: 'auto', zone: 'viewer', language: null, columns: 0, layouts: [], tourSeconds: 10, eventsView: 'grid', volume: 0.8, boxes: true, player: 'auto',
+  theme: 'auto', zone: 'viewer', language: null, columns: 0, layouts: [], tourSeconds: 10, eventsView: 'grid', volume: 0.8, boxes: true, player: 'auto', shortcuts: true,
 };
 const KEY = 'vibenvr.preferences';
 

@@ -80,9 +80,11 @@ export function adjust<T>(path: string, change: (data: T) => T): void {
 /** Forgets everything: another person is here. */
 export function forgetAll(): void { entries.clear(); }
 
-connection.whenBack(() => {
+/** Asks anew for everything that is on the screen. */
+export function refreshShown(): void {
   for (const held of entries.values()) if (held.listeners.size > 0) void held.refresh();
-});
+}
+connection.whenBack(refreshShown);
 
 export interface QueryState<T> { data: T | undefined; failure: Failure | undefined; refresh: () => Promise<void> }
 

@@ -1,5 +1,5 @@
-import { api, whenSignedOut } from './api';
-import { forgetAll } from './query';
+import { api, isShutOut, whenSignedOut } from './api';
+import { forgetAll, refreshShown } from './query';
 import { setLanguage } from '../i18n';
 import { Store, useStore } from './store';
 import type { Camera, User } from './types';
@@ -8,7 +8,8 @@ export type Session =
   | { state: 'unknown' }
   | { state: 'setup' }
   | { state: 'signed-out'; expired: boolean }
-  | { state: 'signed-in'; user: User };
+  /** `isOver`: the session has ended. The page stays behind a sign-in, so that the same person finds there what was being typed. */
+  | { state: 'signed-in'; user: User; isOver?: boolean };
 
 export const session = new Store<Session>({ state: 'unknown' });
 
@@ -21,14 +22,19 @@ export async function begin(): Promise<void> {
 }
 
 export async function enter(user: User): Promise<void> {
-  forgetAll();
+  const before = session.value;
+  const isSame = before.state === 'signed-in' && before.user.id === user.id;
+  isShutOut.set(false);
+  if (!isSame) forgetAll();
   await setLanguage(user.language);
   session.set({ state: 'signed-in', user });
+  if (isSame) refreshShown();
 }
 
 export async function signOut(): Promise<void> {
   // The page forgets the user either way; without the server the session ends by itself.
   try { await api.post('/auth/logout'); } finally {
+    isShutOut.set(false);
     forgetAll();
     session.set({ state: 'signed-out', expired: false });
   }
@@ -36,14 +42,26 @@ export async function signOut(): Promise<void> {
 
 export async function refreshUser(): Promise<void> {
   const user = await api.get<User>('/auth/me');
-  if (session.value.state === 'signed-in') session.set({ state: 'signed-in', user });
+  if (session.value.state === 'signed-in') session.set({ ...session.value, user });
 }
 
 whenSignedOut(() => {
-  if (session.value.state !== 'signed-in') return;
-  forgetAll();
-  session.set({ state: 'signed-out', expired: true });
+  if (session.value.state !== 'signed-in' || session.value.isOver) return;
+  isShutOut.set(true);
+  session.set({ ...session.value, isOver: true });
 });
+
+/** Whoever signed in in another tab has signed in here, too. */
+async function lookElsewhere(): Promise<void> {
+  const now = session.value;
+  if (document.hidden || !(now.state === 'signed-out' || (now.state === 'signed-in' && now.isOver))) return;
+  try {
+    const found = await api.get<{ user: User } | null>('/auth/me-from-cookie');
+    if (found && session.value === now) await enter(found.user);
+  } catch { /* The form is there, and tells what is wrong. */ }
+}
+addEventListener('focus', () => { void lookElsewhere(); });
+document.addEventListener('visibilitychange', () => { void lookElsewhere(); });
 
 /** The signed-in user; only below the part of the page that needs one. */
 export function useUser(): User {

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { withQuery } from '../core/api';
+import { shortcut } from '../core/keys';
 import { isAdmin, useUser } from '../core/session';
 import type { NVREvent } from '../core/types';
 import { showBytes, showDateTime, showDuration } from '../core/time';
@@ -10,23 +11,27 @@ import { Dialog } from '../ui/Dialog';
 import { Icon } from '../ui/Icon';
 import { kindName, lengthOf } from './EventCard';
 
-export interface EventViewerProps { event: NVREvent; camera: string; onClose: () => void; step: (by: number) => void; remove: (event: NVREvent) => void; isGone: boolean }
+export interface EventViewerProps { event: NVREvent; camera: string; onClose: () => void; step: (by: number) => void; hasBefore: boolean; hasAfter: boolean; remove: (event: NVREvent) => void; isGone: boolean }
 
 /** Plays one event; the arrow keys go to its neighbours. */
-export function EventViewer({ event, camera, onClose, step, remove, isGone }: EventViewerProps): ReactElement {
+export function EventViewer({ event, camera, onClose, step, hasBefore, hasAfter, remove, isGone }: EventViewerProps): ReactElement {
   const user = useUser();
   const video = useRef<HTMLVideoElement>(null);
   const [problem, setProblem] = useState(false);
   useEffect(() => setProblem(false), [event.id]);
   useEffect(() => {
     const key = (press: KeyboardEvent) => {
-      if (press.target instanceof HTMLElement && press.target.closest('input, select, textarea')) return;
       const film = video.current;
-      switch (press.key) {
-        case 'ArrowLeft': case 'k': step(-1); break;
-        case 'ArrowRight': case 'j': step(1); break;
+      // Another dialog may lie above.
+      if (press.target instanceof Element && press.target.closest('dialog:not(.viewer)')) return;
+      switch (shortcut(press, { inDialogs: true })) {
+        // With the focus on the film the arrows are its own.
+        case 'ArrowLeft': if (press.target === film) return; step(-1); break;
+        case 'ArrowRight': if (press.target === film) return; step(1); break;
+        case 'k': step(-1); break;
+        case 'j': step(1); break;
         case ' ':
-          if (press.target instanceof HTMLButtonElement) return;
+          if (press.target instanceof HTMLButtonElement || press.target === film) return;
           if (film?.paused) film.play().catch(() => {});
           else film?.pause();
           break;
@@ -46,8 +51,8 @@ export function EventViewer({ event, camera, onClose, step, remove, isGone }: Ev
   return (
     <Dialog title={camera} onClose={onClose} wide className="viewer" actions={
       <>
-        <Button icon="left" label={t('events.previous')} onClick={() => step(-1)} />
-        <Button icon="right" label={t('events.next')} onClick={() => step(1)} />
+        <Button icon="left" label={t('events.previous')} disabled={!hasBefore} onClick={() => step(-1)} />
+        <Button icon="right" label={t('events.next')} disabled={!hasAfter} onClick={() => step(1)} />
         <span className="spring" />
         {isAdmin(user) ? <Button icon="trash" kind="danger" id="delete-event" onClick={() => remove(event)}>{t('action.delete')}</Button> : null}
         {event.type === 'video' ? <Link className="button" to={withQuery('/replay', { cameras: event.camera_id, t: Math.round(Date.parse(event.timestamp_start) / 1000) })}><Icon name="replay" /><span>{t('nav.replay')}</span></Link> : null}

@@ -1,5 +1,6 @@
-import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { api, type Query } from '../core/api';
+import { shortcut } from '../core/keys';
 import { setPref, usePrefs } from '../core/prefs';
 import { invalidate } from '../core/query';
 import { isAdmin, mayReplay, useUser } from '../core/session';
@@ -9,7 +10,7 @@ import { count, t } from '../i18n';
 import { useQueryItems } from '../app/router';
 import { useCameras } from '../live/state';
 import { Button } from '../ui/Button';
-import { Choice, Empty, Problem, Spinner } from '../ui/Bits';
+import { Choice, Empty, Problem, Spinner, useTitle } from '../ui/Bits';
 import { complain, undoable } from '../ui/Toasts';
 import { EventCard } from './EventCard';
 import { EventFilters } from './EventFilters';
@@ -17,11 +18,15 @@ import { EventViewer } from './EventViewer';
 import { ExportEvents } from './ExportEvents';
 import { allFilters, eventQuery } from './filters';
 import { HoldDialog } from './HoldDialog';
-import { pagesOf, windowOf } from './virtual';
+import { pagesOf, revealingRow, windowOf } from './virtual';
 import { PAGE, useEvents } from './useEvents';
 
 /** Events that are about to be deleted and can still be taken back. */
 const leaving = new Store<ReadonlySet<number>>(new Set());
+/** Where the list was left, so that who comes back finds the event among its neighbours. */
+let left: { asked: string; index: number; top: number } | null = null;
+/** Neighbours of an opened event that are fetched with it. */
+const AROUND = 10;
 const GRID_ROW = 236;
 const GRID_WIDTH = 236;
 const LIST_ROW = 84;
@@ -34,14 +39,17 @@ export function EventsPage(): ReactElement {
   // As text, so that what an opened event changes in the address asks nothing anew.
   const asked = JSON.stringify(eventQuery(items));
   const query = useMemo(() => JSON.parse(asked) as Query, [asked]);
-  const { total, failure, at, need, fresh, reload } = useEvents(query);
+  const { total, failure, at, indexOf, need, version, fresh, reload } = useEvents(query);
+  useTitle(t('nav.events'));
   const gone = useStore(leaving);
   const [chosen, setChosen] = useState<ReadonlyMap<number, NVREvent>>(new Map());
   const [isHolding, setHolding] = useState(false);
   const [isExporting, setExporting] = useState(false);
-  const [opened, setOpened] = useState<number | null>(null);
-  const [linked, setLinked] = useState<NVREvent | null>(null);
+  // The event itself: the list moves on below it when others come and go.
+  const [opened, setOpened] = useState<{ event: NVREvent; index: number | null } | null>(null);
+  const [stepping, setStepping] = useState<{ index: number; by: number } | null>(null);
   const [current, setCurrent] = useState(0);
+  const currentID = useRef<number | null>(null);
   const anchor = useRef(0);
   const scroller = useRef<HTMLDivElement>(null);
   const [box, setBox] = useState({ width: 0, height: 0, top: 0 });
@@ -63,11 +71,30 @@ export function EventsPage(): ReactElement {
   useEffect(() => {
     if (fresh > 0 && box.top < 40 && opened === null && chosen.size === 0) reload();
   }, [fresh, box.top, opened, chosen.size, reload]);
+  const isFirst = useRef(true);
   useEffect(() => {
-    scroller.current?.scrollTo(0, 0);
     setChosen(new Map());
-    setCurrent(0);
-  }, [query]);
+    if (isFirst.current && left?.asked === asked) {
+      setCurrent(left.index);
+      returning.current = left.top;
+    } else {
+      scroller.current?.scrollTo(0, 0);
+      setCurrent(0);
+    }
+    isFirst.current = false;
+    currentID.current = null;
+  }, [query, asked]);
+
+  const returning = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    // The list has to be as long as it was.
+    if (returning.current === null || !total || box.height === 0) return;
+    scroller.current?.scrollTo(0, returning.current);
+    returning.current = null;
+  }, [total, box.height]);
+  const leavingAt = useRef({ asked, index: current, top: box.top });
+  leavingAt.current = { asked, index: current, top: box.top };
+  useEffect(() => () => { left = leavingAt.current; }, []);
 
   const inner = Math.max(0, box.width - 24);
   const columns = view === 'grid' ? Math.max(1, Math.floor((inner + 12) / (Math.min(GRID_WIDTH, inner < 420 ? 160 : GRID_WIDTH) + 12))) : 1;
@@ -77,19 +104,55 @@ export function EventsPage(): ReactElement {
   const shown = windowOf(rows, rowHeight, box.top, box.height || GRID_ROW);
   const first = shown.first * columns;
   const last = Math.min(total ?? 0, shown.last * columns);
-  useEffect(() => need(pagesOf(first, last, PAGE)), [first, last, need, total]);
-
-  // The address names the event that is shown; one that is opened by its address alone has no neighbours.
-  const shownID = opened === null ? linked?.id : at(opened)?.id;
+  // The address names the event that is shown. One that is opened by its address alone has neighbours once its page is here.
+  const shownID = opened?.event.id;
+  const openedIndex = useMemo(() => opened && total !== null ? indexOf(opened.event.id) ?? opened.index : null, [opened, indexOf, version, total]);
+  const around = stepping?.index ?? openedIndex;
+  useEffect(() => {
+    const beside = around === null ? [] : pagesOf(Math.max(0, around - AROUND), Math.min(total ?? 0, around + AROUND), PAGE);
+    need([...new Set([...around === null ? [] : pagesOf(around, around + 1, PAGE), ...pagesOf(first, last, PAGE), ...beside])]);
+  }, [first, last, around, need, total, version]);
   const [firstID] = useState(() => Number(items.get('event')));
   useEffect(() => {
     if (!Number.isSafeInteger(firstID) || firstID <= 0) return;
-    api.get<NVREvent>(`/events/${firstID}`).then(setLinked, (problem: unknown) => {
+    api.get<NVREvent>(`/events/${firstID}`).then((event) => setOpened({ event, index: left?.asked === asked ? left.index : null }), (problem: unknown) => {
       complain(problem);
       change({ event: null });
     });
-  }, [firstID, change]);
+    // Only of the address with which the page was opened.
+    // eslint-disable-next-line
+  }, [firstID]);
   useEffect(() => { if (shownID !== undefined) change({ event: String(shownID) }); }, [shownID, change]);
+  // What is stepped to is shown once it is here; what is about to be deleted is stepped over.
+  useEffect(() => {
+    if (!stepping || !opened) return;
+    let { index } = stepping;
+    let event = at(index);
+    while (event && gone.has(event.id)) {
+      index += stepping.by;
+      event = at(index);
+    }
+    if (index < 0 || index >= (total ?? 0)) setStepping(null);
+    else if (event) {
+      setStepping(null);
+      setOpened({ event, index });
+      setCurrent(index);
+      currentID.current = event.id;
+    } else if (index !== stepping.index) setStepping({ index, by: stepping.by });
+  }, [stepping, opened, at, version, total, gone]);
+  // When the list has moved, the mark goes along with its event; so does the focus.
+  useEffect(() => {
+    const id = currentID.current;
+    if (id === null || at(current)?.id === id) return;
+    const index = indexOf(id);
+    if (index === null) {
+      currentID.current = at(current)?.id ?? null;
+      return;
+    }
+    const hasFocus = scroller.current?.querySelector('#event-list')?.contains(document.activeElement) ?? false;
+    if (hasFocus) goToNow.current(index);
+    else setCurrent(index);
+  }, [version, current, at, indexOf]);
   const choose = useCallback((index: number, isOn: boolean, isRange: boolean) => {
     setChosen((old) => {
       const next = new Map(old);
@@ -120,42 +183,58 @@ export function EventsPage(): ReactElement {
       },
     });
   }, [reload]);
-  const removeOne = useCallback((event: NVREvent) => remove([event]), [remove]);
   const open = useCallback((index: number) => {
-    setLinked(null);
-    setOpened(index);
-  }, []);
+    const event = at(index);
+    if (!event) return;
+    setOpened({ event, index });
+    setCurrent(index);
+    currentID.current = event.id;
+  }, [at]);
+  const openedNow = useRef(openedIndex);
+  openedNow.current = stepping?.index ?? openedIndex;
   const step = useCallback((by: number) => {
-    setOpened((old) => {
-      if (old === null) return null;
-      const next = Math.min((total ?? 1) - 1, Math.max(0, old + by));
-      need(pagesOf(next, next + 1, PAGE));
-      setCurrent(next);
-      return next;
-    });
-  }, [total, need]);
+    const from = openedNow.current;
+    if (from === null || from + by < 0 || from + by >= (total ?? 0)) return;
+    setStepping({ index: from + by, by });
+  }, [total]);
+  // Sorting out goes on with the next.
+  const removeOne = useCallback((event: NVREvent) => {
+    remove([event]);
+    step(1);
+  }, [remove, step]);
   const close = useCallback(() => {
     setOpened(null);
-    setLinked(null);
+    setStepping(null);
     change({ event: null });
   }, [change]);
 
+  // An event that is far away has to be drawn, and fetched, before it can have the focus; whoever goes elsewhere meanwhile stays there.
+  const wantsFocus = useRef<{ index: number; from: Element | null } | null>(null);
+  const takeFocus = () => {
+    const wanted = wantsFocus.current;
+    if (!wanted) return;
+    const here = document.activeElement;
+    const target = scroller.current?.querySelector<HTMLElement>(`[data-index="${wanted.index}"]`);
+    const isElsewhere = here !== document.body && here !== wanted.from && !(scroller.current?.contains(here) ?? false);
+    if (target || isElsewhere) wantsFocus.current = null;
+    if (target && !isElsewhere) target.focus({ preventScroll: true });
+  };
   const goTo = (index: number) => {
     const next = Math.min((total ?? 1) - 1, Math.max(0, index));
     setCurrent(next);
-    const row = Math.floor(next / columns);
+    currentID.current = at(next)?.id ?? null;
     const element = scroller.current;
-    if (element) {
-      const top = row * rowHeight;
-      if (top < element.scrollTop) element.scrollTop = top;
-      else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
-    }
-    requestAnimationFrame(() => element?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus({ preventScroll: true }));
+    if (element) element.scrollTop = revealingRow(rows, rowHeight, element.scrollTop, element.clientHeight, Math.floor(next / columns));
+    wantsFocus.current = { index: next, from: document.activeElement };
+    takeFocus();
   };
+  useEffect(takeFocus);
+  const goToNow = useRef(goTo);
+  goToNow.current = goTo;
   const key = (event: KeyboardEvent) => {
-    if (opened !== null || (event.target as Element).closest('input:not([type=checkbox]), select, dialog')) return;
+    const pressed = opened === null ? shortcut(event) : null;
     const here = at(current);
-    switch (event.key) {
+    switch (pressed) {
       case 'ArrowRight': case 'j': goTo(current + 1); break;
       case 'ArrowLeft': case 'k': goTo(current - 1); break;
       case 'ArrowDown': goTo(current + columns); break;
@@ -166,17 +245,31 @@ export function EventsPage(): ReactElement {
       case 'Escape': setChosen(new Map()); break;
       case 'Delete': if (isAdmin(user)) {
         if (chosen.size > 0) remove([...chosen.values()]);
-        else if (here) remove([here]);
+        // Only what is seen to have the focus.
+        else if (here && scroller.current?.contains(document.activeElement)) remove([here]);
       } break;
       default: return;
     }
     event.preventDefault();
   };
+  const keyNow = useRef(key);
+  keyNow.current = key;
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => keyNow.current(event);
+    addEventListener('keydown', press);
+    return () => removeEventListener('keydown', press);
+  }, []);
+  const focus = useCallback((index: number) => {
+    setCurrent(index);
+    currentID.current = at(index)?.id ?? null;
+  }, [at]);
   const seen = (cameras ?? []).filter((camera) => mayReplay(user, camera));
-  const openedEvent = opened === null ? linked ?? undefined : at(opened);
+  // As it is now, when it is in the list: it may have ended meanwhile.
+  const listed = openedIndex === null ? undefined : at(openedIndex);
+  const openedEvent = opened && listed?.id === opened.event.id ? listed : opened?.event;
   const hasFilter = asked !== '{}';
   return (
-    <div className="events-page" onKeyDown={key}>
+    <div className="events-page">
       <EventFilters cameras={seen}>
         <>
           {total !== null ? <span className="soft nowrap" id="event-count">{count('events.count', total)}</span> : null}
@@ -209,7 +302,7 @@ export function EventsPage(): ReactElement {
                 const event = at(index);
                 return (
                   <EventCard key={index} index={index} event={event} camera={nameOf(event)} view={view} isChosen={event !== undefined && chosen.has(event.id)} isGone={event !== undefined && gone.has(event.id)}
-                    isCurrent={index === current} canChoose open={open} choose={choose} focus={setCurrent} />
+                    isCurrent={index === current} canChoose open={open} choose={choose} focus={focus} />
                 );
               })}
             </ul>
@@ -218,7 +311,7 @@ export function EventsPage(): ReactElement {
       </div>
       {isHolding && chosen.size > 0 ? <HoldDialog events={[...chosen.values()]} onClose={() => setHolding(false)} onDone={() => { setHolding(false); setChosen(new Map()); }} /> : null}
       {isExporting && chosen.size > 0 ? <ExportEvents events={[...chosen.values()]} onClose={() => setExporting(false)} onDone={() => { setExporting(false); setChosen(new Map()); }} /> : null}
-      {openedEvent ? <EventViewer event={openedEvent} camera={nameOf(openedEvent)} onClose={close} step={step} remove={removeOne} isGone={gone.has(openedEvent.id)} /> : null}
+      {openedEvent ? <EventViewer event={openedEvent} camera={nameOf(openedEvent)} onClose={close} step={step} hasBefore={openedIndex !== null && openedIndex > 0} hasAfter={openedIndex !== null && openedIndex + 1 < (total ?? 0)} remove={removeOne} isGone={gone.has(openedEvent.id)} /> : null}
     </div>
   );
 }

@@ -20,6 +20,18 @@ export function windowOf(rows: number, rowHeight: number, scrollTop: number, vie
   return { first, last, top, height };
 }
 
+/** Where to scroll so that a row is seen whole: no further than that takes. */
+export function revealingRow(rows: number, rowHeight: number, scrollTop: number, viewHeight: number, row: number): number {
+  const full = rows * rowHeight;
+  const most = Math.max(0, full - viewHeight);
+  const scrollable = Math.max(1, Math.min(full, TALLEST) - viewHeight);
+  const scale = full > TALLEST ? most / scrollable : 1;
+  const offset = Math.min(most, Math.max(0, scrollTop) * scale);
+  const top = row * rowHeight;
+  if (top < offset) return top / scale;
+  return top + rowHeight > offset + viewHeight ? Math.min(most, top + rowHeight - viewHeight) / scale : scrollTop;
+}
+
 /** The pages that hold the elements first ..< last. */
 export function pagesOf(first: number, last: number, size: number): number[] {
   const pages: number[] = [];

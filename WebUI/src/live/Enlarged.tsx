@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { saveBlob } from '../core/api';
+import { shortcut } from '../core/keys';
 import { setPref, usePrefs } from '../core/prefs';
 import { isAdmin, mayReplay, useUser } from '../core/session';
 import { localText, showBytes, showNumber } from '../core/time';
@@ -46,8 +47,7 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
 
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      if (event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog')) return;
-      switch (event.key) {
+      switch (shortcut(event)) {
         case 'Escape': if (!document.fullscreenElement) close(); break;
         case 'ArrowLeft': neighbour(-1); break;
         case 'ArrowRight': neighbour(1); break;
@@ -63,7 +63,7 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
     addEventListener('keydown', key);
     return () => removeEventListener('keydown', key);
   }, [close, neighbour, zoomBy, reset, toggleFull]);
-  useEffect(() => { root.current?.focus(); }, []);
+  useEffect(() => { root.current?.focus({ preventScroll: true }); }, []);
 
   const savePicture = () => {
     const copy = copyPicture(root.current?.querySelector('.layer:not(.waiting) .picture') ?? null);
@@ -75,7 +75,7 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
   };
   const facts = showing?.facts;
   return (
-    <div className="enlarged" ref={root} tabIndex={-1} data-camera={camera.id} data-condition={isLive ? showing?.condition ?? 'connecting' : 'off'} data-stream={facts?.stream}>
+    <section className="enlarged" ref={root} tabIndex={-1} aria-label={camera.name} data-camera={camera.id} data-condition={isLive ? showing?.condition ?? 'connecting' : 'off'} data-stream={facts?.stream}>
       <header className="enlarged-head">
         <Button kind="quiet" icon="back" label={t('action.back')} onClick={close} />
         <span className={`dot ${tone(camera.status)}`} title={statusText(camera.status)} />
@@ -121,6 +121,6 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
         {isAdmin(user) ? <Link className="button icon-only" to={`/cameras/${camera.id}`} aria-label={t('action.edit')} title={t('action.edit')}><Icon name="settings" /></Link> : null}
         {canBe ? <Button icon={isFull ? 'shrink' : 'expand'} label={t(isFull ? 'live.leaveFull' : 'live.full')} onClick={toggleFull} /> : null}
       </footer>
-    </div>
+    </section>
   );
 }

@@ -1,24 +1,25 @@
-import { useCallback, useEffect, useMemo, useRef, useState, type PointerEvent, type ReactElement } from 'react';
-import { api } from '../core/api';
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { setPref, usePrefs, type Layout } from '../core/prefs';
-import { adjust, invalidate, useQuery } from '../core/query';
+import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
 import type { Camera, Group } from '../core/types';
 import { copyText } from '../core/clipboard';
 import { t } from '../i18n';
 import { href, Link, navigate, usePlace, useQueryItems } from '../app/router';
 import { Button } from '../ui/Button';
-import { Empty, Problem, Spinner } from '../ui/Bits';
+import { Empty, Problem, Spinner, useTitle } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
 import { attempt, toast } from '../ui/Toasts';
+import { useDrag } from '../ui/useDrag';
 import { Enlarged } from './Enlarged';
-import { bestColumns, moved } from './geometry';
+import { bestColumns, moved, placed } from './geometry';
 import { LayoutDialog } from './LayoutDialog';
 import { removeLayout, saveLayout, useLayouts } from './layouts';
-import { CAMERAS, useCameras, useEventStatus } from './state';
+import { orderCameras, useCameras, useEventStatus } from './state';
 import { Tile } from './Tile';
 import { useAsleep } from './useAsleep';
 import { useFullScreen } from './useFullScreen';
+import { useWakeLock } from './useWakeLock';
 
 /** Tiles at most; more cameras are seen by groups and layouts. */
 const MOST_TILES = 64;
@@ -114,15 +115,22 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
       await saveLayout({ ...chosen.layout, cameras: order });
       return;
     }
-    const rest = cameras.filter((camera) => !order.includes(camera.id)).map((camera) => camera.id);
-    const all = [...order, ...rest];
-    adjust<Camera[]>(CAMERAS, (held) => [...held].sort((a, b) => all.indexOf(a.id) - all.indexOf(b.id)));
-    await attempt(() => api.post('/cameras/reorder', { camera_ids: all }));
-    await invalidate('/cameras');
+    await orderCameras(placed(cameras.map((camera) => camera.id), order));
   }, [shown, chosen, cameras]);
-  const drag = useDrag(isArranging, reorder);
+  const drag = useDrag(isArranging, '.tile', reorder);
 
   const large = segments[1] === undefined ? undefined : cameras.find((camera) => String(camera.id) === segments[1]);
+  useTitle(large?.name ?? t('nav.live'));
+  useWakeLock(isKiosk);
+  // Who comes back from the large view goes on at its tile.
+  const lastLarge = useRef<number | undefined>(undefined);
+  useEffect(() => {
+    const before = lastLarge.current;
+    lastLarge.current = large?.id;
+    if (before !== undefined && large === undefined && document.activeElement === document.body) root.current?.querySelector<HTMLElement>(`.tile[data-camera="${before}"] .tile-link`)?.focus({ preventScroll: true });
+  }, [large?.id, large]);
+  // What lies below the large view is out of reach of the keyboard as of the eye.
+  const behind = large ? { inert: '' } : {};
   const tour = query.get('tour') === '1';
   const stopTour = useCallback(() => changeQuery({ tour: null }), [changeQuery]);
   const tilesKey = tiles.join();
@@ -152,7 +160,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   return (
     <div className="live" ref={root}>
       {isKiosk ? null : (
-        <header className="live-bar">
+        <header className="live-bar" {...behind}>
           <h1 className="visually-hidden">{t('nav.live')}</h1>
           <select aria-label={t('live.view')} value={chosen.id} onChange={(event) => changeQuery({ view: event.target.value || null, cameras: null })}>
             {choices.map((choice) => <option key={choice.id} value={choice.id}>{choice.label}</option>)}
@@ -176,7 +184,7 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
         </header>
       )}
       {isArranging ? <p className="live-hint">{t('live.arrangeHint')}</p> : null}
-      <div className="live-area" ref={area}>
+      <div className="live-area" ref={area} {...behind}>
         {size.width > 0 ? (
           <div className="live-grid" style={{ gridTemplateColumns: `repeat(${columns}, ${Math.floor(tileWidth)}px)` }} {...drag}>
             {shown.map((camera, index) => (
@@ -191,43 +199,4 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
       {editing ? <LayoutDialog layout={editing} taken={choices.flatMap((choice) => choice.layout && choice.layout.name !== editing.name ? [choice.layout.name] : [])} cameras={cameras} onClose={() => setEditing(null)} /> : null}
     </div>
   );
-}
-
-/** Moving a tile with mouse or finger: it goes to the place of the tile it is dropped on. */
-function useDrag(isOn: boolean, move: (from: number, to: number) => Promise<void>) {
-  const from = useRef<number | null>(null);
-  const tileAt = (event: PointerEvent<HTMLDivElement>): [number, Element] | null => {
-    const tile = document.elementFromPoint(event.clientX, event.clientY)?.closest('.tile');
-    const index = tile ? [...event.currentTarget.children].indexOf(tile) : -1;
-    return tile && index >= 0 ? [index, tile] : null;
-  };
-  if (!isOn) return {};
-  const clear = (grid: Element) => { for (const tile of grid.children) tile.classList.remove('dragged', 'target'); };
-  return {
-    onPointerDown: (event: PointerEvent<HTMLDivElement>) => {
-      if ((event.target as Element).closest('button')) return;
-      const found = tileAt(event);
-      if (!found) return;
-      [from.current] = found;
-      found[1].classList.add('dragged');
-      event.currentTarget.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    },
-    onPointerMove: (event: PointerEvent<HTMLDivElement>) => {
-      if (from.current === null) return;
-      for (const tile of event.currentTarget.children) tile.classList.remove('target');
-      const found = tileAt(event);
-      if (found && found[0] !== from.current) found[1].classList.add('target');
-    },
-    onPointerUp: (event: PointerEvent<HTMLDivElement>) => {
-      const found = tileAt(event);
-      clear(event.currentTarget);
-      if (from.current !== null && found && found[0] !== from.current) void move(from.current, found[0]);
-      from.current = null;
-    },
-    onPointerCancel: (event: PointerEvent<HTMLDivElement>) => {
-      clear(event.currentTarget);
-      from.current = null;
-    },
-  };
 }

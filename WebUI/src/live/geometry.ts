@@ -47,6 +47,13 @@ export function zoomAt(zoom: Zoom, factor: number, point: { x: number; y: number
   return bounded({ scale, x: point.x - (point.x - zoom.x) * ratio, y: point.y - (point.y - zoom.y) * ratio }, view);
 }
 
+/** A list in which some elements have another order among themselves: they keep the places that they had, the others stay where they are. */
+export function placed<T>(list: readonly T[], order: readonly T[]): T[] {
+  const some = new Set(order);
+  let next = 0;
+  return list.map((element) => some.has(element) ? order[next++]! : element);
+}
+
 /** A list in which one element has another place. */
 export function moved<T>(list: readonly T[], from: number, to: number): T[] {
   const copy = [...list];

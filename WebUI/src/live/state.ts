@@ -1,5 +1,5 @@
 import { api } from '../core/api';
-import { invalidate, useQuery } from '../core/query';
+import { adjust, invalidate, useQuery } from '../core/query';
 import { said } from '../core/said';
 import type { Camera, EventStatus } from '../core/types';
 import { showAgo, showDateTime } from '../core/time';
@@ -14,6 +14,13 @@ export function useCameras(every = 4000): { cameras: Camera[] | undefined; failu
 }
 
 export function useEventStatus(every = 2000): EventStatus | undefined { return useQuery<EventStatus>('/events/status', every).data; }
+
+/** Gives cameras another order everywhere; it is seen at once, and taken back when the server refuses it. */
+export async function orderCameras(ids: readonly number[]): Promise<void> {
+  adjust<Camera[]>(CAMERAS, (held) => [...held].sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id)));
+  await attempt(() => api.post('/cameras/reorder', { camera_ids: ids }));
+  await invalidate('/cameras');
+}
 
 export type Tone = 'good' | 'warn' | 'bad' | 'off';
 

@@ -1,3 +1,4 @@
+import { isShutOut } from '../core/api';
 import { connection } from '../core/connection';
 import type { Backend, BackendEvents, PlayerOptions } from './live';
 import { Backoff } from './policy';
@@ -12,10 +13,12 @@ export class JPEGPictures implements Backend {
   private readonly ending = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private url = '';
+  private readonly stopListening: () => void;
 
   constructor(private readonly options: PlayerOptions, private readonly events: BackendEvents) {
     this.element.alt = '';
     document.addEventListener('visibilitychange', this.onVisible);
+    this.stopListening = isShutOut.subscribe(() => this.onVisible());
     void this.next();
   }
 
@@ -23,6 +26,7 @@ export class JPEGPictures implements Backend {
     this.ending.abort();
     clearTimeout(this.timer);
     document.removeEventListener('visibilitychange', this.onVisible);
+    this.stopListening();
     if (this.url) URL.revokeObjectURL(this.url);
   }
 
@@ -37,7 +41,7 @@ export class JPEGPictures implements Backend {
   private isRunning = false;
 
   private async next(): Promise<void> {
-    if (this.isRunning || document.hidden || this.ending.signal.aborted) return;
+    if (this.isRunning || document.hidden || isShutOut.value || this.ending.signal.aborted) return;
     this.isRunning = true;
     const began = performance.now();
     let pause: number;

@@ -1,3 +1,4 @@
+import { isShutOut } from '../core/api';
 import { connection } from '../core/connection';
 import { Backoff } from './policy';
 
@@ -18,18 +19,18 @@ export class LiveSocket {
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private heard = 0;
   private isClosed = false;
-  private readonly stopListening: () => void;
+  private readonly stopListening: (() => void)[];
 
   /** `path` is asked for with every attempt. */
   constructor(private readonly path: () => string, private readonly events: SocketEvents) {
-    this.stopListening = connection.whenBack(() => this.again());
+    this.stopListening = [connection.whenBack(() => this.again()), isShutOut.subscribe(() => { if (!isShutOut.value) this.again(); })];
     document.addEventListener('visibilitychange', this.onVisible);
     this.open();
   }
 
   close(): void {
     this.isClosed = true;
-    this.stopListening();
+    for (const stop of this.stopListening) stop();
     document.removeEventListener('visibilitychange', this.onVisible);
     clearTimeout(this.retry);
     clearInterval(this.watchdog);
@@ -71,7 +72,8 @@ export class LiveSocket {
       if (this.socket !== socket) return;
       this.socket = null;
       this.events.lost(code);
-      if (!this.isClosed) this.retry = setTimeout(() => this.open(), this.backoff.next());
+      // Who is not signed in is refused; the line is made again afterwards.
+      if (!this.isClosed && !isShutOut.value) this.retry = setTimeout(() => this.open(), this.backoff.next());
     };
     clearInterval(this.watchdog);
     this.watchdog = setInterval(() => {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
-import { withQuery } from '../core/api';
+import { api, withQuery } from '../core/api';
+import { shortcut } from '../core/keys';
 import { copyText } from '../core/clipboard';
 import { usePrefs } from '../core/prefs';
 import { mayReplay, useUser } from '../core/session';
@@ -14,15 +15,17 @@ import { StreamView } from '../live/StreamView';
 import { useCameras } from '../live/state';
 import { useFullScreen } from '../live/useFullScreen';
 import { Button } from '../ui/Button';
-import { Empty, Problem, Spinner } from '../ui/Bits';
+import { Empty, Problem, Spinner, useTitle } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
-import { attempt, toast } from '../ui/Toasts';
+import { attempt, complain, toast } from '../ui/Toasts';
 import { RATES, shuttle } from './clock';
 import { ExportDialog } from './ExportDialog';
 import type { Film, FilmState } from './film';
 import { HOUR, MINUTE, revealing, held, lengthOf, zoomed, type Span, type View } from './geometry';
 import { Timeline } from './Timeline';
-import { useTimeline, type Facts } from './timelineFacts';
+import { readTimeline, type Answer, type Facts } from './lanes';
+import { nearestEvent } from './nearest';
+import { useTimeline } from './timelineFacts';
 import { useReplay } from './useReplay';
 
 /** Cameras that play at once. */
@@ -39,6 +42,14 @@ export function ReplayPage(): ReactElement {
   return <Player cameras={seen} />;
 }
 
+/** A range in an address: seconds since 1970 UTC, from and to. */
+const rangeText = (range: Span): string => `${(range.start / 1000).toFixed(1)}-${(range.end / 1000).toFixed(1)}`;
+function readRange(text: string | null): Span | null {
+  const found = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(text ?? '');
+  const range = found ? { start: Number(found[1]) * 1000, end: Number(found[2]) * 1000 } : null;
+  return range && range.end > range.start && range.end < 8.64e15 ? range : null;
+}
+
 function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   const { query } = usePlace();
   const [, change] = useQueryItems();
@@ -49,11 +60,14 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     return found.length > 0 ? found : cameras.slice(0, 1);
   }, [listed, cameras]);
   const ids = useMemo(() => chosen.map((camera) => camera.id), [chosen]);
+  useTitle(t('nav.replay'));
+  const [asked] = useState(() => readRange(query.get('range')));
   const [begin] = useState(() => {
     const seconds = Number(query.get('t'));
-    return seconds > 0 ? seconds * 1000 : null;
+    return seconds > 0 ? seconds * 1000 : asked?.start ?? null;
   });
   const [view, setView] = useState<View>(() => {
+    if (asked) return held({ start: asked.start - lengthOf(asked) * 0.5, end: asked.end + lengthOf(asked) * 0.5 }, Date.now());
     const middle = begin ?? Date.now();
     return held({ start: middle - HOUR / 2, end: middle + HOUR / 2 }, Date.now());
   });
@@ -71,7 +85,12 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   const rate = useStore(replay.rate);
   const [scrub, setScrub] = useState<number | null>(null);
   const [isSelecting, setSelecting] = useState(false);
-  const [selection, setSelection] = useState<Span | null>(null);
+  const [selection, setSelection] = useState<Span | null>(asked);
+  // The range that is chosen has an address, too; it is written when it stays as it is.
+  useEffect(() => {
+    const timer = setTimeout(() => change({ range: selection && lengthOf(selection) > 0 ? rangeText(selection) : null }), 400);
+    return () => clearTimeout(timer);
+  }, [selection, change]);
   const [isExporting, setExporting] = useState(false);
   const [hasSound, setSound] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -103,18 +122,19 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     setView((old) => held(revealing(old, time), Date.now()));
     return undefined;
   }, [seek, goLive, change]);
-  const jump = useCallback((direction: 1 | -1) => {
-    const now = position();
-    const lanes = [...factsNow.current?.lanes.values() ?? []];
-    const starts = lanes.flatMap((lane) => lane.marks?.map((mark) => mark.start) ?? lane.counts.map((share) => share.start));
-    const others = starts.filter((start) => direction > 0 ? start > now + 500 : start < now - 2500);
-    if (others.length === 0) {
-      toast(t(direction > 0 ? 'replay.noNext' : 'replay.noPrevious'), 'plain');
-      return;
-    }
-    goTo(direction > 0 ? Math.min(...others) : Math.max(...others));
-    play();
-  }, [position, goTo, play]);
+  const jump = useCallback(async (direction: 1 | -1) => {
+    const ask = async ({ start, end }: Span) => readTimeline(await api.get<Answer>('/timeline', { cameras: ids.join(), start: (start / 1000).toFixed(3), end: (end / 1000).toFixed(3) }));
+    try {
+      // Who has just come to an event wants the one before it.
+      const found = await nearestEvent(ask, position() + (direction > 0 ? 500 : -2500), direction, Date.now());
+      if (found === null) {
+        toast(t(direction > 0 ? 'replay.noNext' : 'replay.noPrevious'), 'plain');
+        return;
+      }
+      goTo(found);
+      play();
+    } catch (problem) { complain(problem); }
+  }, [ids, position, goTo, play]);
   const onScrub = useCallback((time: number | null) => {
     if (time !== null) {
       pause();
@@ -134,10 +154,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
 
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog')) return;
-      switch (event.key) {
-        case ' ': if (event.target instanceof HTMLButtonElement) return; toggle(); break;
+      switch (shortcut(event)) {
+        case ' ': if (event.target instanceof Element && event.target.closest('button, a, summary, input')) return; toggle(); break;
         case 'k': pause(); break;
         case 'j': shift(-1); break;
         case 'l': shift(1); break;
@@ -145,8 +163,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
         case '.': step(1); break;
         case 'ArrowLeft': goTo(position() - 5000); break;
         case 'ArrowRight': goTo(position() + 5000); break;
-        case 'n': jump(1); break;
-        case 'p': jump(-1); break;
+        case 'n': void jump(1); break;
+        case 'p': void jump(-1); break;
         case 'i': setSelection((old) => ({ start: position(), end: old && old.end > position() ? old.end : position() + MINUTE })); break;
         case 'o': setSelection((old) => ({ start: old && old.start < position() ? old.start : position() - MINUTE, end: position() })); break;
         case 'f': toggleFull(); break;
@@ -160,8 +178,8 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   }, [toggle, pause, shift, step, goTo, position, jump, toggleFull]);
 
   const share = async () => {
-    const link = `${location.origin}${href('/replay')}?${new URLSearchParams({ cameras: ids.join(','), ...(isLive ? {} : { t: (position() / 1000).toFixed(1) }) }).toString()}`;
-    await attempt(() => copyText(link), t('live.linkCopied'));
+    const place: Record<string, string> = selection && lengthOf(selection) > 0 ? { range: rangeText(selection) } : isLive ? {} : { t: (position() / 1000).toFixed(1) };
+    await attempt(() => copyText(`${location.origin}${href('/replay')}?${new URLSearchParams({ cameras: ids.join(','), ...place }).toString()}`), t('live.linkCopied'));
   };
   const pick = (camera: Camera, isOn: boolean) => {
     const next = isOn ? [...ids, camera.id].slice(-MOST) : ids.filter((id) => id !== camera.id);
@@ -273,7 +291,7 @@ function Pictures({ chosen, films, states, isLive, scrub, facts, position, time 
                 {scrub !== null ? <Scrubbed camera={camera.id} time={scrub} /> : null}
                 {scrub === null && state === 'gap' ? <div className="tile-note"><strong>{t('replay.noFootage')}</strong>{cause(camera.id) ? <span>{cause(camera.id)}</span> : null}</div> : null}
                 {scrub === null && state === 'unsupported' ? <div className="tile-note"><strong>{t('live.unsupported')}</strong></div> : null}
-                {scrub === null && state === 'failed' ? <div className="tile-note"><strong>{t('error.title')}</strong></div> : null}
+                {scrub === null && state === 'failed' ? <div className="tile-note"><strong>{t('error.title')}</strong>{film?.problem ? <span>{film.problem}</span> : null}</div> : null}
                 {scrub === null && state === 'loading' ? <div className="tile-note faint"><span className="wheel" aria-hidden="true" /></div> : null}
                 <div className="tile-top"><h2>{camera.name}</h2></div>
               </article>

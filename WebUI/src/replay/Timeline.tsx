@@ -7,7 +7,7 @@ import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } fro
 import { LANE, paint, RULER } from './paint';
 import { COARSEST, type SheetPicture } from './sheets';
 import { sheets } from './sheetSource';
-import type { Facts } from './timelineFacts';
+import type { Facts } from './lanes';
 
 export interface TimelineProps {
   cameras: readonly { id: number; name: string }[]; facts: Facts | null; view: View; onView: (change: (view: View) => View) => void; onWidth: (width: number) => void;
@@ -18,6 +18,11 @@ export interface TimelineProps {
   onScrub: (time: number | null) => void;
   isSelecting: boolean; selection: Span | null; onSelection: (span: Span | null) => void;
 }
+
+/** Milliseconds after which a timeline on which nothing moves is painted anew. */
+const REPAINT = 500;
+/** Pixels below which the names have no column of their own. */
+const NARROW = 640;
 
 type Gesture = { kind: 'pan'; x: number; view: View; hasMoved: boolean } | { kind: 'scrub' } | { kind: 'select'; from: number } | { kind: 'edge'; other: number } | { kind: 'pinch' };
 
@@ -48,12 +53,21 @@ export function Timeline(props: TimelineProps): ReactElement {
   }, [onWidth]);
   useEffect(() => {
     let request = 0;
-    const draw = () => {
+    let last: unknown[] = [];
+    let painted = 0;
+    const draw = (moment: number) => {
       request = requestAnimationFrame(draw);
-      const now = latest.current;
+      const { view: seen, facts: known, selection: chosen, cameras: lanes, ...now } = latest.current;
       if (!canvas.current || width === 0) return;
+      const position = now.position();
+      const pixel = (time: number) => Math.round(xOf(seen, width, time) * 2);
+      // Painted when something has moved by half a pixel, and now and then, since colours may change.
+      const shown = [seen.start, seen.end, known, chosen, lanes, hover.current, pixel(position), pixel(Date.now())];
+      if (moment - painted < REPAINT && shown.length === last.length && shown.every((value, index) => value === last[index])) return;
+      last = shown;
+      painted = moment;
       paint(canvas.current, {
-        view: now.view, width, height, laneHeight: lane, cameras: now.cameras.map((camera) => camera.id), facts: now.facts, position: now.position(), now: Date.now(), hover: hover.current, selection: now.selection,
+        view: seen, width, height, laneHeight: lane, cameras: lanes.map((camera) => camera.id), facts: known, position, now: Date.now(), hover: hover.current, selection: chosen, names: width < NARROW && lanes.length > 1 ? lanes.map((camera) => camera.name) : null,
       });
     };
     request = requestAnimationFrame(draw);

@@ -1,9 +1,10 @@
-import { api, Failure } from '../core/api';
+import { api, Failure, failureOf } from '../core/api';
 import type { PlaybackIndex } from '../core/types';
 import { spans } from '../player/fragments';
-import { isPlayable, mediaSourceClass, prepareElement } from '../player/source';
+import { Backoff } from '../player/policy';
+import { isPlayable, isSated, mediaSourceClass, prepareElement } from '../player/source';
 import { KEYS_ABOVE, steer } from './clock';
-import { keyFragment, keyFrameIn, pictureCodec, pictureHead, type PictureHead } from './keyframes';
+import { keyFragment, keyFrameIn, pictureCodec, pictureCount, pictureHead, type PictureHead } from './keyframes';
 import { FAST_PICTURES, joins, keysOf, lackingKeys, merged, pieceAt, pieceFrom, pieces, resumesAt, type Piece, type Reach } from './plan';
 
 /** Milliseconds of the index asked for around and ahead of the picture. */
@@ -28,6 +29,8 @@ export class Film {
   /** What was shown before the element got another source; it lies under the element, which is clear until it has a picture. */
   readonly still = document.createElement('canvas');
   state: FilmState = 'loading';
+  /** Why the footage cannot be had, in the viewer's language, while it is so. */
+  problem: string | null = null;
   private source: MediaSource | null = null;
   private buffer: SourceBuffer | null = null;
   private url = '';
@@ -56,9 +59,15 @@ export class Film {
   private target = 0;
   private rate = 1;
   private isClosed = false;
+  /** Whether the buffer holds the picture that is asked for. */
+  private hasPicture = false;
+  /** After a failure nothing is fetched before this moment of `performance.now()`. */
+  private restsUntil = 0;
+  private readonly backoff = new Backoff(500, 10_000);
   private readonly ending = new AbortController();
-  private lastFrame = 0;
-  /** Seconds between two pictures, as seen while playing. */
+  /** Where the picture begins that is shown, seconds of the element. */
+  private lastFrame = NaN;
+  /** Seconds between two pictures, as the stored fragments have them. */
   frameSeconds = 1 / 25;
 
   constructor(readonly camera: number, private readonly changed: () => void) {
@@ -71,8 +80,6 @@ export class Film {
     element.onerror = () => this.restart();
     const film = element as HTMLVideoElement & { requestVideoFrameCallback?(callback: (now: number, facts: { mediaTime: number }) => void): number };
     const next = (_: number, facts: { mediaTime: number }) => {
-      const step = facts.mediaTime - this.lastFrame;
-      if (step > 0.005 && step < 0.3 && !element.paused) this.frameSeconds = this.frameSeconds * 0.8 + step * 0.2;
       this.lastFrame = facts.mediaTime;
       film.requestVideoFrameCallback?.(next);
     };
@@ -91,6 +98,15 @@ export class Film {
   /** Wall time of the picture that is shown. */
   get shownAt(): number { return this.base + this.element.currentTime * 1000; }
 
+  /** The time to go to for the next picture or the one before: the middle of it, so that no rounding leads to another. */
+  beside(position: number, direction: 1 | -1): number {
+    const frame = this.frameSeconds * 1000;
+    const begin = this.base + this.lastFrame * 1000;
+    // While a picture is on its way, what is shown is not where the clock stands.
+    const isShown = !this.element.seeking && begin <= position + frame && position < begin + 3 * frame;
+    return isShown ? begin + frame * (direction > 0 ? 1.5 : -0.5) : position + direction * frame;
+  }
+
   /** Where footage goes on after a time without any; null when it is not known yet or there is none. */
   resumesAt(time: number): number | null { return resumesAt(this.index, time); }
   /** Whether the index around a time is known. */
@@ -103,6 +119,11 @@ export class Film {
   /** Called for every picture of the screen: shows what the clock says. */
   lead(time: number, rate: number, isPlaying: boolean): void {
     if (this.isClosed) return;
+    if (Math.abs(time - this.target) > 2000) {
+      // Elsewhere there may be footage that can be had.
+      this.restsUntil = 0;
+      this.problem = null;
+    }
     this.target = time;
     // What stands needs no more footage than what is played at normal speed.
     this.rate = isPlaying ? Math.abs(rate) : 1;
@@ -121,12 +142,13 @@ export class Film {
     const keys = isFast ? this.fastKeys() : this.index;
     const piece = keys[pieceAt(keys, time)] ?? this.index[at]!;
     if (!this.source || time < this.base || time - this.base > 86_400_000) this.open(piece.start - MARGIN);
-    void this.feed();
     const { element } = this;
     const wanted = (time - this.base) / 1000;
     const isHeld = spans(element.buffered).some((range) => wanted >= range.start - 0.1 && wanted < range.end - 0.01);
+    this.hasPicture = isHeld;
+    void this.feed();
     if (!isHeld) {
-      this.become('loading');
+      this.become(this.problem ? 'failed' : 'loading');
       if (!element.paused) element.pause();
       return;
     }
@@ -229,10 +251,21 @@ export class Film {
     if (this.isFast) this.refusesFast = true;
     this.isFast = false;
     this.source = null;
+    this.rest();
     this.become('loading');
   }
 
-  private feed(): Promise<void> { return this.isFast ? this.feedKeys() : this.feedPieces(); }
+  /** Waits a while, each time longer, before anything is fetched again. */
+  private rest(): void { this.restsUntil = performance.now() + this.backoff.next(); }
+  private succeeded(): void {
+    this.backoff.reset();
+    this.problem = null;
+  }
+
+  private async feed(): Promise<void> {
+    if (performance.now() < this.restsUntil || (this.source && this.hasPicture && isSated(this.source))) return;
+    await (this.isFast ? this.feedKeys() : this.feedPieces());
+  }
 
   /** Fetches and appends what comes next, one piece at a time. */
   private async feedPieces(): Promise<void> {
@@ -264,6 +297,8 @@ export class Film {
       if (mine !== this.generation || this.isClosed) return;
       this.initOf = piece.url;
       this.fed = piece;
+      this.succeeded();
+      await this.measure(piece, parts[parts.length - 1]!);
       await this.forget(mine);
     } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
   }
@@ -271,7 +306,13 @@ export class Film {
   private async failed(problem: unknown, mine: number): Promise<void> {
     if (this.isClosed || mine !== this.generation) return;
     if (problem instanceof DOMException && problem.name === 'QuotaExceededError') await this.forget(mine, 2);
-    else if (!(problem instanceof TypeError)) this.restart();
+    else if (problem instanceof Failure) {
+      this.problem = problem.words;
+      // What was deleted meanwhile is looked for anew.
+      if (problem.status === 404 || problem.status === 410) this.known = null;
+      this.rest();
+    } else if (problem instanceof TypeError) this.rest();
+    else this.restart();
   }
 
   /** The same for fast playback: of every fragment only what describes its key frame, and the key frame. */
@@ -306,6 +347,7 @@ export class Film {
         this.initOf = key.url;
         this.fed = key;
       }
+      this.succeeded();
       await this.forget(mine);
     } catch (problem) { await this.failed(problem, mine); } finally { if (this.feeding === mine) this.feeding = null; }
     return undefined;
@@ -332,6 +374,14 @@ export class Film {
     picture.set(first);
     picture.set(rest.subarray(rest.length - (place.size - first.length)), first.length);
     return { head, picture };
+  }
+
+  /** How long a picture is shown, from how many a fragment has. */
+  private async measure(piece: Piece, data: ArrayBuffer): Promise<void> {
+    const head = pictureHead(new Uint8Array(await this.head(piece)));
+    const count = head ? pictureCount(new Uint8Array(data), head) : 0;
+    const seconds = (piece.end - piece.start) / 1000 / Math.max(1, count);
+    if (count > 0 && seconds > 0.004 && seconds < 5) this.frameSeconds = seconds;
   }
 
   private held(): { start: number; end: number }[] {
@@ -374,7 +424,13 @@ export class Film {
 
   private async bytes(url: string, offset: number, size: number): Promise<ArrayBuffer> {
     const answer = await fetch(url, { headers: { Range: `bytes=${offset}-${offset + size - 1}` }, signal: this.ending.signal });
-    if (answer.status !== 206 && answer.status !== 200) throw new TypeError(`HTTP ${answer.status}`);
+    if (answer.status !== 206 && answer.status !== 200) {
+      const text = await answer.text();
+      let body: unknown = null;
+      // What stands before the server may answer in another form: then the status says it.
+      try { body = JSON.parse(text); } catch { body = null; }
+      throw failureOf(answer.status, body);
+    }
     const data = await answer.arrayBuffer();
     return answer.status === 200 ? data.slice(offset, offset + size) : data;
   }

@@ -85,6 +85,19 @@ export function keyFrameIn(begin: Uint8Array, head: PictureHead): Place | 'more'
   return null;
 }
 
+/** The pictures of a fragment, which may be written in several pieces; 0 when it does not say. */
+export function pictureCount(fragment: Uint8Array, head: PictureHead): number {
+  const view = new DataView(fragment.buffer, fragment.byteOffset, fragment.byteLength);
+  let count = 0;
+  const pieces = boxes(view, 0, fragment.length).filter((box) => box.type === 'moof');
+  for (const traf of pieces.flatMap((moof) => boxes(view, moof.body, moof.end))) {
+    const tfhd = traf.type === 'traf' ? inside(view, traf, 'tfhd') : undefined;
+    if (!tfhd || tfhd.body + 8 > tfhd.end || view.getUint32(tfhd.body + 4) !== head.track) continue;
+    for (const trun of boxes(view, traf.body, traf.end)) if (trun.type === 'trun' && trun.body + 8 <= trun.end) count += view.getUint32(trun.body + 4);
+  }
+  return count;
+}
+
 /** A fragment of one key frame that is shown for so many seconds from time 0 on. */
 export function keyFragment(picture: Uint8Array, head: PictureHead, seconds: number): Uint8Array {
   const duration = Math.max(1, Math.round(seconds * head.timescale));

@@ -1,13 +1,15 @@
 import { locale } from '../i18n';
 import { offsetAt, zone } from '../core/time';
-import { DAY, HOUR, MINUTE, pixelSpans, ticks, tickStep, xOf, type Span, type View } from './geometry';
-import type { Facts } from './timelineFacts';
+import { DAY, HOUR, MINUTE, pixelSpans, SECOND, ticks, tickStep, xOf, type Span, type View } from './geometry';
+import type { Facts } from './lanes';
 
 export const RULER = 28;
 export const LANE = 36;
 
 export interface Picture {
   view: View; width: number; height: number; cameras: readonly number[]; facts: Facts | null; position: number; now: number; hover: number | null; selection: Span | null; laneHeight: number;
+  /** Written into the lanes where there is no room for them beside. */
+  names: readonly string[] | null;
 }
 
 function colours(element: Element): Record<string, string> {
@@ -19,9 +21,9 @@ function colours(element: Element): Record<string, string> {
 const formats = new Map<string, Intl.DateTimeFormat>();
 function label(time: number, step: number): string {
   const options: Intl.DateTimeFormatOptions = step >= 365 * DAY ? { year: 'numeric' } : step >= 30 * DAY ? { month: 'short', year: 'numeric' } : step >= DAY ? { weekday: 'short', day: 'numeric', month: 'short' }
-    : step >= MINUTE ? { hour: '2-digit', minute: '2-digit' } : { hour: '2-digit', minute: '2-digit', second: '2-digit' };
+    : step >= MINUTE ? { hour: '2-digit', minute: '2-digit' } : { hour: '2-digit', minute: '2-digit', second: '2-digit', ...(step < SECOND ? { fractionalSecondDigits: 1 as const } : {}) };
   const isMidnight = step < DAY && (time + offsetAt(time)) % DAY === 0;
-  const key = `${step >= DAY ? step : step >= MINUTE ? 1 : 0}|${isMidnight}|${locale()}|${zone() ?? ''}`;
+  const key = `${step >= DAY ? step : step >= MINUTE ? 1 : step >= SECOND ? 0 : -1}|${isMidnight}|${locale()}|${zone() ?? ''}`;
   let format = formats.get(key);
   if (!format) {
     format = new Intl.DateTimeFormat(locale(), { ...(isMidnight ? { day: 'numeric', month: 'short' } : options), timeZone: zone() });
@@ -125,6 +127,19 @@ export function paint(canvas: HTMLCanvasElement, picture: Picture): void {
       context.fillStyle = colour['rec']!;
       context.fillRect(nowX, RULER - 9, 1.5, height - RULER + 9);
     }
+  }
+  if (picture.names) {
+    context.textAlign = 'left';
+    context.lineWidth = 3;
+    context.lineJoin = 'round';
+    context.strokeStyle = colour['surface']!;
+    context.fillStyle = colour['text']!;
+    picture.names.forEach((name, row) => {
+      const middle = RULER + (row + 0.5) * laneHeight;
+      context.strokeText(name, 6, middle, width / 2);
+      context.fillText(name, 6, middle, width / 2);
+    });
+    context.lineWidth = 1;
   }
   if (selection) {
     const from = xOf(view, width, selection.start);

@@ -99,23 +99,28 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
     clock.current!.pause(performance.now());
     stores.isPlaying.set(false);
   }, [stores]);
+  const setRate = useCallback((rate: number) => {
+    clock.current!.setRate(rate, performance.now());
+    stores.rate.set(rate);
+  }, [stores]);
   const toggle = useCallback(() => {
     if (isLive) {
       // Pausing the present is looking at it.
       seek(Date.now() - 2000);
       return;
     }
-    if (clock.current!.isPlaying) pause();
-    else play();
-  }, [isLive, play, pause, seek]);
-  const setRate = useCallback((rate: number) => {
-    clock.current!.setRate(rate, performance.now());
-    stores.rate.set(rate);
-  }, [stores]);
+    if (clock.current!.isPlaying) {
+      pause();
+      return;
+    }
+    // Playing is forward; backwards goes by its own key.
+    if (clock.current!.rate < 0) setRate(1);
+    play();
+  }, [isLive, play, pause, seek, setRate]);
   const step = useCallback((direction: 1 | -1) => {
     pause();
     const film = [...filmsNow.current.values()][0];
-    seek(position() + direction * (film?.frameSeconds ?? 0.04) * 1000);
+    seek(film?.beside(position(), direction) ?? position() + direction * 40);
   }, [pause, seek, position]);
   return useMemo(() => ({ films, position, isLive, ...stores, seek, play, pause, toggle, setRate, step, goLive }), [films, position, isLive, stores, seek, play, pause, toggle, setRate, step, goLive]);
 }

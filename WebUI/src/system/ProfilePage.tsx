@@ -11,7 +11,7 @@ import { chooseLanguage, language, languages, t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Badge, Card, PageHead } from '../ui/Bits';
 import { ask, Dialog } from '../ui/Dialog';
-import { SelectField, TextField } from '../ui/Field';
+import { SelectField, SwitchField, TextField } from '../ui/Field';
 import { attempt, complain, reason, toast } from '../ui/Toasts';
 
 export function ProfilePage(): ReactElement {
@@ -73,6 +73,7 @@ function Appearance(): ReactElement {
         <SelectField label={t('profile.player')} name="player" value={prefs.player} onValue={(value) => setPref('player', value as Prefs['player'])} hint={t('profile.playerHint')}
           options={[{ value: 'auto', label: t('live.columnsAuto') }, { value: 'webcodecs', label: 'WebCodecs' }, { value: 'mse', label: 'MSE' }, { value: 'jpeg', label: 'JPEG' }]} />
         <TextField label={t('profile.tour')} name="tour" type="number" min={3} max={600} suffix="s" value={String(prefs.tourSeconds)} onValue={(value) => { if (Number(value) >= 3) setPref('tourSeconds', Math.min(600, Number(value))); }} />
+        <SwitchField label={t('profile.shortcuts')} name="shortcuts" hint={t('profile.shortcutsHint')} value={prefs.shortcuts} onValue={(value) => setPref('shortcuts', value)} />
       </div>
     </Card>
   );

@@ -22,8 +22,14 @@ export function Problem({ failure, retry }: { failure: Failure | Error; retry?: 
   );
 }
 
+/** Names the page in the browser's tab and history. */
+export function useTitle(name: string): void {
+  useEffect(() => { document.title = `${name} · VibeNVR`; }, [name]);
+}
+
 /** The head of a page: its name, and what can be done. */
 export function PageHead({ title, children, back }: { title: string; children?: ReactNode; back?: string }): ReactElement {
+  useTitle(title);
   return (
     <header className="page-head">
       {back ? <Link to={back} className="button quiet icon-only" aria-label={t('action.back')} title={t('action.back')}><Icon name="back" /></Link> : null}

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState, type FormEvent, type ReactElement, 
 import { createRoot } from 'react-dom/client';
 import { t } from '../i18n';
 import { Button } from './Button';
+import { enterLayer } from './layers';
 
 export interface DialogProps {
   title: string; onClose: () => void; children: ReactNode; actions?: ReactNode; wide?: boolean; className?: string;
@@ -17,11 +18,13 @@ export function Dialog({ title, onClose, children, actions, wide, className, onS
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    const leave = element ? enterLayer(element) : undefined;
     // A keyboard that pops up over a phone's screen is wanted by nobody.
     if (matchMedia('(pointer: fine)').matches) {
       element?.querySelector<HTMLElement>('.dialog-body :is(input:not([type="checkbox"], [type="file"]), select, textarea)')?.focus();
     }
     return () => {
+      leave?.();
       element?.close();
       if (before instanceof HTMLElement) before.focus();
     };

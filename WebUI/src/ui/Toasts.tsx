@@ -1,20 +1,66 @@
-import type { ReactElement } from 'react';
+import { useSyncExternalStore, type ReactElement } from 'react';
+import { createPortal } from 'react-dom';
 import { Failure } from '../core/api';
 import { Store, useStore } from '../core/store';
 import { t } from '../i18n';
 import { Button } from './Button';
 import { Icon } from './Icon';
+import { layers } from './layers';
 
 interface Toast { id: number; text: string; kind: 'good' | 'bad' | 'plain'; action?: { label: string; run: () => void } }
 
 const toasts = new Store<Toast[]>([]);
 let next = 1;
 
+interface Wait { run: () => void; /** Milliseconds. */ left: number; since: number; timer: ReturnType<typeof setTimeout> | undefined }
+
+/** Time that stands still while somebody is at the messages, with pointer or keyboard: none goes away under the finger. */
+class Patience {
+  private isHeld = false;
+  private readonly waiting = new Set<Wait>();
+
+  /** Runs something after so many milliseconds, not counting those in which somebody was there; the answer calls it off. */
+  after(milliseconds: number, run: () => void): () => void {
+    const one: Wait = { run, left: milliseconds, since: 0, timer: undefined };
+    this.waiting.add(one);
+    if (!this.isHeld) this.go(one);
+    return () => {
+      clearTimeout(one.timer);
+      this.waiting.delete(one);
+    };
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld === this.isHeld) return;
+    this.isHeld = isHeld;
+    for (const one of this.waiting) {
+      if (!isHeld) this.go(one);
+      else {
+        clearTimeout(one.timer);
+        one.left = Math.max(1000, one.left - (performance.now() - one.since));
+      }
+    }
+  }
+
+  private go(one: Wait): void {
+    one.since = performance.now();
+    one.timer = setTimeout(() => {
+      this.waiting.delete(one);
+      one.run();
+    }, one.left);
+  }
+}
+const patience = new Patience();
+
 export function toast(text: string, kind: Toast['kind'] = 'good', action?: Toast['action'], seconds = kind === 'bad' ? 9 : 5): () => void {
   const id = next++;
-  const close = () => toasts.update((held) => held.filter((one) => one.id !== id));
+  const close = () => {
+    toasts.update((held) => held.filter((one) => one.id !== id));
+    // Nobody is said to leave what goes away under the pointer or the focus.
+    patience.hold(false);
+  };
   toasts.update((held) => [...held.slice(-3), action ? { id, text, kind, action } : { id, text, kind }]);
-  setTimeout(close, seconds * 1000);
+  patience.after(seconds * 1000, close);
   return close;
 }
 
@@ -54,13 +100,13 @@ export function undoable(text: string, steps: { apply: () => void; revert: () =>
     if (isOver) return;
     isOver = true;
     pending.delete(run);
-    clearTimeout(timer);
+    callOff();
     steps.run().catch((problem: unknown) => {
       steps.revert();
       complain(problem);
     });
   };
-  const timer = setTimeout(run, UNDO_SECONDS * 1000);
+  const callOff = patience.after(UNDO_SECONDS * 1000, run);
   pending.add(run);
   const close = toast(text, 'plain', {
     label: t('action.undo'),
@@ -68,17 +114,26 @@ export function undoable(text: string, steps: { apply: () => void; revert: () =>
       if (isOver) return;
       isOver = true;
       pending.delete(run);
-      clearTimeout(timer);
+      callOff();
       close();
       steps.revert();
     },
   }, UNDO_SECONDS);
 }
 
+const watchFullScreen = (listener: () => void): (() => void) => {
+  document.addEventListener('fullscreenchange', listener);
+  return () => document.removeEventListener('fullscreenchange', listener);
+};
+
 export function Toasts(): ReactElement {
   const shown = useStore(toasts);
-  return (
-    <div className="toasts" role="status" aria-live="polite">
+  const dialogs = useStore(layers);
+  const full = useSyncExternalStore(watchFullScreen, () => document.fullscreenElement);
+  // Only what lies inside of the uppermost layer can be seen and pressed.
+  const host = dialogs[dialogs.length - 1] ?? full;
+  const list = (
+    <div className="toasts" role="status" aria-live="polite" onPointerEnter={() => patience.hold(true)} onPointerLeave={() => patience.hold(false)} onFocus={() => patience.hold(true)} onBlur={() => patience.hold(false)}>
       {shown.map((one) => (
         <div key={one.id} className={`toast ${one.kind}`}>
           <Icon name={one.kind === 'bad' ? 'warning' : one.kind === 'good' ? 'check' : 'info'} />
@@ -88,4 +143,5 @@ export function Toasts(): ReactElement {
       ))}
     </div>
   );
+  return host ? createPortal(list, host) : list;
 }
