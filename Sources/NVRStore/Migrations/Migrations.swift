@@ -25,6 +25,7 @@ enum Migrations {
         migrator.registerMigration("M0015_Buckets", foreignKeyChecks: .immediate) { try M0015_Buckets.run($0) }
         migrator.registerMigration("M0016_FootageKeys", foreignKeyChecks: .immediate) { try M0016_FootageKeys.run($0) }
         migrator.registerMigration("M0017_Imports", foreignKeyChecks: .immediate) { try M0017_Imports.run($0) }
+        migrator.registerMigration("M0021_FootageIndex", foreignKeyChecks: .immediate) { try M0021_FootageIndex.run($0) }
         return migrator
     }
 
