@@ -22,9 +22,9 @@ MAKES_A_CAMERA = {("POST", "/cameras"), ("POST", "/cameras/{camera_id}/clone")}
 def before_call(context, case, kwargs):
     parameters = case.path_parameters or {}
     for name, value in parameters.items():
-        # The tool takes the id of an answer that has none (an entry of the audit trail about nothing in particular) and would write "None"
-        # into the path. That is no id of anybody's: what is there is asked about instead.
-        if name.endswith("_id") and value is None:
+        # The tool takes the id of an answer that has none (an entry of the audit trail about nothing in particular), or a list of ids, for
+        # one and would write "None" or "[]" into the path. That is no id of anybody's: what is there is asked about instead.
+        if name.endswith("_id") and (value is None or isinstance(value, (list, dict))):
             parameters[name] = RECORDING
         # What is no number, or too large to be one, is tried as it is.
         elif not CHAINED and name.endswith("_id") and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
