@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -290,21 +291,73 @@ def test_an_altered_file_is_found_by_its_checksum(archive, tmp_path):
         assert deep.returncode == 1 and "checksum" in deep.stdout, deep.stdout
 
 
+def test_the_round_in_the_background_finds_what_differs_and_removes_nothing(archive, tmp_path):
+    with copy_of(archive, tmp_path) as nvr:
+        gone, altered, short, unlisted = nvr.files()[:4]
+        gone.unlink()
+        byte = altered.read_bytes()[-1]
+        with open(altered, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([byte ^ 4]))
+        os.truncate(short, short.stat().st_size - 1000)
+        with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
+            removed = database.execute("DELETE FROM segments WHERE path = ?", [str(unlisted.relative_to(nvr.recordings))])
+            assert removed.rowcount == 1
+            database.commit()
+        files, rows = footage_of(nvr), listed(nvr)
+        # As old as most footage is: what was written a moment ago may be about to get its row.
+        for path in nvr.files():
+            os.utime(path, (time.time() - 7200, time.time() - 7200))
+        nvr.environment["VIBENVR_CHECK_AFTER_SECONDS"] = "1"
+        signed_in(nvr)
+        drift = wait_for(
+            "the round tells what it found",
+            lambda: next((event for event in nvr.api.json("/health/events", params={"active": "true"}) if event["kind"] == "footage_drift"), None), 90)
+        for words in ("1 files are missing", "1 files were altered", "1 files have another size"):
+            assert words in drift["detail"], drift
+        assert nvr.api.get("/health", token="").json()["status"] == "degraded"
+        # What has no row gets one; what differs stays as it is, rows and files.
+        assert listed(nvr) == rows | {str(unlisted.relative_to(nvr.recordings))}
+        unchanged(nvr, files)
+
+
 @pytest.mark.parametrize("clock", ["1970-01-02 00:00:00", "-3h", "+3650d"])
 def test_a_clock_that_is_wrong_deletes_nothing(archive, tmp_path, clock):
+    """Rules that would take everything if the clock were believed are applied while it is wrong, and again when it is right."""
+
+    def clean_up(nvr: NVR) -> dict:
+        nvr.api.login("admin", "Bench-Passw0rd!")
+        # The one that the server makes by itself at the start may still be going on.
+        answer = wait_for("it is cleaned up", lambda: (tried := nvr.api.post("/settings/cleanup", json={})).status_code != 409 and tried)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["deleted_count"] == 0 and answer.json()["planned"]["count"] == 0, answer.json()
+        unchanged(nvr, files)
+        return answer.json()
+
     with copy_of(archive, tmp_path) as nvr:
         files = footage_of(nvr)
+        signed_in(nvr)
+        for camera in nvr.api.json("/cameras"):
+            assert nvr.api.put(f"/cameras/{camera['id']}", json={"preserve_movies": "For One Day"}).status_code == 200
+        assert nvr.api.post("/settings/bulk", json={"retention_max_share_percent": "100"}).status_code == 200
+        clean_up(nvr)
+        nvr.terminate()
         # Preloaded and not by the program `faketime`, which would stand between us and the server.
         preload = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         faked = {"LD_PRELOAD": str(preload), "FAKETIME": clock if clock[0] in "+-" else f"@{clock}", "DONT_FAKE_MONOTONIC": "1"}
         nvr.environment |= faked
+        nvr.api.token = ""
         nvr.start()
-        time.sleep(5)
+        report = clean_up(nvr)
+        # Ten years in which nobody saw the server.
+        assert (report["unseen_hours"] > 80_000) == (clock == "+3650d"), report
         nvr.kill()
         unchanged(nvr, files)
         for name in faked:
             del nvr.environment[name]
+        nvr.api.token = ""
         nvr.start()
+        clean_up(nvr)
         all_listed(nvr, files)
         unchanged(nvr, files)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import subprocess
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from harness.media import decode_errors, follow, probe
 from harness.reference import INSIDE, Reference, argon2
 from harness.server import NVR, PROGRAM
+from harness.volumes import can_mount
 from peers import footage
 
 PASSWORD = "Old-Passw0rd!"
@@ -226,6 +229,10 @@ def test_b_frames_keep_their_order(moved, tmp_path):
 
 def test_what_cannot_be_taken_is_told_and_nothing_is_read_outside(moved, old):
     said = moved.said.stdout
+    # A codec that nothing here plays is told by itself, with how much of it there is.
+    left = old.recordings / "7" / DAY.strftime("%Y-%m-%d") / "10-08-00.mp4"
+    megabytes = round(left.stat().st_size / 1e6, 1)
+    assert f"1 recordings ({megabytes} MB) were not brought: their video is mpeg4" in said, said
     for words in ("mpeg4", "leads out of the folders", "none of the folders", "symbolic link", "not there", "SFTP", "its camera is not there", "cannot be read"):
         assert words in said, (words, said)
     outside = [path for path in moved.recordings.rglob("*.mp4") if path.stat().st_ino == (old.folder / "secret.mp4").stat().st_ino]
@@ -291,6 +298,69 @@ def test_a_dry_run_changes_nothing(old, tmp_path):
     assert said.returncode == 0, said.stdout + said.stderr
     assert "2 cameras, 1 groups, 3 users" in said.stdout and "would be" in said.stdout
     assert not nvr.data.exists() and tree(old.recordings) == before
+
+
+@contextmanager
+def other_file_system(place: Path, megabytes: int):
+    """What runs a command where a file system of its own is mounted at a place, and that place as it is seen from here."""
+    place.mkdir()
+    keeper = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "sh", "-c",
+         f"mount --make-rprivate / && mount -t tmpfs -o size={megabytes}m tmpfs '{place}' && echo mounted && exec sleep infinity"], stdout=subprocess.PIPE)
+    try:
+        assert keeper.stdout.readline() == b"mounted\n"
+        yield ["nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt"], Path(f"/proc/{keeper.pid}/root{place}")
+    finally:
+        keeper.kill()
+        keeper.wait()
+
+
+def fill_up(volume: Path, left: int) -> None:
+    """Leaves room for so many bytes beside what an import keeps free."""
+    (volume / "ballast").unlink(missing_ok=True)
+    space = os.statvfs(volume)
+    free, kept = space.f_bavail * space.f_frsize, space.f_blocks * space.f_frsize // 20
+    with open(volume / "ballast", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free - kept - left)
+
+
+@pytest.mark.skipif(not can_mount(), reason="file systems cannot be mounted here")
+def test_recordings_on_another_file_system_are_copied_where_there_is_space(old, moved, tmp_path):
+    """Nothing can be linked there: a dry run says so and what it takes, and without the space nothing is begun unless that is wanted."""
+    before = old.fingerprints()
+    size = sum(path.stat().st_size for path in old.recordings.rglob("*.mp4") if not path.is_symlink())
+    with other_file_system(tmp_path / "other", 512) as (enter, volume):
+        nvr = NVR(tmp_path / "other")
+
+        def run(*options: str) -> subprocess.CompletedProcess:
+            arguments = ["--database", str(old.dump()), "--recordings", str(old.recordings), "--data-dir", str(nvr.data), *options]
+            return subprocess.run([*enter, str(PROGRAM), "import", "vibenvr", *arguments], env=nvr.environment, capture_output=True, text=True, timeout=60)
+
+        fill_up(volume, size // 2)
+        told = run("--dry-run")
+        assert told.returncode == 0, told.stdout + told.stderr
+        for words in ("since they lie on another file system", "\n0 recordings would be linked", " recordings would be copied as they are", "not enough without --partial"):
+            assert words in told.stdout, (words, told.stdout)
+        said = run()
+        assert said.returncode == 1 and "have to be written here" in said.stderr and "nothing was changed" in said.stderr, said.stdout + said.stderr
+        assert not list(volume.rglob("*.mp4"))
+        # What fits is brought when that is wanted, and the run says where it ended; a later one goes on when there is more room.
+        fill_up(volume, size // 2)
+        said = run("--partial")
+        assert said.returncode == 1 and "stopped: the disk of" in said.stdout, said.stdout + said.stderr
+        assert list(volume.rglob("*.mp4"))
+        (volume / "ballast").unlink()
+        said = run()
+        assert said.returncode == 0 and "can not be linked" in said.stdout and "copied as they are" in said.stdout, said.stdout + said.stderr
+        assert "stopped" not in said.stdout and "\n0 recordings linked" in said.stdout, said.stdout
+        shutil.copytree(volume / "data", tmp_path / "new" / "data")
+    with NVR(tmp_path / "new") as nvr:
+        nvr.start()
+        nvr.api.login("boss", PASSWORD)
+        assert events(nvr) == events(moved)
+        nvr.terminate()
+        assert nvr.check().returncode == 0
+    assert old.fingerprints() == before
 
 
 def test_other_files_are_refused_with_the_way_out(old, tmp_path):

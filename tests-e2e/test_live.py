@@ -455,6 +455,7 @@ def test_rights_that_are_taken_away_end_the_stream(scene):
         "the camera leaves the group": (by_group, lambda user: nvr.api.post(f"/groups/{group}/cameras", json=[])),
         "the user": (seen, lambda user: nvr.api.delete(f"/users/{user}")),
     }
+    took = []
     for number, (name, (rights, take)) in enumerate(cases.items()):
         assert nvr.api.post(f"/groups/{group}/cameras", json=[camera]).status_code == 200
         answer = nvr.api.post("/users", json={"username": f"watcher{number}", "password": word, "role": "viewer", **rights})
@@ -468,10 +469,14 @@ def test_rights_that_are_taken_away_end_the_stream(scene):
             by_key.data()
             begun = time.monotonic()
             assert (answer := take(user)) is None or answer.status_code == 200, answer.text
-            assert viewer.closed() == 1008, name
-            assert by_key.closed() == 1008, name
-            # The promise is a second, and `make bench-live` measures it; here it is that nothing waits for a look every half minute.
-            assert time.monotonic() - begun < 10, name
+            assert viewer.ended() == 1008, name
+            assert by_key.ended() == 1008, name
+            took.append(time.monotonic() - begun)
+            assert viewer.closed() is None and by_key.closed() is None
+            # Nothing waits for a look every half minute.
+            assert took[-1] < 10, name
+    # The promise is a second, from the request to the end of both streams; a machine that is busy may be late once or twice.
+    assert sorted(took)[len(took) // 2] < 1, took
 
 
 # Hostile and absent clients.
@@ -603,6 +608,35 @@ def parts(answer: requests.Response, count: int) -> list[bytes]:
             if len(found) == count:
                 return found
     return found
+
+
+def test_motion_jpeg_follows_the_settings(scene):
+    """Its quality and its largest height are settings of the server."""
+    import cv2
+    import numpy
+
+    nvr, ids, _ = scene
+
+    def picture(**settings: int) -> tuple[int, int]:
+        """Bytes and height of one."""
+        stored = nvr.api.post("/settings/bulk", json={name: str(value) for name, value in settings.items()})
+        assert stored.status_code == 200, stored.text
+        answer = requests.get(
+            nvr.api.base + f"/cameras/{ids['h264-aac']}/stream", headers={"Authorization": f"Bearer {nvr.api.token}"}, stream=True, timeout=30)
+        try:
+            jpeg = parts(answer, 1)[0]
+        finally:
+            answer.close()
+        return len(jpeg), cv2.imdecode(numpy.frombuffer(jpeg, numpy.uint8), cv2.IMREAD_COLOR).shape[0]
+
+    try:
+        fine, whole = picture(opt_live_view_quality=95, opt_live_view_height_limit=720)
+        coarse, _ = picture(opt_live_view_quality=10)
+        _, low = picture(opt_live_view_height_limit=200)
+        assert whole == 360 and 150 < low <= 200
+        assert coarse < fine / 2
+    finally:
+        picture(opt_live_view_quality=60, opt_live_view_height_limit=720)
 
 
 def test_motion_jpeg_is_made_once_for_all(scene):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,29 +59,52 @@ def can_mount() -> bool:
     return subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
 
 
-@pytest.mark.skipif(not can_mount(), reason="no mount namespaces here")
-@pytest.mark.parametrize("scheme", ["rtsp", "http"])
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_a_name_that_resolves_to_this_machine_is_not_connected_to(tmp_path: Path, scheme, address):
-    """The name is fine when it is typed; what counts is the address that is connected to."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as listener:
+@contextmanager
+def rebinding(tmp_path: Path, address: str):
+    """A server for which the name rebinding.test leads to this machine, and a listener there that nobody may connect to."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listener:
         try:
             listener.bind((address, 0))
         except OSError:
             pytest.skip(f"this machine has no {address}")
         listener.listen()
         listener.setblocking(False)
-        port = listener.getsockname()[1]
         hosts = tmp_path / "hosts"
         hosts.write_text(f"127.0.0.1 localhost\n{address} rebinding.test\n")
         bound = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
         with NVR(wrapper=bound, VIBENVR_ALLOW_LOOPBACK_CAMERAS="false") as server:
-            api = server.start().with_admin().api
-            url = f"{scheme}://rebinding.test:{port}/x"
-            look = api.post("/cameras/probe-stream", json={"rtsp_url": url})
-            assert look.status_code == 200 and look.json()["success"] is False, look.text
-            camera = api.add_camera("rebinding", url)
-            wait_for("the camera to be given up for now", lambda: api.camera(camera)["status"] not in ("STARTING", "CONNECTED"))
+            server.start().with_admin()
+            yield server, f"rebinding.test:{listener.getsockname()[1]}"
             with pytest.raises(BlockingIOError):
                 listener.accept()
+
+
+@pytest.mark.skipif(not can_mount(), reason="no mount namespaces here")
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_name_that_resolves_to_this_machine_is_not_connected_to(tmp_path: Path, scheme, address):
+    """The name is fine when it is typed; what counts is the address that is connected to."""
+    with rebinding(tmp_path, address) as (server, host):
+        api = server.api
+        url = f"{scheme}://{host}/x"
+        look = api.post("/cameras/probe-stream", json={"rtsp_url": url})
+        assert look.status_code == 200 and look.json()["success"] is False, look.text
+        camera = api.add_camera("rebinding", url)
+        wait_for("the camera to be given up for now", lambda: api.camera(camera)["status"] not in ("STARTING", "CONNECTED"))
+
+
+@pytest.mark.skipif(not can_mount(), reason="no mount namespaces here")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_nor_are_webhooks_and_buckets_led_to_this_machine(tmp_path: Path, address):
+    with rebinding(tmp_path, address) as (server, host):
+        api = server.api
+        answer = api.put("/settings/notify_webhook_url", json={"value": f"http://{host}/told"})
+        assert answer.status_code == 200, answer.text
+        profile = api.post("/storage/s3", json={"name": "x", "endpoint": f"http://{host}", "bucket": "footage", "access_key": "a", "secret_key": "b"})
+        assert profile.status_code in (200, 201), profile.text
+        tested = api.post(f"/storage/s3/{profile.json()['id']}/test")
+        assert tested.status_code == 200 and tested.json()["ok"] is False, tested.text
+        # A camera that is not there: after half a minute the server tells of it, and tries to.
+        api.add_camera("away", "rtsp://192.0.2.1/x")
+        wait_for("the webhook to be given up", lambda: server.metric("vibenvr_health_webhooks_lost_total") >= 1, 120)
+        assert server.metric("vibenvr_health_webhooks_sent_total") == 0

@@ -399,12 +399,12 @@ final class CameraRuntime: Sendable {
 
     /// The newest picture, at most `age` microseconds older than the newest there could be; small ones come from the sub-stream
     /// when it runs.
-    func frame(width: Int?, age: Int64) async throws -> Picture {
+    func frame(width: Int?, age: Int64, quality: Int = 80) async throws -> Picture {
         if let width, let subHub, let subPicture, let size = subHub.description, size.width >= width {
-            return try await subPicture.take(width: min(width, size.width), age: age)
+            return try await subPicture.take(width: min(width, size.width), quality: quality, age: age)
         }
         let most = mainHub.description?.width
-        return try await mainPicture.take(width: width.map { min($0, most ?? $0) }, age: age)
+        return try await mainPicture.take(width: width.map { min($0, most ?? $0) }, quality: quality, age: age)
     }
 
     /// Stores the newest picture of the main stream as a snapshot.

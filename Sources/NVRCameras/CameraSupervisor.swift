@@ -184,8 +184,8 @@ package final class CameraSupervisor: Service {
     }
 
     /// The newest picture of a camera. Throws `unavailable` when there is none.
-    package func frame(of id: ID<Camera>, width: Int?, age: Int64 = 150_000) async throws -> Picture {
-        try await runtime(id).frame(width: width, age: age)
+    package func frame(of id: ID<Camera>, width: Int?, age: Int64 = 150_000, quality: Int = 80) async throws -> Picture {
+        try await runtime(id).frame(width: width, age: age, quality: quality)
     }
 
     /// A camera's stream for viewers; nil when the camera is switched off or has no such stream. Another object after the camera

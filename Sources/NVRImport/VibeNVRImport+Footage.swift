@@ -71,7 +71,13 @@ extension VibeNVRImport {
             return TimeRange(start: start, end: end)
         }
         let file = try paths.open(event.file)
-        let clip = try Clip(file, event, patterns: [camera.recording.fileName, "%Y-%m-%d/%H-%M-%S"], store: store, camera: camera.id)
+        let clip: Clip
+        do {
+            clip = try Clip(file, event, patterns: [camera.recording.fileName, "%Y-%m-%d/%H-%M-%S"], store: store, camera: camera.id)
+        } catch let refusal as MovieFile.Refusal {
+            if let codec = refusal.codec { report.noteUnplayable(codec, try file.length()) }
+            throw refusal
+        }
         if clip.shift != 0 { noteShift(event, clip.shift) }
         let range = TimeRange(start: clip.start, end: clip.start.advanced(byMicroseconds: clip.duration ?? event.duration ?? 0))
         guard !clip.gaps.isEmpty else {
@@ -88,8 +94,8 @@ extension VibeNVRImport {
     private func take(_ clip: Clip, _ event: ReferenceEvent, _ camera: Camera) throws -> [FootageImporter.Made] {
         let target = FootageImporter.Target(camera: camera.id, fileName: camera.recording.fileName, listsSegments: event.kind == .continuous)
         if options.isDry {
-            let isLinked = clip.isWhole && options.links
-            count(isLinked ? .linked : .written, clip.length)
+            let isReady = clip.isWhole && options.links
+            count(!isReady ? .written : importer.linkObstacle(clip.file) == nil ? .linked : .copied, clip.length)
             return []
         }
         if options.links, clip.isWhole, let ready = clip.ready {

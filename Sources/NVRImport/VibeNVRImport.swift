@@ -13,6 +13,8 @@ package final class VibeNVRImport {
     package struct Options {
         /// Takes recordings that play as they are by a link, where the file system lets it; else everything is written anew.
         package var links = true
+        /// Begins although the disk may not hold all of it.
+        package var isPartial = false
         /// Nothing is written: the store is one in memory.
         package var isDry = false
         /// Called with what is there before any of it is changed, and only when something is there; what it throws ends the import.
@@ -28,7 +30,7 @@ package final class VibeNVRImport {
     let options: Options
     private let rules: BackupReader.Rules
     private let now: WallTime
-    private let progress: (String) -> Void
+    let progress: (String) -> Void
 
     var report = ImportReport()
     var source = ""
@@ -56,12 +58,17 @@ package final class VibeNVRImport {
         self.progress = progress
     }
 
-    /// Throws when nothing can be brought at all; what fails by itself is part of the report.
+    /// Throws when nothing can be brought at all, `exhausted` when the disk does not hold it, before anything is changed; what fails by
+    /// itself is part of the report.
     package func run() throws -> ImportReport {
         var document = ReferenceDocument(tables: tables, paths: paths)
         source = try document.source()
         let json = try document.json()
         for note in document.notes { report.leaveOut(note.place, note.reason) }
+        files = try broughtFiles()
+        let space = try measure()
+        report.space = space
+        guard space.isEnough || options.isPartial || options.isDry else { throw NVRError(.exhausted, space.refusal) }
         try configure(json)
         do {
             try bringEvents()
@@ -184,7 +191,6 @@ package final class VibeNVRImport {
         let order = try tables.order(of: "events", by: ["event_type", "camera_id", "file_path", "id"])
         let store = store
         let source = source
-        files = try blockingWait { try await store.imports.targets(.file, of: source) }
         var done = 0
         for start in stride(from: 0, to: order.count, by: Self.batch) {
             let rows = try tables.rows("events", order[start..<min(start + Self.batch, order.count)], longest: ReferenceEvent.longest)
@@ -204,6 +210,12 @@ package final class VibeNVRImport {
             done += rows.count
             progress("\(done) of \(order.count) events")
         }
+    }
+
+    /// Recordings that an earlier run brought.
+    private func broughtFiles() throws -> [String: Int64] {
+        let (store, source) = (store, source)
+        return try blockingWait { try await store.imports.targets(.file, of: source) }
     }
 
     private func bring(_ events: [ReferenceEvent]) throws {

@@ -21,8 +21,13 @@ package final class MovieFile {
     /// Why a file cannot be taken, for a person.
     package struct Refusal: Error, Sendable, CustomStringConvertible {
         package var description: String
+        /// Set when all that is wrong is the codec of the video.
+        package var codec: String?
 
-        package init(description: String) { self.description = description }
+        package init(description: String, codec: String? = nil) {
+            self.description = description
+            self.codec = codec
+        }
     }
 
     private let input: InputContext
@@ -61,7 +66,9 @@ package final class MovieFile {
         let input = try input(DescriptorSource(descriptor, length), format: format)
         guard let choice = LibavFeed.Choice(input.streams, wantAudio: takesAudio) else {
             let video = input.streams.first { $0.kind == .video && !$0.isAttachedPicture }
-            throw Refusal(description: video.map { "its video is \($0.codec), not H.264, H.265 or MJPEG" } ?? "it has no video")
+            guard let video else { throw Refusal(description: "it has no video") }
+            let codec = "\(video.codec)"
+            throw Refusal(description: "its video is \(codec), not H.264, H.265 or MJPEG", codec: codec)
         }
         return MovieFile(input, choice, start)
     }

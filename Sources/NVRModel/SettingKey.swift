@@ -18,6 +18,10 @@ package struct SettingKey: Sendable {
     package let kind: Kind
     package let defaultText: String
     package let summary: String
+    /// The summary, and whether the setting does anything.
+    package var told: String { Settings.idle.contains(name) ? "\(summary) \(Self.idleNote)" : summary }
+    /// The interface knows it by these words (`ServerSettings.tsx`).
+    package static let idleNote = "(kept, but this server does not act on it)"
     /// Encrypted in the database and never answered.
     package let isSecret: Bool
     /// Whether every signed-in user may read it.

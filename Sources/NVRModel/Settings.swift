@@ -158,6 +158,18 @@ package enum Settings {
         archivalMaxMBPerSecond.key,
     ]
 
+    /// Kept, backed up and answered, since clients and backups of the reference have them, but nothing in this server acts on them: what they
+    /// are about does not exist here, or is decided by measuring or by each camera.
+    package static let idle: Set<String> = Set(
+        [
+            aiEnabled.key, aiModel.key, aiHardware.key, go2rtcEnabled.key, smtpServer.key, smtpPort.key, smtpUsername.key, smtpPassword.key,
+            smtpFromEmail.key, smtpVerifyCert.key, telegramBotToken.key, telegramChatID.key, telegramProxyEnabled.key, telegramProxyURL.key,
+            telegramProxyRetries.key, telegramProxyRetryDelay.key, notifyEmailRecipient.key, logRotationCheckMinutes.key,
+            optLiveViewFPSThrottle.key, optMotionFPSThrottle.key, optMotionAnalysisHeight.key, optSnapshotQuality.key, optFfmpegPreset.key,
+            optVerboseEngineLogs.key, mqttEnabled.key, mqttHost.key, mqttPort.key, mqttUsername.key, mqttPassword.key, mqttTopicPrefix.key,
+            oauthGlobalEnabled.key, oauthAutoRedirect.key, oauthProviderName.key, oauthClientID.key, oauthClientSecret.key, oauthMetadataURL.key,
+        ].map(\.name))
+
     private static let byName: [String: SettingKey] = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
     /// The setting of a name.

@@ -12,7 +12,10 @@ extension DiskWriter {
             }
         case .now(let due):
             for pen in due { pen.beginWriteback() }
-            for pen in due { pen.awaitWriteback() }
+            for pen in due {
+                lane.thread.nextStep()
+                pen.awaitWriteback()
+            }
             for pen in due {
                 lane.thread.nextStep()
                 pen.sync()

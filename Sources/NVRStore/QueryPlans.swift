@@ -24,6 +24,13 @@ extension SegmentStore {
     }
 }
 
+extension RetentionStore {
+    /// The plan of reading a stream of a camera.
+    package func itemsPlan() async throws -> [String] {
+        try await rows.read("explaining a query") { try $0.plan(Self.itemsSQL, [1, 0]) }
+    }
+}
+
 extension TimelineStore {
     /// The plans of everything that `read` may ask.
     package func plans() async throws -> [String] {

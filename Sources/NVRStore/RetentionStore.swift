@@ -8,15 +8,15 @@ package struct RetentionStore: Sendable {
 
     // MARK: Items
 
-    /// Listed segments of a stream, oldest first.
+    /// Finished segments of a stream, oldest first: what is being written is in no plan. The index has all of it.
     static let itemsSQL = """
-        SELECT id, volume, start_us, end_us, bytes, state, is_continuous FROM segments INDEXED BY segments_by_time
-        WHERE camera_id = ?1 AND role = ?2 AND state IN (1, 2) ORDER BY start_us
+        SELECT id, volume, start_us, end_us, bytes, is_continuous FROM segments INDEXED BY segments_by_time
+        WHERE camera_id = ?1 AND role = ?2 AND state = 2 ORDER BY start_us
         """
 
     /// Snapshots of a kind, oldest first.
     static let picturesSQL = """
-        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 2, 1 FROM events INDEXED BY events_by_camera
+        SELECT id, volume, start_us, start_us, coalesce(bytes, 0), 1 FROM events INDEXED BY events_by_camera
         WHERE camera_id = ?1 AND medium = 1 AND kind = ?2 ORDER BY start_us
         """
 
@@ -26,26 +26,42 @@ package struct RetentionStore: Sendable {
         WHERE camera_id = ?1 AND medium = 0 AND kind = ?2
         """
 
-    /// A camera's recordings or pictures, oldest first within each stream or kind, until `wants` says of one that it and what follows
-    /// is not needed; it is asked anew for each stream and kind. `tellsApart`: whether it matters which recordings show events.
-    package func items<Need: Sendable>(
-        of camera: ID<Camera>, pictures: Bool, tellsApart: Bool, need: Need, wants: @escaping @Sendable (inout Need, RetentionItem) -> Bool
+    /// What a reader thinks of the next item.
+    package enum Verdict: Sendable {
+        case take
+        case pass
+        /// Neither it nor what follows of its stream or kind is needed.
+        case end
+    }
+
+    /// A camera's finished recordings, or its pictures, oldest first within each stream or kind, as `judge` says of one after another; it
+    /// begins anew for each stream and kind. `tellsApart`: whether it matters which recordings show events.
+    package func items<Reader: Sendable>(
+        of camera: ID<Camera>, pictures: Bool, tellsApart: Bool, reader: Reader,
+        judge: @escaping @Sendable (inout Reader, RetentionItem) -> Verdict
     ) async throws -> [RetentionItem] {
         try await rows.read("reading what is stored") { db in
-            let shown = tellsApart && !pictures ? try Shown(db, camera) : Shown()
+            let shown = tellsApart && !pictures ? try Shown(db, camera) : nil
+            let statement = try db.cachedStatement(sql: pictures ? Self.picturesSQL : Self.itemsSQL)
             var items: [RetentionItem] = []
             for code in pictures ? [0, 1, 2] : [0, 1] {
-                var need = need
-                let statement = try db.cachedStatement(sql: pictures ? Self.picturesSQL : Self.itemsSQL)
+                var reader = reader
                 let cursor = try Row.fetchCursor(statement, arguments: [camera.rawValue, code])
-                while let row = try cursor.next() {
+                reading: while let row = try cursor.next() {
                     var item = RetentionItem(
                         id: row[0], camera: camera, volume: VolumeID(rawValue: row[1]), start: WallTime(microseconds: row[2]),
-                        end: WallTime(microseconds: row[3]), bytes: row[4], footage: pictures ? .snapshot : .continuous,
-                        isFinished: row[5] as Int64 == 2)
-                    if !pictures { item.footage = shown.footage(from: item.start, to: item.end, isContinuous: row[6] as Int64 == 1) }
-                    guard wants(&need, item) else { break }
-                    items.append(item)
+                        end: WallTime(microseconds: row[3]), bytes: row[4], footage: pictures ? .snapshot : .continuous)
+                    if !pictures {
+                        let isContinuous = row[5] as Int64 == 1
+                        item.footage =
+                            shown.map { $0.footage(from: item.start, to: item.end, isContinuous: isContinuous) }
+                            ?? (isContinuous ? .continuous : .event)
+                    }
+                    switch judge(&reader, item) {
+                    case .take: items.append(item)
+                    case .pass: continue
+                    case .end: break reading
+                    }
                 }
             }
             return items

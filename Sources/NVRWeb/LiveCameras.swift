@@ -8,8 +8,8 @@ package struct LiveCameras: Sendable {
     package var health: @Sendable () -> [ID<Camera>: CameraHealth]
     /// The newest picture, `width` pixels wide or in its own size. Throws `unavailable` when there is none.
     package var frame: @Sendable (ID<Camera>, _ width: Int?) async throws -> Picture
-    /// The same for moving pictures: one made for somebody else may be `age` microseconds old.
-    package var picture: @Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture
+    /// The same for moving pictures: one made for somebody else may be `age` microseconds old. `quality`: of the JPEG, 1…100.
+    package var picture: @Sendable (ID<Camera>, _ width: Int?, _ age: Int64, _ quality: Int) async throws -> Picture
     /// A stream to watch; nil when the camera is switched off or has no such stream.
     package var stream: @Sendable (ID<Camera>, StreamRole) -> LiveStream?
     /// The same stream as H.264, for players that do not take its own codec; nil like `stream`.
@@ -41,7 +41,7 @@ package struct LiveCameras: Sendable {
         reportMotion: @escaping @Sendable (ID<Camera>, _ isOn: Bool, WallTime?) throws -> Void,
         waitUntilEnded: @escaping @Sendable (ID<Camera>) async -> Void,
         stream: @escaping @Sendable (ID<Camera>, StreamRole) -> LiveStream? = { _, _ in nil },
-        picture: (@Sendable (ID<Camera>, _ width: Int?, _ age: Int64) async throws -> Picture)? = nil
+        picture: (@Sendable (ID<Camera>, _ width: Int?, _ age: Int64, _ quality: Int) async throws -> Picture)? = nil
     ) {
         self.health = health
         self.frame = frame
@@ -52,7 +52,7 @@ package struct LiveCameras: Sendable {
         self.reportMotion = reportMotion
         self.waitUntilEnded = waitUntilEnded
         self.stream = stream
-        self.picture = picture ?? { camera, width, _ in try await frame(camera, width) }
+        self.picture = picture ?? { camera, width, _, _ in try await frame(camera, width) }
         state = { health()[$0] }
         motion = { liveMotion()[$0] }
     }
@@ -63,7 +63,8 @@ package struct LiveCameras: Sendable {
             takeSnapshot: { try await supervisor.takeSnapshot(of: $0) }, probe: { await supervisor.probe(url: $0, transport: $1, pictureWidth: $2) },
             liveMotion: { supervisor.liveMotion() }, counters: { supervisor.counters() },
             reportMotion: { try supervisor.reportMotion($1, of: $0, at: $2) }, waitUntilEnded: { await supervisor.waitUntilEnded($0) },
-            stream: { supervisor.liveStream(of: $0, $1) }, picture: { try await supervisor.frame(of: $0, width: $1, age: $2) })
+            stream: { supervisor.liveStream(of: $0, $1) },
+            picture: { try await supervisor.frame(of: $0, width: $1, age: $2, quality: $3) })
         // Asked several times a second by each viewer: only one camera is looked at.
         state = { supervisor.health(of: $0) }
         transcoded = { supervisor.transcodedStream(of: $0, $1) }

@@ -43,6 +43,9 @@ struct ImportCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "Write every recording anew in this product's own form, with checksums; takes as much space again.")
         var copy = false
 
+        @Flag(name: .long, help: "Begin although the disk may not hold all of it: what fits is brought, and a later run goes on.")
+        var partial = false
+
         @Flag(name: .long, help: "Only tell what would be brought.")
         var dryRun = false
 
@@ -67,7 +70,7 @@ struct ImportCommand: AsyncParsableCommand {
             let lock = dryRun ? nil : try DataLock(folder: data.path)
             let work = ImportWork(
                 database: try absolutePath(database), dataPath: dryRun ? data.path : try absolutePath(data.path),
-                paths: ReferencePaths(recordings: folder, mappings: mappings), links: !copy, isDry: dryRun, keys: keys)
+                paths: ReferencePaths(recordings: folder, mappings: mappings), links: !copy, isPartial: partial, isDry: dryRun, keys: keys)
             let thread = BlockingThread(name: "import", stackBytes: 2 << 20)
             defer { thread.stop() }
             let report: ImportReport
@@ -103,6 +106,7 @@ private struct ImportWork: Sendable {
     let dataPath: String
     let paths: ReferencePaths
     let links: Bool
+    let isPartial: Bool
     let isDry: Bool
     let keys: FootageKeys
 
@@ -125,6 +129,7 @@ private struct ImportWork: Sendable {
         var options = VibeNVRImport.Options()
         // What is encrypted here is written anew.
         options.links = links && keys.writing == nil
+        options.isPartial = isPartial
         options.isDry = isDry
         let rules = BackupReader.Rules(
             urls: CameraURL.Rules(allowLoopback: try environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")),

@@ -125,6 +125,35 @@ struct HouseTests {
         "X509": ["vibenvr"], "SwiftASN1": ["vibenvr"],
     ]
 
+    @Test("what no source reads of the settings is said to be idle, and nothing else is")
+    func idleSettings() throws {
+        let declarations = try #require(house.files.first { $0.target == "NVRModel" && $0.name == "Settings.swift" }).code
+        let names = declarations.compactMap { line -> String? in
+            guard let found = line.range(of: "static let "), line.contains("= Setting<") else { return nil }
+            return String(line[found.upperBound...].prefix { $0.isLetter || $0.isNumber })
+        }
+        let begin = try #require(declarations.firstIndex { $0.contains("static let idle") })
+        let end = try #require(declarations[begin...].firstIndex { $0.contains("].map") })
+        let idle = Set(
+            declarations[begin...end].flatMap { $0.split(whereSeparator: { " ,[]()".contains($0) }) }.filter { $0.hasSuffix(".key") }.map {
+                String($0.dropLast(4))
+            })
+        let sources = house.files.filter { $0.name != "Settings.swift" }.flatMap(\.code).filter { $0.contains("Settings.") }
+        let read = Set(
+            sources.flatMap { line in
+                line.components(separatedBy: "Settings.").dropFirst().map { String($0.prefix { $0.isLetter || $0.isNumber }) }
+            })
+        // The page asks for the one; the other says itself that it changes nothing.
+        let elsewhere: Set = ["defaultLandingPage", "telemetryEnabled"]
+        #expect(names.count > 60)
+        #expect(idle == Set(names).subtracting(read).subtracting(elsewhere))
+        // The interface tells them by the words that the server says of them.
+        let key = try #require(house.files.first { $0.target == "NVRModel" && $0.name == "SettingKey.swift" }).lines
+        let note = try #require(key.first { $0.contains("static let idleNote") }?.split(separator: "\"").dropFirst().first)
+        let page = try String(contentsOf: house.root.appendingPathComponent("WebUI/src/system/ServerSettings.tsx"), encoding: .utf8)
+        #expect(page.contains("'\(note)'"))
+    }
+
     @Test("every target imports downwards only, and C modules only through their wrapper")
     func imports() {
         var wrong: [String] = []

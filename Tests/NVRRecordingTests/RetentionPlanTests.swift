@@ -141,6 +141,30 @@ struct RetentionPlanTests {
     }
 }
 
+struct RetentionRulesTests {
+    @Test func `Each rule is read from its own setting, camera or profile`() {
+        var camera = Camera(id: ID(1), createdAt: today, name: "a", url: "rtsp://10.0.0.1/")
+        camera.recording.preserve = "For One Day"
+        camera.recording.maxStorage = 2
+        camera.pictures.preserve = "For One Month"
+        camera.pictures.maxStorage = 0.5
+        let rules = RetentionRules(
+            cameras: [camera, Camera(id: ID(2), createdAt: today, name: "b", url: "rtsp://10.0.0.2/")], profiles: [],
+            settings: SettingValues(stored: [
+                "max_global_storage_gb": "3", "retention_event_days": "14", "retention_labelled_days": "60", "retention_minimum_days": "2",
+                "retention_max_share_percent": "35",
+            ]))
+        #expect(rules.totalBytes == 3 << 30 && rules.share == 0.35 && rules.minimumDays == 2)
+        let kinds: [RetentionItem.Footage] = [.continuous, .event, .labelled, .snapshot]
+        // A day is less than the minimum.
+        #expect(kinds.map { rules.days($0, of: ID(1)) } == [2, 14, 60, 30])
+        #expect(kinds.map { rules.days($0, of: ID(2)) } == [7, 14, 60, nil])
+        #expect(kinds.map { rules.days($0, of: ID(3)) } == [nil, nil, nil, nil])
+        #expect(rules.cameras[ID(1)]?.recordingBytes == 2 << 30 && rules.cameras[ID(1)]?.pictureBytes == 1 << 29)
+        #expect(rules.cameras[ID(2)]?.recordingBytes == nil && rules.cameras[ID(2)]?.pictureBytes == nil)
+    }
+}
+
 /// SplitMix64, so that a failing seed can be run again.
 private struct Seeded: RandomNumberGenerator {
     var state: UInt64

@@ -197,6 +197,19 @@ struct RetentionServiceTests {
         #expect(left.map(\.start).min()! >= all[report.outcome.deleted.count - 1].start)
     }
 
+    @Test func `A camera's footage is read from one index, oldest first, as far as it is wanted`() async throws {
+        let store = try Store.inMemory()
+        #expect(try await store.retention.itemsPlan() == ["SEARCH segments USING COVERING INDEX segments_by_time (camera_id=? AND role=?)"])
+        let bench = try await Bench(segments: 4)
+        let items = try await bench.rig.store.retention.items(of: ID(1), pictures: false, tellsApart: false, reader: 0) { seen, item in
+            seen += 1
+            return seen == 1 ? .pass : seen == 4 ? .end : .take
+        }
+        let segments = try await bench.rig.segments()
+        #expect(items.map(\.id) == segments[1...2].map(\.id.rawValue))
+        #expect(items.map(\.end) == segments[1...2].map(\.end) && items.map(\.bytes) == segments[1...2].map(\.bytes))
+    }
+
     @Test func `What footage shows is found in the events`() async throws {
         let bench = try await Bench(segments: 6)
         let store = bench.rig.store
@@ -209,7 +222,7 @@ struct RetentionServiceTests {
         }
         try await event(segments[1], nil)
         try await event(segments[3], #"[{"label":"person","score":0.9}]"#)
-        let items = try await store.retention.items(of: ID(1), pictures: false, tellsApart: true, need: 0) { _, _ in true }
+        let items = try await store.retention.items(of: ID(1), pictures: false, tellsApart: true, reader: 0) { _, _ in .take }
         #expect(items.map(\.id) == segments.map(\.id.rawValue))
         #expect(items.map(\.footage) == [.continuous, .event, .continuous, .labelled, .continuous, .continuous])
         let totals = try await store.retention.totals(on: [.standard])

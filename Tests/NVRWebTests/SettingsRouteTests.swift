@@ -11,7 +11,7 @@ import Testing
         let admin = try await web.bearer()
         let all = try #require(try await web.send(.get, "/settings", admin).json.object)
         #expect(all.keys == Settings.all.map(\.name))
-        #expect(all["smtp_port"] == ["value": "587", "description": "SMTP Port (e.g. 587 or 465)"])
+        #expect(all["smtp_port"] == ["value": "587", "description": "SMTP Port (e.g. 587 or 465) (kept, but this server does not act on it)"])
         for key in Settings.all where key.isSecret { #expect(all[key.name]?["value"] == "") }
         let put = try await web.send(.put, "/settings/smtp_password", admin, body: #"{"value":"Planted-Pw"}"#)
         #expect(try put.status == 200 && put.json["value"] == .string(SettingKey.mask) && !put.text.contains("Planted"))

@@ -174,6 +174,12 @@ class WebSocket:
     def message(self) -> Message:
         return Message.of(self.data().payload)
 
+    def ended(self) -> int:
+        """Reads up to the close frame, behind which nothing comes any more; its code."""
+        while (frame := self.receive()).opcode != CLOSE:
+            pass
+        return frame.code
+
     def closed(self) -> int | None:
         """Reads to the end of the connection; the code of the close frame, if there was one."""
         code = None

@@ -184,6 +184,35 @@ package final class FootageImporter {
     /// Takes a picture back whose event could not be stored.
     package func removePicture(_ path: String) throws { try POSIXFile.remove(layout.absolute(path)) }
 
+    // MARK: Space
+
+    /// Bytes that may be written before the disk counts as full. The folder of recordings need not be there yet.
+    package func usableSpace() throws -> Int64 {
+        let space = try POSIXFile.space(at: POSIXFile.nearestFolder(of: layout.root))
+        return space.free - min(Self.reserve, space.total / 20)
+    }
+
+    /// Why a file cannot have a further name among our own.
+    package enum LinkObstacle: String, Sendable, Hashable {
+        case otherMount = "other_mount"
+        case notOwned = "not_owned"
+
+        package var text: String {
+            switch self {
+            case .otherMount: "they lie on another file system, or another mount of the same one, than this server's data folder"
+            case .notOwned: "they belong to another user, and this one may not write to them"
+            }
+        }
+    }
+
+    /// As far as can be told without trying: the kernel links within one mount, and may want one to own the file. Nil: nothing is known
+    /// against it.
+    package func linkObstacle(_ file: POSIXFile) -> LinkObstacle? {
+        let folder = POSIXFile.nearestFolder(of: layout.root)
+        if let there = file.mount(), let here = POSIXFile.mount(ofFolder: folder), there != here { return .otherMount }
+        return file.mayBeLinked() ? nil : .notOwned
+    }
+
     // MARK: Rows
 
     /// Throws `exhausted` when the disk would be filled up.

@@ -70,11 +70,11 @@ package struct RetentionNeed: Sendable, Hashable {
 
     private var isMet: Bool { own <= 0 && total <= 0 && volumes.isEmpty }
 
-    /// Whether the next item, in order of their begin, has to be seen. `usable`: the volumes that may be deleted from; nil: all.
-    package mutating func wants(_ item: RetentionItem, on usable: Set<VolumeID>? = nil) -> Bool {
+    /// Whether the next item, in order of their begin, has to be seen. `isUsable`: it lies where something may be deleted.
+    package mutating func wants(_ item: RetentionItem, isUsable: Bool = true) -> Bool {
         guard item.start.microseconds < ageLimit || !isMet else { return false }
         // What goes last, if at all, makes nothing else unnecessary.
-        guard !isMet, item.isFinished, usable?.contains(item.volume) ?? true, held.isEmpty || !held.holds(item),
+        guard !isMet, item.isFinished, isUsable, held.isEmpty || !held.holds(item),
             let begin = clock.effective(item.start, now: now), youngest == .max || begin.microseconds <= youngest
         else { return true }
         own -= item.bytes

@@ -42,9 +42,15 @@ package struct RetentionPlan: Sendable, Hashable {
             count += 1
             bytes += item.bytes
         }
+
+        fileprivate mutating func add(_ other: Sum) {
+            count += other.count
+            bytes += other.bytes
+        }
     }
 
     package private(set) var deletions: [Deletion] = []
+    package private(set) var plannedByReason: [Reason: Sum] = [:]
     /// What would be deleted beyond the allowance.
     package private(set) var withheld = Sum()
     /// Bytes above limits that stay, since the rest is held, too young or being written.
@@ -52,7 +58,7 @@ package struct RetentionPlan: Sendable, Hashable {
     /// Items that are kept only because their time cannot be right.
     package private(set) var undated = 0
 
-    package var planned: Sum { deletions.reduce(into: Sum()) { $0.add($1.item) } }
+    package var planned: Sum { plannedByReason.values.reduce(into: Sum()) { $0.add($1) } }
 
     /// - Parameters:
     ///   - items: in any order; the more recent may be left out when `RetentionNeed` has had enough.
@@ -80,46 +86,64 @@ package struct RetentionPlan: Sendable, Hashable {
         }
         unmet = work.unmet
         undated = work.undated
-        cut(work.deletions, to: allowance, atLeastOne: atLeastOne)
+        cut(work, to: allowance ?? .max, atLeastOne: atLeastOne)
     }
 
-    private mutating func cut(_ all: [Deletion], to allowance: Int64?, atLeastOne: Bool) {
-        guard let allowance else {
-            deletions = all
-            return
+    private mutating func cut(_ work: RetentionWork, to allowance: Int64, atLeastOne: Bool) {
+        var planned = Sum()
+        var isCut = false
+        var begin = 0
+        for (reason, end) in work.stretches {
+            var (here, beyond) = (Sum(), Sum())
+            for deletion in work.deletions[begin..<end] {
+                let item = deletion.item
+                if !isCut, planned.bytes + item.bytes <= allowance || planned.count == 0 && atLeastOne {
+                    planned.add(item)
+                    here.add(item)
+                } else {
+                    isCut = true
+                    beyond.add(item)
+                }
+            }
+            if here.count > 0 { plannedByReason[reason, default: Sum()].add(here) }
+            withheld.add(beyond)
+            begin = end
         }
-        var bytes: Int64 = 0
-        var count = 0
-        for deletion in all {
-            guard bytes + deletion.item.bytes <= allowance || count == 0 && atLeastOne else { break }
-            bytes += deletion.item.bytes
-            count += 1
-        }
-        deletions = Array(all.prefix(count))
-        withheld = all.dropFirst(count).reduce(into: Sum()) { $0.add($1.item) }
+        deletions = isCut ? Array(work.deletions.prefix(planned.count)) : work.deletions
     }
 }
 
 /// The state of making a plan. Items are sorted into shelves once; every rule then asks a shelf, not an item.
 private struct RetentionWork {
+    /// What may be deleted at all.
+    private struct Candidate {
+        /// Effective begin, microseconds; `Int64.max` for what has none.
+        var begin: Int64
+        var item: Int32
+        /// The shelf and the kind of footage.
+        var place: Int32
+
+        var shelf: Int { Int(place) / RetentionWork.kinds.count }
+    }
+
+    private static let kinds = RetentionItem.Footage.allCases
+
     private let items: [RetentionItem]
     private let rules: RetentionRules
     private let now: WallTime
     private let shelves: [RetentionShelf]
     /// Bytes left on each.
     private var left: [Int64]
-    /// The shelf of each item.
-    private var places: [Int32] = []
-    /// Effective begin of each item, microseconds; `Int64.max` for what has none.
-    private var begins: [Int64] = []
-    /// What may be deleted at all, oldest first.
-    private var order: [Int32] = []
-    /// The same by shelf, once somebody asks for it.
+    /// Oldest first.
+    private var order: [Candidate] = []
+    private var isTaken: [Bool] = []
+    /// Places in `order` by shelf, once somebody asks for them.
     private var orderOfShelf: [[Int32]]?
-    private var isTaken: [Bool]
-    var deletions: [RetentionPlan.Deletion] = []
-    var unmet: [RetentionPlan.Reason: Int64] = [:]
-    var undated = 0
+    private(set) var deletions: [RetentionPlan.Deletion] = []
+    /// Of which reason they are, up to which.
+    private(set) var stretches: [(reason: RetentionPlan.Reason, end: Int)] = []
+    private(set) var unmet: [RetentionPlan.Reason: Int64] = [:]
+    private(set) var undated = 0
 
     init(
         _ items: [RetentionItem], totals: [RetentionShelf: Int64], rules: RetentionRules, held: HeldRanges, clock: RetentionClock, now: WallTime
@@ -128,71 +152,69 @@ private struct RetentionWork {
         self.rules = rules
         self.now = now
         var shelves = Array(totals.keys)
-        var known = Dictionary(shelves.enumerated().map { ($1, Int32($0)) }) { first, _ in first }
-        isTaken = [Bool](repeating: false, count: items.count)
-        places.reserveCapacity(items.count)
-        begins.reserveCapacity(items.count)
+        var known = Dictionary(shelves.enumerated().map { ($1, $0) }) { first, _ in first }
         order.reserveCapacity(items.count)
         let youngest = now.advanced(byMicroseconds: -Int64(rules.minimumDays) * RetentionClock.day).microseconds
-        var last: (shelf: RetentionShelf, place: Int32)?
+        var last: (shelf: RetentionShelf, number: Int)?
         for (index, item) in items.enumerated() {
+            let begin = clock.effective(item.start, now: now)?.microseconds ?? .max
+            if begin == .max { undated += 1 }
+            guard item.isFinished, rules.minimumDays == 0 || begin <= youngest, held.isEmpty || !held.holds(item) else { continue }
             let shelf = item.shelf
             if last?.shelf != shelf {
-                let place = known[shelf] ?? Int32(shelves.count)
-                if Int(place) == shelves.count {
+                let number = known[shelf] ?? shelves.count
+                if number == shelves.count {
                     shelves.append(shelf)
-                    known[shelf] = place
+                    known[shelf] = number
                 }
-                last = (shelf, place)
+                last = (shelf, number)
             }
-            places.append(last?.place ?? 0)
-            let begin = clock.effective(item.start, now: now)?.microseconds
-            if begin == nil { undated += 1 }
-            begins.append(begin ?? .max)
-            guard item.isFinished, rules.minimumDays == 0 || (begin ?? .max) <= youngest else { continue }
-            guard held.isEmpty || !held.holds(item) else { continue }
-            order.append(Int32(index))
+            let place = (last?.number ?? 0) * Self.kinds.count + Int(item.footage.rawValue)
+            order.append(Candidate(begin: begin, item: Int32(index), place: Int32(place)))
         }
         self.shelves = shelves
         left = shelves.map { totals[$0] ?? 0 }
+        isTaken = [Bool](repeating: false, count: order.count)
         sort()
     }
 
-    /// Rows come in order for each camera, which Swift's sort makes use of.
+    /// Rows come in order for each stream, which Swift's sort makes use of.
     private mutating func sort() {
-        let (begins, items) = (begins, items)
+        let items = items
         order.sort { left, right in
-            let (a, b) = (Int(left), Int(right))
-            if begins[a] != begins[b] { return begins[a] < begins[b] }
-            return (items[a].start.microseconds, items[a].id, items[a].footage.rawValue)
-                < (items[b].start.microseconds, items[b].id, items[b].footage.rawValue)
+            if left.begin != right.begin { return left.begin < right.begin }
+            let (a, b) = (items[Int(left.item)], items[Int(right.item)])
+            return (a.start.microseconds, a.id, a.footage.rawValue) < (b.start.microseconds, b.id, b.footage.rawValue)
         }
     }
 
-    private mutating func take(_ index: Int32, _ reason: RetentionPlan.Reason) {
-        let item = items[Int(index)]
-        isTaken[Int(index)] = true
-        left[Int(places[Int(index)])] -= item.bytes
+    /// Takes what is at a place in the order; gives its bytes.
+    private mutating func take(_ place: Int, _ reason: RetentionPlan.Reason) -> Int64 {
+        // Memory that is not used costs nothing, growing does.
+        if deletions.isEmpty { deletions.reserveCapacity(order.count) }
+        let item = items[Int(order[place].item)]
+        isTaken[place] = true
+        left[order[place].shelf] -= item.bytes
         deletions.append(RetentionPlan.Deletion(item: item, reason: reason))
+        return item.bytes
     }
 
     /// What is too old of the shelves that are asked for.
     mutating func takeAged(_ isMeant: (RetentionShelf) -> Bool) {
         // What began before this has been kept long enough: by shelf and kind of footage, one after another.
-        let kinds = RetentionItem.Footage.allCases
         let limits = shelves.flatMap { shelf in
-            kinds.map { kind -> Int64 in
+            Self.kinds.map { kind -> Int64 in
                 guard isMeant(shelf), let days = rules.days(kind, of: shelf.camera) else { return .min }
                 return now.advanced(byMicroseconds: -Int64(days) * RetentionClock.day).microseconds
             }
         }
         guard let latest = limits.max(), latest > .min else { return }
-        for index in order {
-            let begin = begins[Int(index)]
-            if begin >= latest { break }
-            guard begin < limits[Int(places[Int(index)]) * kinds.count + Int(items[Int(index)].footage.rawValue)] else { continue }
-            take(index, .age)
+        for place in order.indices {
+            let candidate = order[place]
+            if candidate.begin >= latest { break }
+            if candidate.begin < limits[Int(candidate.place)] { _ = take(place, .age) }
         }
+        end(.age)
     }
 
     /// A camera's own limits of size.
@@ -207,34 +229,42 @@ private struct RetentionWork {
         let meant = shelves.map(isMeant)
         var excess = zip(left, meant).reduce(-most) { $1.1 ? $0 + $1.0 : $0 }
         guard excess > 0 else { return }
-        let places = places
         // One shelf of many is not looked for among all.
-        let candidates = meant.count { $0 } == 1 ? meant.firstIndex(of: true).map { ordered(on: $0) } ?? order : order
-        for index in candidates where !isTaken[Int(index)] && meant[Int(places[Int(index)])] {
-            excess -= items[Int(index)].bytes
-            take(index, reason)
-            if excess <= 0 { return }
+        if meant.count(where: { $0 }) == 1, let shelf = meant.firstIndex(of: true) {
+            for place in ordered(on: shelf) where excess > 0 && !isTaken[Int(place)] { excess -= take(Int(place), reason) }
+        } else {
+            for place in order.indices where !isTaken[place] && meant[order[place].shelf] {
+                excess -= take(place, reason)
+                if excess <= 0 { break }
+            }
         }
-        unmet[reason, default: 0] += excess
+        if excess > 0 { unmet[reason, default: 0] += excess }
+        end(reason)
     }
 
     private mutating func ordered(on shelf: Int) -> [Int32] {
         if let orderOfShelf { return orderOfShelf[shelf] }
         var lists = [[Int32]](repeating: [], count: shelves.count)
-        for index in order { lists[Int(places[Int(index)])].append(index) }
+        for (place, candidate) in order.enumerated() { lists[candidate.shelf].append(Int32(place)) }
         orderOfShelf = lists
         return lists[shelf]
     }
 
     /// The oldest of a volume until so many bytes are free.
     mutating func free(_ bytes: Int64, of volume: VolumeID) {
+        let isMeant = shelves.map { $0.volume == volume }
         var wanted = bytes
-        for index in order where wanted > 0 {
-            let item = items[Int(index)]
-            guard item.volume == volume, item.bytes > 0 else { continue }
-            take(index, .freeSpace)
-            wanted -= item.bytes
+        for place in order.indices where isMeant[order[place].shelf] {
+            if wanted <= 0 { break }
+            guard items[Int(order[place].item)].bytes > 0 else { continue }
+            wanted -= take(place, .freeSpace)
         }
         if wanted > 0 { unmet[.freeSpace] = wanted }
+        end(.freeSpace)
+    }
+
+    /// What was taken last was for a reason.
+    private mutating func end(_ reason: RetentionPlan.Reason) {
+        if deletions.count > stretches.last?.end ?? 0 { stretches.append((reason, deletions.count)) }
     }
 }

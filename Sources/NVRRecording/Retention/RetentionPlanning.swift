@@ -53,14 +53,40 @@ package struct RetentionPlanning: Sendable {
             }
             for try await (place, items) in group { parts[place] = items }
         }
-        return Array(parts.joined())
+        var items: [RetentionItem] = []
+        items.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for part in parts { items += part }
+        return items
     }
 
     private func items(of shelf: RetentionShelf, need: RetentionNeed, _ ground: Ground) async throws -> [RetentionItem] {
-        let volumes = ground.volumes
-        return try await store.retention.items(
-            of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera), need: need
-        ) { $0.wants($1, on: volumes) }.filter { volumes.contains($0.volume) }
+        try await store.retention.items(
+            of: shelf.camera, pictures: shelf.isPictures, tellsApart: ground.rules.tellsApart(shelf.camera),
+            reader: Reader(need: need, volumes: ground.volumes)
+        ) { $0.judge($1) }
+    }
+
+    /// Goes through a stream's items for a need.
+    private struct Reader: Sendable {
+        var need: RetentionNeed
+        let volumes: Set<VolumeID>
+        /// What follows mostly lies on the same volume: sets are asked only when it does not.
+        private var volume: VolumeID?
+        private var isUsable = false
+
+        init(need: RetentionNeed, volumes: Set<VolumeID>) {
+            self.need = need
+            self.volumes = volumes
+        }
+
+        mutating func judge(_ item: RetentionItem) -> RetentionStore.Verdict {
+            if item.volume != volume {
+                volume = item.volume
+                isUsable = volumes.contains(item.volume)
+            }
+            guard need.wants(item, isUsable: isUsable) else { return .end }
+            return isUsable ? .take : .pass
+        }
     }
 
     /// Before which all cameras' footage makes up for what limits that they share are passed by; nil when that would be most of it, or

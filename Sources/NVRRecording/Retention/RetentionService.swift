@@ -348,7 +348,7 @@ extension RetentionPlan.Aim {
 extension RetentionService.Report {
     fileprivate mutating func take(_ plan: RetentionPlan) {
         planned = plan.planned
-        for deletion in plan.deletions { plannedByReason[deletion.reason, default: .init()].add(deletion.item) }
+        plannedByReason = plan.plannedByReason
         withheld = plan.withheld
         unmet = plan.unmet
         undated = plan.undated

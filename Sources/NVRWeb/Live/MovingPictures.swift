@@ -19,6 +19,8 @@ struct MovingPictures: Sendable {
     let width: Int?
     /// Pictures a second.
     let rate: Int
+    /// Of the JPEGs, 1…100.
+    let quality: Int
     let live: LiveCameras
     let access: LiveAccess
     let totals: LiveTotals
@@ -75,7 +77,7 @@ struct MovingPictures: Sendable {
             due = max(due + interval, now)
             try await Task.sleep(for: .microseconds(due - now))
             // While the camera is away the last picture stays.
-            picture = try? await live.picture(camera, width, interval / 2)
+            picture = try? await live.picture(camera, width, interval / 2, quality)
         }
     }
 

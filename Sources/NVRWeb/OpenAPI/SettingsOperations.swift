@@ -45,7 +45,7 @@ extension OpenAPIDocument {
             "SettingChanges",
             .object(
                 required: [],
-                optional: Settings.all.filter { $0.kind != .server }.map { ($0.name, sent($0.kind).described($0.summary)) })
+                optional: Settings.all.filter { $0.kind != .server }.map { ($0.name, sent($0.kind).described($0.told)) })
         ),
     ]
 

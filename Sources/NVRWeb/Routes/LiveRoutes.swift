@@ -101,19 +101,26 @@ struct LiveRoutes: Sendable {
         let caller = try call.requireCaller()
         let id = try call.id("camera_id", of: Camera.self)
         var fields = FieldReader()
-        let width = fields.integer(call.query, "width", default: 0, limits: 0...7680) / 16 * 16
+        let asked = fields.integer(call.query, "width", default: 0, limits: 0...7680) / 16 * 16
+        var width = asked == 0 ? nil : asked
         let rate = fields.integer(call.query, "fps", default: 5, limits: 1...60)
         try fields.finish()
         _ = try await store.camera(id, visibleTo: caller)
-        let first: Picture
+        let settings = try await store.settings.values()
+        let (quality, highest) = (settings[Settings.optLiveViewQuality], settings[Settings.optLiveViewHeightLimit])
+        var first: Picture
         do {
-            first = try await live.frame(id, width == 0 ? nil : width)
+            first = try await live.picture(id, width, 150_000, quality)
+            if first.height > highest {
+                width = max(16, first.width * highest / first.height / 16 * 16)
+                first = try await live.picture(id, width, 150_000, quality)
+            }
         } catch let error as NVRError where error.kind == .unavailable || error.kind == .timeout {
             throw HTTPFailure(.serviceUnavailable, "Stream unavailable", fields: Self.uncached)
         }
         guard totals.enter() else { throw HTTPFailure.tooManyViewers }
         return MovingPictures(
-            camera: id, width: width == 0 ? nil : width, rate: min(rate, MovingPictures.mostPerSecond), live: live,
+            camera: id, width: width, rate: min(rate, MovingPictures.mostPerSecond), quality: quality, live: live,
             access: access(of: caller, to: id), totals: totals
         ).response(first: first, channel: call.context.channel, clock: clock)
     }

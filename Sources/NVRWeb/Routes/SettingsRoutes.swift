@@ -26,7 +26,7 @@ struct SettingsRoutes: Sendable {
     private func list(_ call: Call) async throws -> Response {
         let values = try await store.settings.values()
         var object = JSONObject()
-        for key in Settings.all { object[key.name] = ["value": .string(values.shown(key)), "description": .string(key.summary)] }
+        for key in Settings.all { object[key.name] = ["value": .string(values.shown(key)), "description": .string(key.told)] }
         return Response(json: .object(object))
     }
 
@@ -114,7 +114,7 @@ struct SettingsRoutes: Sendable {
     }
 
     private static func json(_ key: SettingKey, _ values: SettingValues) -> JSONValue {
-        ["key": .string(key.name), "value": .string(values.shown(key)), "description": .string(key.summary)]
+        ["key": .string(key.name), "value": .string(values.shown(key)), "description": .string(key.told)]
     }
 
     /// The value of a PUT: in the query, as `{"value": …}`, or as the whole body.

@@ -911,6 +911,7 @@ export const de: Catalogue = {
   'setting.cleanup_interval_hours': 'Löschen alle (Stunden)',
   'setting.default_landing_page': 'Startseite',
   'setting.default_live_view_mode': 'Live-Wiedergabe neuer Kameras',
+  'setting.idle': 'Ohne Wirkung auf diesem Server',
   'setting.log_backup_count': 'Alte Protokolle behalten',
   'setting.log_max_size_mb': 'Größte Protokolldatei (MB)',
   'setting.log_rotation_check_minutes': 'Größe prüfen alle (Minuten)',

@@ -910,6 +910,7 @@ export const en = {
   'setting.cleanup_interval_hours': 'Delete every (hours)',
   'setting.default_landing_page': 'First page',
   'setting.default_live_view_mode': 'Live player of new cameras',
+  'setting.idle': 'Has no effect on this server',
   'setting.log_backup_count': 'Old log files to keep',
   'setting.log_max_size_mb': 'Largest log file (MB)',
   'setting.log_rotation_check_minutes': 'Check their size every (minutes)',

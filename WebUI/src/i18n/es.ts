@@ -911,6 +911,7 @@ export const es: Catalogue = {
   'setting.cleanup_interval_hours': 'Eliminar cada (horas)',
   'setting.default_landing_page': 'Página inicial',
   'setting.default_live_view_mode': 'Reproductor de cámaras nuevas',
+  'setting.idle': 'Sin efecto en este servidor',
   'setting.log_backup_count': 'Registros antiguos que conservar',
   'setting.log_max_size_mb': 'Registro más grande (MB)',
   'setting.log_rotation_check_minutes': 'Comprobar cada (minutos)',

@@ -911,6 +911,7 @@ export const fr: Catalogue = {
   'setting.cleanup_interval_hours': 'Supprimer toutes les (heures)',
   'setting.default_landing_page': 'Première page',
   'setting.default_live_view_mode': 'Lecteur des nouvelles caméras',
+  'setting.idle': 'Sans effet sur ce serveur',
   'setting.log_backup_count': 'Anciens journaux à garder',
   'setting.log_max_size_mb': 'Plus grand journal (Mo)',
   'setting.log_rotation_check_minutes': 'Vérifier la taille toutes les (minutes)',

@@ -911,6 +911,7 @@ export const it: Catalogue = {
   'setting.cleanup_interval_hours': 'Elimina ogni (ore)',
   'setting.default_landing_page': 'Pagina iniziale',
   'setting.default_live_view_mode': 'Lettore delle nuove telecamere',
+  'setting.idle': 'Senza effetto su questo server',
   'setting.log_backup_count': 'Vecchi registri da conservare',
   'setting.log_max_size_mb': 'Registro più grande (MB)',
   'setting.log_rotation_check_minutes': 'Controlla ogni (minuti)',

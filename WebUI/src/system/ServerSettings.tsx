@@ -24,19 +24,23 @@ const groups: readonly { id: string; keys: readonly string[] }[] = [
   { id: 'signOn', keys: ['oauth_global_enabled', 'oauth_auto_redirect', 'oauth_provider_name', 'oauth_client_id', 'oauth_client_secret', 'oauth_metadata_url'] },
 ];
 
+/** How the server's document ends what it says of a setting that it keeps and does not act on (`SettingKey.idleNote`). */
+const idleNote = '(kept, but this server does not act on it)';
+
 function Setting({ name, facts, value, hint, error, onValue }: { name: string; facts: FieldFacts; value: string; hint: string; error: string | undefined; onValue: (value: string) => void }): ReactElement {
   const label = words(`setting.${name}`, name.replaceAll('_', ' '));
+  const idle = facts.description?.endsWith(idleNote) ? t('setting.idle') : undefined;
   if (facts.kind === 'choice' && facts.choices.length === 2 && facts.choices.includes('true')) {
-    return <SwitchField label={label} name={name} error={error} value={value === 'true'} onValue={(on) => onValue(String(on))} />;
+    return <SwitchField label={label} name={name} hint={idle} error={error} value={value === 'true'} onValue={(on) => onValue(String(on))} />;
   }
   if (facts.kind === 'choice') {
-    return <SelectField label={label} name={name} error={error} value={value} onValue={onValue} options={facts.choices.map((choice) => ({ value: String(choice), label: choiceLabel(String(choice)) }))} />;
+    return <SelectField label={label} name={name} hint={idle} error={error} value={value} onValue={onValue} options={facts.choices.map((choice) => ({ value: String(choice), label: choiceLabel(String(choice)) }))} />;
   }
   const isNumber = facts.kind === 'integer' || facts.kind === 'number';
   const isSecret = /password|token|secret/.test(name);
   return (
     <TextField label={label} name={name} error={error} value={value} onValue={onValue} type={isNumber ? 'number' : isSecret ? 'password' : 'text'} min={facts.minimum} max={facts.maximum} step={facts.kind === 'integer' ? 1 : 'any'}
-      maxLength={facts.maxLength} autoComplete={isSecret ? 'new-password' : 'off'} spellCheck={false} hint={isNumber && facts.minimum !== undefined && facts.maximum !== undefined ? `${showNumber(facts.minimum)} – ${showNumber(facts.maximum)}` : hint} />
+      maxLength={facts.maxLength} autoComplete={isSecret ? 'new-password' : 'off'} spellCheck={false} hint={idle ? idle : isNumber && facts.minimum !== undefined && facts.maximum !== undefined ? `${showNumber(facts.minimum)} – ${showNumber(facts.maximum)}` : hint} />
   );
 }
 
