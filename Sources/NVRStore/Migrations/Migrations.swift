@@ -25,6 +25,8 @@ enum Migrations {
         migrator.registerMigration("M0015_Buckets", foreignKeyChecks: .immediate) { try M0015_Buckets.run($0) }
         migrator.registerMigration("M0016_FootageKeys", foreignKeyChecks: .immediate) { try M0016_FootageKeys.run($0) }
         migrator.registerMigration("M0017_Imports", foreignKeyChecks: .immediate) { try M0017_Imports.run($0) }
+        // As M0007.
+        migrator.registerMigration("M0019_SealedSegments", foreignKeyChecks: .immediate) { try M0019_SealedSegments.run($0) }
         return migrator
     }
 

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState, type ReactElement } from 'react';
+import { useCallback, useEffect, useRef, useState, type ReactElement } from 'react';
 import { api, type Failure } from '../core/api';
 import type { AuditEntry } from '../core/types';
 import { showDateTime } from '../core/time';
@@ -18,13 +18,18 @@ export function Audit(): ReactElement {
   const [entries, setEntries] = useState<AuditEntry[] | null>(null);
   const [hasMore, setMore] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
+  const asked = useRef(0);
   const load = useCallback(async (before: number | null) => {
+    asked.current += 1;
+    const mine = asked.current;
     try {
       const found = await api.get<AuditEntry[]>('/audit', { user: user.trim(), method, from, before, limit: PAGE });
+      // Another filter was chosen meanwhile.
+      if (mine !== asked.current) return;
       setEntries((old) => before === null ? found : [...(old ?? []), ...found]);
       setMore(found.length === PAGE);
       setFailure(null);
-    } catch (problem) { setFailure(problem as Failure); }
+    } catch (problem) { if (mine === asked.current) setFailure(problem as Failure); }
   }, [user, method, from]);
   useEffect(() => {
     const timer = setTimeout(() => { void load(null); }, 250);
