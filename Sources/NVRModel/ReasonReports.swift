@@ -2,8 +2,8 @@ extension Reason {
     /// What a comparison of rows and files found.
     static let comparison: [(code: String, sentence: String)] = [
         ("sync_file_missing", "{path}: the row has no file"),
-        ("sync_file_short", "{path}: {bytes} of {expected} bytes are left"),
-        ("sync_file_long", "{path}: {bytes} bytes, but the row says {expected}"),
+        ("sync_file_short", "{path}: only {bytes} of {expected} bytes are left"),
+        ("sync_file_long", "{path}: there are {bytes} bytes, but the row says {expected}"),
         ("sync_file_altered", "{path}: the checksum is another; the file was altered or the disk is failing"),
         ("sync_row_wrong", "{path}: the row tells another camera or time than the file"),
         ("sync_file_unreadable", "{path}: it cannot be read: {detail}"),

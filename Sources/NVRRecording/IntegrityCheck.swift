@@ -52,8 +52,8 @@ package struct IntegrityCheck: Sendable {
         package var description: String {
             switch self {
             case .missingFile(let path): "\(path): the row has no file"
-            case .shortFile(let path, let bytes, let expected): "\(path): \(bytes) of \(expected) bytes are left"
-            case .longFile(let path, let bytes, let expected): "\(path): \(bytes) bytes, but the row says \(expected)"
+            case .shortFile(let path, let bytes, let expected): "\(path): only \(bytes) of \(expected) bytes are left"
+            case .longFile(let path, let bytes, let expected): "\(path): there are \(bytes) bytes, but the row says \(expected)"
             case .alteredFile(let path): "\(path): the checksum is another; the file was altered or the disk is failing"
             case .wrongRow(let path): "\(path): the row tells another camera or time than the file"
             case .unreadable(let path, let why): "\(path): it cannot be read: \(why)"

@@ -1,13 +1,15 @@
-import { useState, type ReactElement } from 'react';
-import { api, Failure } from '../core/api';
+import { useEffect, useState, type ReactElement } from 'react';
+import { guardLeaving } from '../app/router';
+import { api, codeOf, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
-import { useSchema, type FieldFacts } from '../core/schema';
+import { saidValue } from '../core/said';
+import { fault, useSchema, type FieldFacts } from '../core/schema';
 import { showNumber } from '../core/time';
 import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
-import { complain, toast } from '../ui/Toasts';
+import { complain, reason, toast } from '../ui/Toasts';
 import { choiceLabel } from '../cameras/CameraField';
 
 type Values = Record<string, { value: string; description: string }>;
@@ -45,12 +47,34 @@ export function ServerSettings(): ReactElement {
   const schema = useSchema('SettingChanges');
   const [draft, setDraft] = useState<Record<string, string>>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
+  const changed = Object.entries(draft).filter(([name, value]) => data && data[name]?.value !== value);
+  const isChanged = changed.length > 0;
+  useEffect(() => {
+    guardLeaving(isChanged ? () => window.confirm(t('cameras.leave')) : null);
+    const stay = (event: BeforeUnloadEvent) => { if (isChanged) event.preventDefault(); };
+    addEventListener('beforeunload', stay);
+    return () => {
+      guardLeaving(null);
+      removeEventListener('beforeunload', stay);
+    };
+  }, [isChanged]);
+  const [refusals, setRefusals] = useState(0);
+  // The first field that is wrong may be far from what was pressed.
+  useEffect(() => { if (refusals > 0) document.querySelector<HTMLElement>('#main .field.wrong :is(input, select)')?.focus(); }, [refusals]);
   if (failure && !data) return <Problem failure={failure} retry={refresh} />;
   if (!data || !schema) return <Spinner />;
-  const changed = Object.entries(draft).filter(([name, value]) => data[name]?.value !== value);
   const listed = new Set(groups.flatMap((group) => group.keys));
   const others = Object.keys(schema).filter((name) => !listed.has(name) && name !== 'telemetry_enabled' && name !== 'go2rtc_enabled');
+  const show = (faults: Record<string, string>) => {
+    setErrors(faults);
+    setRefusals((old) => old + 1);
+  };
   const save = async () => {
+    const faults = Object.fromEntries(changed.flatMap(([name, value]) => {
+      const found = schema[name] && fault(schema[name]!, value, false);
+      return found ? [[name, found]] : [];
+    }));
+    if (Object.keys(faults).length > 0) return show(faults);
     try {
       await api.post('/settings/bulk', Object.fromEntries(changed));
       await invalidate('/settings');
@@ -58,16 +82,23 @@ export function ServerSettings(): ReactElement {
       setErrors({});
       toast(t('state.saved'));
     } catch (problem) {
-      if (problem instanceof Failure && Object.keys(problem.fields).length > 0) setErrors(problem.fields);
-      complain(problem);
+      const held = problem instanceof Failure && codeOf(problem) === 'setting_wrong' ? problem.body as object : null;
+      const name = held && saidValue(held, 'detail', 'key');
+      if (held && name && schema[name]) show({ [name]: saidValue(held, 'detail', 'reason') ?? reason(problem) });
+      else if (problem instanceof Failure && Object.keys(problem.fields).length > 0) show(problem.fields);
+      else complain(problem);
     }
+    return undefined;
   };
   const card = (id: string, keys: readonly string[]) => (
     <Card key={id} title={words(`settings.${id}`, id)}>
       <div className="form-grid">
         {keys.filter((name) => schema[name] && data[name]).map((name) => (
           <Setting key={name} name={name} facts={schema[name]!} value={draft[name] ?? data[name]!.value} hint="" error={errors[name]}
-            onValue={(value) => { setDraft((old) => ({ ...old, [name]: value })); setErrors(({ [name]: _, ...rest }) => rest); }} />
+            onValue={(value) => {
+              setDraft((old) => ({ ...old, [name]: value }));
+              if (errors[name]) setErrors(({ [name]: _, ...rest }) => rest);
+            }} />
         ))}
       </div>
     </Card>
@@ -76,7 +107,7 @@ export function ServerSettings(): ReactElement {
     <>
       {groups.map((group) => card(group.id, group.keys))}
       {others.length > 0 ? card('others', others) : null}
-      {changed.length > 0 ? (
+      {isChanged ? (
         <div className="save-bar" role="region" aria-label={t('state.unsaved')}>
           <span>{t('state.unsaved')}</span><span className="spring" />
           <Button onClick={() => { setDraft({}); setErrors({}); }}>{t('action.discard')}</Button>
