@@ -64,6 +64,8 @@ def test_a_bucket_is_made_filled_played_lost_and_given_up_in_the_interface(scene
         browser.press(f"{CARD} .card-head .button:first-child")
         toast(browser, "Vault works.")
 
+        assert [line for line in browser.complaints() if "422" not in line] == []
+
         # The camera gets it as its archive.
         browser.open(f"/ui/cameras/{nvr.camera}/storage")
         browser.fill(".editor", archive_storage_profile_id="Vault (bucket)", archive_after_hours="1")

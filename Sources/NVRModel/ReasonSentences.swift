@@ -154,6 +154,8 @@ extension Reason {
         ("bucket_unreachable", "the server cannot be reached: {detail}"),
         ("bucket_timeout", "the server does not answer ({phase})"),
         ("bucket_nonsense", "the answer of the server makes no sense: {detail}"),
+        ("connection_refused", "the connection was refused"),
+        ("not_http", "it is not HTTP"),
         ("phase_connecting", "connecting"),
         ("phase_sending", "sending"),
         ("phase_waiting", "waiting for the answer"),

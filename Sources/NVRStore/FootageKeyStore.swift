@@ -45,8 +45,8 @@ package struct FootageKeyStore: Sendable {
         WHERE EXISTS (SELECT 1 FROM segments AS s INDEXED BY segments_by_key WHERE s.sealed_by = n.id AND s.state IN (1, 2)) ORDER BY id
         """
     static let amountsSQL = """
-        SELECT n.key, count(*) AS count, sum(s.bytes) AS bytes FROM footage_key_names AS n
-        JOIN segments AS s INDEXED BY segments_by_key ON s.sealed_by = n.id WHERE s.state IN (1, 2) GROUP BY n.id ORDER BY n.id
+        SELECT (SELECT key FROM footage_key_names AS n WHERE n.id = s.sealed_by) AS key, count(*) AS count, sum(s.bytes) AS bytes
+        FROM segments AS s INDEXED BY segments_by_key WHERE s.sealed_by IS NOT NULL AND s.state IN (1, 2) GROUP BY s.sealed_by
         """
 
     /// Keys that footage which is still listed is encrypted with, those that were used first in front.

@@ -30,19 +30,20 @@ final class EncryptionReport: Sendable {
         let used = amounts.compactMap { amount in amount.key.map { (key: $0, amount: amount) } }
         let order = [writing].compactMap { $0 } + used.map(\.key).filter { $0 != writing }
         let idle = given.subtracting(order).sorted()
-        func numbers(_ amount: FootageKeyStore.Amount?) -> JSONObject {
-            ["recordings": JSONValue(amount?.count ?? 0), "bytes": .integer(amount?.bytes ?? 0)]
-        }
-        let list = (order + idle).map { key -> JSONValue in
-            var object = numbers(used.first { $0.key == key }?.amount)
-            object["key"] = .string(key)
-            object["available"] = .bool(given.contains(key))
-            object["writing"] = .bool(key == writing)
+        func numbers(_ amount: FootageKeyStore.Amount?, in object: JSONObject = [:]) -> JSONValue {
+            var object = object
+            object["recordings"] = JSONValue(amount?.count ?? 0)
+            object["bytes"] = .integer(amount?.bytes ?? 0)
             return .object(object)
+        }
+        let list = (order + idle).map { key in
+            numbers(
+                used.first { $0.key == key }?.amount,
+                in: ["key": .string(key), "available": .bool(given.contains(key)), "writing": .bool(key == writing)])
         }
         return [
             "enabled": .bool(writing != nil), "key": JSONValue(writing), "since": JSONValue(writing == nil ? nil : since?.iso8601),
-            "keys": .array(list), "clear": .object(numbers(amounts.first { $0.key == nil })),
+            "keys": .array(list), "clear": numbers(amounts.first { $0.key == nil }),
             "missing_keys": .array(used.map(\.key).filter { !given.contains($0) }.map(JSONValue.string)),
         ]
     }

@@ -28,7 +28,7 @@ export function Encryption(): ReactElement | null {
       ) : <Found />}
       <p>{data.enabled ? t('encryption.onText', { time: data.since ? showDateTime(data.since) : '–' }) : t('encryption.offText')}</p>
       {data.keys.length > 0 ? (
-        <Table id="footage-keys" label={t('encryption.keys')} columns={[{ label: t('encryption.key'), kind: 'mono' }, { label: t('encryption.use') }, { label: t('encryption.footage') }]}
+        <Table id="footage-keys" label={t('encryption.keys')} columns={[{ label: t('encryption.key') }, { label: t('encryption.use') }, { label: t('encryption.footage') }]}
           rows={[
             ...data.keys.map((one) => ({ key: one.key, data: { 'data-key': one.key } as const, cells: [<code className="key-name">{one.key}</code>, state(one), amount(one)] })),
             { key: 'clear', data: { 'data-key': 'clear' } as const, cells: [t('encryption.clear'), null, amount(data.clear)] },

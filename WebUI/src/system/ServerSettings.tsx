@@ -9,21 +9,30 @@ import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
 import { SelectField, SwitchField, TextField } from '../ui/Field';
+import { Icon } from '../ui/Icon';
 import { complain, reason, toast } from '../ui/Toasts';
 import { choiceLabel } from '../cameras/CameraField';
 
 type Values = Record<string, { value: string; description: string }>;
 
-const groups: readonly { id: string; keys: readonly string[] }[] = [
-  { id: 'interface', keys: ['default_live_view_mode', 'default_landing_page', 'opt_live_view_quality', 'opt_live_view_height_limit', 'opt_live_view_fps_throttle', 'opt_snapshot_quality'] },
+interface Group { id: string; keys: readonly string[]; /** The server keeps them and does nothing with them yet. */ isIdle?: boolean }
+
+const groups: readonly Group[] = [
+  { id: 'interface', keys: ['default_live_view_mode', 'default_landing_page'] },
   { id: 'keeping', keys: ['max_global_storage_gb', 'storage_floor_gb', 'cleanup_enabled', 'cleanup_interval_hours', 'retention_event_days', 'retention_labelled_days', 'retention_minimum_days', 'retention_max_share_percent', 'archival_enabled', 'archival_interval_hours', 'archival_max_mb_per_second'] },
   { id: 'backups', keys: ['backup_auto_enabled', 'backup_auto_frequency_hours', 'backup_auto_retention'] },
-  { id: 'logs', keys: ['log_max_size_mb', 'log_backup_count', 'log_rotation_check_minutes', 'audit_retention_days', 'opt_verbose_engine_logs'] },
-  { id: 'detection', keys: ['opt_motion_analysis_height', 'opt_motion_fps_throttle', 'ai_enabled', 'ai_model', 'ai_hardware'] },
-  { id: 'mail', keys: ['smtp_server', 'smtp_port', 'smtp_username', 'smtp_password', 'smtp_from_email', 'smtp_verify_cert', 'notify_email_recipient'] },
-  { id: 'messages', keys: ['telegram_bot_token', 'telegram_chat_id', 'telegram_proxy_enabled', 'telegram_proxy_url', 'telegram_proxy_retries', 'telegram_proxy_retry_delay', 'notify_webhook_url', 'notify_webhook_secret'] },
-  { id: 'mqtt', keys: ['mqtt_enabled', 'mqtt_host', 'mqtt_port', 'mqtt_username', 'mqtt_password', 'mqtt_topic_prefix'] },
-  { id: 'signOn', keys: ['oauth_global_enabled', 'oauth_auto_redirect', 'oauth_provider_name', 'oauth_client_id', 'oauth_client_secret', 'oauth_metadata_url'] },
+  { id: 'logs', keys: ['log_max_size_mb', 'log_backup_count', 'audit_retention_days'] },
+  { id: 'messages', keys: ['notify_webhook_url', 'notify_webhook_secret'] },
+];
+
+/** Settings of the programs that this one is compatible with. */
+const later: readonly Group[] = [
+  { id: 'detection', isIdle: true, keys: ['opt_motion_analysis_height', 'opt_motion_fps_throttle', 'ai_enabled', 'ai_model', 'ai_hardware'] },
+  { id: 'mail', isIdle: true, keys: ['smtp_server', 'smtp_port', 'smtp_username', 'smtp_password', 'smtp_from_email', 'smtp_verify_cert', 'notify_email_recipient'] },
+  { id: 'telegram', isIdle: true, keys: ['telegram_bot_token', 'telegram_chat_id', 'telegram_proxy_enabled', 'telegram_proxy_url', 'telegram_proxy_retries', 'telegram_proxy_retry_delay'] },
+  { id: 'mqtt', isIdle: true, keys: ['mqtt_enabled', 'mqtt_host', 'mqtt_port', 'mqtt_username', 'mqtt_password', 'mqtt_topic_prefix'] },
+  { id: 'signOn', isIdle: true, keys: ['oauth_global_enabled', 'oauth_auto_redirect', 'oauth_provider_name', 'oauth_client_id', 'oauth_client_secret', 'oauth_metadata_url'] },
+  { id: 'tuning', isIdle: true, keys: ['opt_live_view_quality', 'opt_live_view_height_limit', 'opt_live_view_fps_throttle', 'opt_snapshot_quality', 'opt_ffmpeg_preset', 'opt_verbose_engine_logs', 'log_rotation_check_minutes'] },
 ];
 
 function Setting({ name, facts, value, hint, error, onValue }: { name: string; facts: FieldFacts; value: string; hint: string; error: string | undefined; onValue: (value: string) => void }): ReactElement {
@@ -63,7 +72,7 @@ export function ServerSettings(): ReactElement {
   useEffect(() => { if (refusals > 0) document.querySelector<HTMLElement>('#main .field.wrong :is(input, select)')?.focus(); }, [refusals]);
   if (failure && !data) return <Problem failure={failure} retry={refresh} />;
   if (!data || !schema) return <Spinner />;
-  const listed = new Set(groups.flatMap((group) => group.keys));
+  const listed = new Set([...groups, ...later].flatMap((group) => group.keys));
   const others = Object.keys(schema).filter((name) => !listed.has(name) && name !== 'telemetry_enabled' && name !== 'go2rtc_enabled');
   const show = (faults: Record<string, string>) => {
     setErrors(faults);
@@ -90,8 +99,9 @@ export function ServerSettings(): ReactElement {
     }
     return undefined;
   };
-  const card = (id: string, keys: readonly string[]) => (
+  const card = ({ id, keys, isIdle }: Group) => (
     <Card key={id} title={words(`settings.${id}`, id)}>
+      {isIdle ? <p className="note"><Icon name="info" /><span>{t('cameras.idle')}</span></p> : null}
       <div className="form-grid">
         {keys.filter((name) => schema[name] && data[name]).map((name) => (
           <Setting key={name} name={name} facts={schema[name]!} value={draft[name] ?? data[name]!.value} hint="" error={errors[name]}
@@ -105,8 +115,9 @@ export function ServerSettings(): ReactElement {
   );
   return (
     <>
-      {groups.map((group) => card(group.id, group.keys))}
-      {others.length > 0 ? card('others', others) : null}
+      {groups.map(card)}
+      {others.length > 0 ? card({ id: 'others', keys: others }) : null}
+      {later.map(card)}
       {isChanged ? (
         <div className="save-bar" role="region" aria-label={t('state.unsaved')}>
           <span>{t('state.unsaved')}</span><span className="spring" />
