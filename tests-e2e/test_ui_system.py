@@ -4,12 +4,13 @@ said in the language of the viewer."""
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from harness import sealed
 from harness.browser import DESKTOP, PHONE, SCREENSHOTS, browsing
-from harness.server import NVR, wait_for
+from harness.server import NVR, REPOSITORY, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
 from test_encryption import make_key
@@ -190,3 +191,42 @@ def test_why_there_are_only_single_pictures_is_said_in_the_language_of_the_viewe
             browser.until("single pictures", "return document.querySelector('.enlarged .picture')?.dataset.way === 'jpeg'")
             browser.open("/ui/live")
             browser.until("why, on the tile", "return document.querySelector('.tile .chip.way')?.title.includes(arguments[0])", told)
+
+
+def test_the_audit_trail_tells_in_words_what_was_done_and_what_was_refused(scene, tmp_path):
+    nvr = scene
+    # Whatever has words is a route of the server.
+    routes = re.findall(r"'((?:GET|POST|PUT|PATCH|DELETE) [^']+)'", (REPOSITORY / "WebUI" / "src" / "system" / "deeds.ts").read_text())
+    known = {f"{method.upper()} {path}" for path, methods in nvr.api.json("/openapi.json")["paths"].items() for method in methods}
+    assert len(routes) > 60 and not set(routes) - known, set(routes) - known
+    assert nvr.api.put("/cameras/1", json={"location": "Street"}).status_code == 200
+    assert nvr.api.delete("/cameras/999").status_code == 404
+    with browsing(tmp_path, DESKTOP) as browser:
+        for language, words in {"de": ("Kamera geändert · Front door", "Abgelehnt: Kamera gelöscht", "Anmeldung"), "en": ("Camera changed · Front door", "Refused: Camera deleted", "Sign-in")}.items():
+            browser.sign_in(nvr.api.base, preferences={"language": language}).open("/ui/system/audit")
+            browser.until(language, "const rows = document.querySelector('tbody')?.textContent ?? ''; return arguments[0].every((text) => rows.includes(text))", words)
+        assert "PUT /cameras/{camera_id}" in browser.text("tbody") and browser.complaints() == []
+
+
+def test_a_setting_that_is_refused_is_marked_and_what_was_typed_is_not_lost(scene, tmp_path):
+    nvr = scene
+    with browsing(tmp_path, DESKTOP) as browser:
+        browser.sign_in(nvr.api.base, preferences={"language": "de"}).open("/ui/system/settings")
+        ready(browser)
+        # A limit, by the page; an address, by the server: each is told beside its field, which gets the focus.
+        for name, wrong in (("backup_auto_retention", "100000"), ("notify_webhook_url", "ftp://nowhere")):
+            browser.fill("#main", **{name: wrong})
+            browser.press("#save-settings")
+            browser.until(name, "const field = document.querySelector(`[name=${arguments[0]}]`); return field === document.activeElement && field.closest('.field').querySelector('.field-error')?.textContent.length > 5", name)
+            browser.fill("#main", **{name: "7" if name.startswith("backup") else ""})
+        browser.fill("#main", backup_auto_retention="9")
+        # Leaving asks first.
+        browser.press(".tabs a[href='/ui/system/logs']")
+        browser.switch_to.alert.dismiss()
+        assert browser.execute_script("return location.pathname") == "/ui/system/settings"
+        browser.press("#save-settings")
+        browser.gone("#save-settings")
+        assert nvr.api.json("/settings/backup_auto_retention")["value"] == "9"
+        # What does nothing yet says so.
+        idle = browser.execute_script("return [...document.querySelectorAll('#main .card')].filter((card) => card.querySelector('.note')).map((card) => card.querySelector('h2').textContent)")
+        assert {"E-Mail", "MQTT", "Telegram"} <= set(idle) and "Webhook" not in idle, idle

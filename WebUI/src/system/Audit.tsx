@@ -6,12 +6,30 @@ import { t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Badge, Card, Problem, Spinner } from '../ui/Bits';
 import { Table } from '../ui/Table';
+import { useCameras } from '../live/state';
+import { deedOf } from './deeds';
 import { SelectField, TextField } from '../ui/Field';
+import { reason } from '../ui/Toasts';
 
 const PAGE = 50;
 
+/** What was done, or was to be. */
+function told(entry: AuditEntry): string | null {
+  const what = deedOf(entry);
+  if (!what || entry.status < 400) return what;
+  return t(entry.status < 500 ? 'audit.refused' : 'audit.failed', { what });
+}
+
+/** In words where there are any, and below as the server noted it. */
+function What({ entry, camera }: { entry: AuditEntry; camera: string | null }): ReactElement {
+  const deed = told(entry);
+  const facts = <><code>{entry.method} {entry.route}</code>{entry.summary ? ` · ${entry.summary}` : ''}</>;
+  return deed ? <><strong>{deed}</strong>{camera ? ` · ${camera}` : ''}<br /><span className="soft">{facts}</span></> : <span className="soft">{facts}</span>;
+}
+
 /** Who did what, when and from where. */
 export function Audit(): ReactElement {
+  const { cameras } = useCameras(0);
   const [user, setUser] = useState('');
   const [method, setMethod] = useState('');
   const [from, setFrom] = useState('');
@@ -49,11 +67,12 @@ export function Audit(): ReactElement {
         ]} rows={entries.map((entry) => ({
           key: entry.id, cells: [
             showDateTime(entry.timestamp), entry.username ?? '–',
-            <>{entry.summary ? <><strong>{entry.summary}</strong><br /></> : null}<code className="soft">{entry.method} {entry.route}</code></>,
+            <What entry={entry} camera={entry.camera_id === null ? null : cameras?.find((one) => one.id === entry.camera_id)?.name ?? t('events.goneCamera', { id: entry.camera_id })} />,
             entry.address, <Badge kind={entry.status < 400 ? 'good' : 'bad'}>{entry.status}</Badge>,
           ],
         }))} />
       )}
+      {failure && entries ? <p className="problem" role="alert">{reason(failure)}</p> : null}
       {entries?.length === 0 ? <p className="soft centred">{t('state.nothingFound')}</p> : null}
       {hasMore ? <p className="centred"><Button onClick={() => load(entries?.[entries.length - 1]?.id ?? null)}>{t('action.more')}</Button></p> : null}
     </Card>
