@@ -128,7 +128,7 @@ function pack(out) {
 /** Every code that the server can say, with the names of the values in its sentence, from the one list of them. */
 function sentences() {
   const found = new Map();
-  for (const name of ['ReasonSentences', 'ReasonRefusals']) {
+  for (const name of ['ReasonSentences', 'ReasonRefusals', 'ReasonReports']) {
     const source = readFileSync(join(root, '..', 'Sources', 'NVRModel', `${name}.swift`), 'utf8');
     for (const [, code, sentence] of source.matchAll(/\(\s*"([a-z][a-z_]*)",\s*"((?:[^"\\]|\\.)*)"\s*\)/g)) found.set(code, new Set([...sentence.matchAll(/\{(\w+)\}/g)].map((match) => match[1])));
     // Entries that were written in another way would go unnoticed.

@@ -29,6 +29,14 @@ class Site(NVR):
         with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
             return database.execute(sql, values).fetchall()
 
+    def grow_old(self, hours: int) -> None:
+        """All that was stored is that much older. The server does not run."""
+        with closing(sqlite3.connect(self.data / "vibenvr.db")) as database:
+            shift = hours * 3600 * 1_000_000
+            database.execute("UPDATE segments SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
+            database.execute("UPDATE events SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
+            database.commit()
+
     def places(self) -> dict[str, int]:
         """The volume of every segment and snapshot, by its path."""
         return dict(
@@ -76,11 +84,7 @@ def stock(tmp_path_factory):
         assert nvr.api.put(f"/cameras/{key}", json={"recording_mode": "Off", "is_active": False}).status_code == 200
         wait_for("all is finished", lambda: all(row.finished for row in nvr.rows(key)), 20)
         nvr.terminate()
-        with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
-            shift = 3 * 3600 * 1_000_000
-            database.execute("UPDATE segments SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
-            database.execute("UPDATE events SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
-            database.commit()
+        nvr.grow_old(3)
         assert max(row.bytes for row in nvr.rows(key)) > 7 << 20, "the footage is too small for parts"
     return folder
 

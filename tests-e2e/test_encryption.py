@@ -22,6 +22,7 @@ from harness.volumes import MARKER
 from peers import footage
 from peers.gst_camera import GstCamera
 from peers.s3_server import S3Server
+from test_buckets import Site
 from test_offsite import site
 
 WORDS = [b"ftyp", b"moov", b"mdat", b"moof", b"avc1", b"JFIF", b"camera="]
@@ -390,3 +391,94 @@ def test_a_killed_server_lists_everything_again_and_keys_change(tmp_path):
         nvr.terminate()
         checked = nvr.run("check", "--data-dir", str(nvr.data), "--checksums")
         assert checked.returncode == 0, checked.stdout
+
+
+def test_encrypted_footage_moves_into_a_bucket_as_it_lies_and_is_played_and_exported_in_the_clear(tmp_path):
+    key_file = tmp_path / "footage.key"
+    key = make_key(key_file)
+    film = footage.counter()
+    with S3Server() as store, GstCamera({"/cam": (film, footage.sound("aac"))}) as camera, Site(tmp_path, segment_seconds=8, FOOTAGE_KEY_FILE=str(key_file)) as nvr:
+        nvr.start().with_admin()
+        assert nvr.api.add_camera("Vault", camera.url("/cam"), record_audio=True) == nvr.camera
+        wait_for("three segments", lambda: sum(row.finished for row in nvr.rows()) >= 3, 90)
+        assert nvr.api.post(f"/cameras/{nvr.camera}/snapshot").status_code == 200
+        assert nvr.api.put(f"/cameras/{nvr.camera}", json={"recording_mode": "Off", "is_active": False}).status_code == 200
+        wait_for("all is finished", lambda: all(row.finished for row in nvr.rows()), 30)
+        nvr.terminate()
+        nvr.grow_old(3)
+        nvr.start()
+        sealed_files = nvr.files_of()
+        plain = {path: nvr.api.get(f"/media/{path}").content for path in sealed_files}
+        profile = nvr.archive_to(store, prefix="vault")
+        nvr.moved(profile)
+
+        # What is in the bucket are the bytes as they lay on the disk, and nobody reads them without the key.
+        objects = {one.key.removeprefix("vault/archive/"): store.get(one.key) for one in store.objects("vault/archive/")}
+        assert MARKER in objects and {path: content for path, content in objects.items() if path != MARKER} == sealed_files
+        for path, content in sealed_files.items():
+            assert sealed.is_sealed(content) and content[16:32].hex() == sealed.key_id(key), path
+            assert not [word for word in WORDS if word in content], path
+            stolen = tmp_path / ("stolen" + Path(path).suffix)
+            stolen.write_bytes(content)
+            shown = subprocess.run(
+                ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(stolen), "-frames:v", "1", "-f", "null", "-"], capture_output=True)
+            assert shown.returncode != 0, path
+            # A second opinion of what is in it.
+            assert sealed.decrypt(content, key) == (plain[path], True), path
+
+        # Played and exported from there it is in the clear, whole and by ranges.
+        nvr.plays(plain)
+        rows = nvr.rows(nvr.camera)
+        movie = tmp_path / "movie.mp4"
+        for row in rows:
+            path = str(row.path.relative_to(nvr.recordings))
+            movie.write_bytes(nvr.api.get(f"/media/{path}").content)
+            assert decode_errors(movie) == "" and probe(movie).video.packets[0].key and probe(movie).track("audio").packets
+            part = nvr.api.get(f"/media/{path}", headers={"Range": "bytes=1000-250999"})
+            assert part.status_code == 206 and part.content == plain[path][1000:251000]
+        index = nvr.api.json(f"/cameras/{nvr.camera}/playback.json", params={"start": rows[0].start, "end": rows[-1].end})
+        assert len(index["segments"]) == len(rows) and all(segment["is_encrypted"] for segment in index["segments"])
+        export = nvr.api.get(f"/cameras/{nvr.camera}/export.mp4", params={"start": rows[0].start, "end": rows[-1].end})
+        assert export.status_code == 200, export.text[:300]
+        movie.write_bytes(export.content)
+        exported = probe(movie)
+        assert decode_errors(movie) == "" and len(exported.video.packets) >= 15 * 20 and exported.track("audio").packets
+        assert follow(exported.fingerprints(), film.fingerprints) == ""
+        (event, *_) = nvr.api.events(event_type="continuous")
+        assert nvr.api.get(f"/events/{event['id']}/download").content[4:8] == b"ftyp"
+        (snapshot,) = nvr.api.events(type="snapshot")
+        assert nvr.api.get("/media/" + snapshot["file_path"].removeprefix("/media/")).content[:3] == b"\xff\xd8\xff"
+        assert nvr.api.get(f"/cameras/{nvr.camera}/preview.jpg", params={"t": rows[1].start + 1}).content[:3] == b"\xff\xd8\xff"
+
+        # Everything in the bucket is compared, byte by byte.
+        assert nvr.api.post("/settings/sync-orphans?dry_run=true&checksums=true").status_code == 200
+        told = wait_for("it is compared", lambda: (now := nvr.api.json("/settings/sync-orphans/status"))["status"] == "completed" and now, 60)
+        assert told["problems"] == 0 and told["segments_checked"] == len(rows), told
+        state = nvr.api.json("/storage/encryption")
+        (only,) = state["keys"]
+        assert only["key"] == state["key"] == sealed.key_id(key) and only["recordings"] == len(rows) and state["clear"]["recordings"] == 0
+        assert only["bytes"] == sum(row.bytes for row in rows) and state["missing_keys"] == []
+
+        # Without the key it is said what is missing, and the bucket is left as it is.
+        nvr.terminate()
+        del nvr.environment["FOOTAGE_KEY_FILE"]
+        nvr.start()
+        refused = nvr.api.get(f"/media/{rows[0].path.relative_to(nvr.recordings)}")
+        assert refused.status_code == 503 and refused.json()["detail_code"] == "footage_key_missing", refused.text
+        state = nvr.api.json("/storage/encryption")
+        assert state["enabled"] is False and state["key"] is None and state["missing_keys"] == [sealed.key_id(key)]
+        assert [one["available"] for one in state["keys"]] == [False]
+        nvr.api.post("/settings/sync-orphans")
+        wait_for("it is compared", lambda: nvr.api.json("/settings/sync-orphans/status")["status"] == "completed", 60)
+        assert set(nvr.places()) == set(sealed_files)
+        assert {one.key.removeprefix("vault/archive/"): store.get(one.key) for one in store.objects("vault/archive/")} == objects
+        nvr.environment["FOOTAGE_KEY_FILE"] = str(key_file)
+        nvr.terminate()
+        nvr.start()
+        nvr.plays(plain)
+
+        # The files of the bucket and the key are enough.
+        lifted = tmp_path / "lifted.mp4"
+        lifted.write_bytes(sealed_files[str(rows[0].path.relative_to(nvr.recordings))])
+        run = nvr.run("decrypt", str(lifted), "--out", str(tmp_path / "out"))
+        assert run.returncode == 0 and (tmp_path / "out" / "lifted.mp4").read_bytes() == plain[str(rows[0].path.relative_to(nvr.recordings))]

@@ -23,7 +23,9 @@ extension BackupReader {
 
     private func profile(_ id: ID<S3Profile>, _ name: String, _ item: JSONObject, _ place: String) throws -> S3Profile {
         func needed(_ key: String, atMost length: Int) throws -> String {
-            guard let found = try text(item, key, place, atMost: length), !found.isEmpty else { throw NVRError(.invalid, "\(key) is missing") }
+            guard let found = try text(item, key, place, atMost: length), !found.isEmpty else {
+                throw NVRError(.invalid, "the member \(key) is missing")
+            }
             return found
         }
         let endpoint: String

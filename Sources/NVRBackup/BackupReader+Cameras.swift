@@ -24,7 +24,7 @@ extension BackupReader {
                     if declared.kind == .unavailableMasks {
                         hidesNothing = true
                     } else {
-                        warn("camera \(name): \(field) has its default now: \(problem.msg)")
+                        warn("camera \(name): \(field) has its default now: \(problem.reason)")
                     }
                 }
             }

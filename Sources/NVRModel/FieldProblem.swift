@@ -23,6 +23,9 @@ package struct FieldProblem: Sendable, Hashable {
         self.ctx = ctx
     }
 
+    /// What is wrong, without the words in front that say that it is a rule of ours.
+    package var reason: String { msg.hasPrefix(Self.ownRuleOpening) ? String(msg.dropFirst(Self.ownRuleOpening.count)) : msg }
+
     /// The entry as the API answers it.
     package var json: JSONValue {
         var object: JSONObject = [

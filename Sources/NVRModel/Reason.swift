@@ -129,4 +129,14 @@ extension JSONObject {
         self[key + "_code"] = JSONValue(reason?.code)
         self[key + "_parameters"] = reason?.parametersJSON ?? .null
     }
+
+    /// The same for a list of texts: under `…_said` each with its code, `{"text", "code", "parameters"}`.
+    package mutating func say(_ key: String, _ texts: [String]) {
+        self[key] = .array(texts.map(JSONValue.string))
+        self[key + "_said"] = .array(
+            texts.map { text in
+                let reason = Reason(text)
+                return ["text": .string(text), "code": JSONValue(reason?.code), "parameters": reason?.parametersJSON ?? .null]
+            })
+    }
 }

@@ -1,8 +1,9 @@
 extension Reason {
     /// Every sentence that has a code. Codes are part of the API: they stay when the words are changed, and none is used again for
     /// something else. A code may have several sentences that say the same. The catalogues of the interface have a sentence for each
-    /// (`said.<code>`); WebUI/build.mjs reads them from here.
-    package static let sentences: [(code: String, sentence: String)] = cameras + recording + storage + health + buckets + refusals + fields
+    /// (`said.<code>`); WebUI/build.mjs reads them from here and the other files of this name.
+    package static let sentences: [(code: String, sentence: String)] =
+        cameras + recording + storage + health + buckets + comparison + restores + viewing + refusals + fields
 
     /// Why a stream does not come, or comes in another way than wished.
     private static let cameras: [(code: String, sentence: String)] = [
@@ -153,6 +154,8 @@ extension Reason {
         ("bucket_unreachable", "the server cannot be reached: {detail}"),
         ("bucket_timeout", "the server does not answer ({phase})"),
         ("bucket_nonsense", "the answer of the server makes no sense: {detail}"),
+        ("connection_refused", "the connection was refused"),
+        ("not_http", "it is not HTTP"),
         ("phase_connecting", "connecting"),
         ("phase_sending", "sending"),
         ("phase_waiting", "waiting for the answer"),

@@ -37,10 +37,13 @@ package struct Segment: Sendable, Hashable {
     package var timescale: Int
     /// Packed `ISOBMFF.FragmentIndex`; empty while growing.
     package var index: [UInt8]
+    /// Name of the key that its file is encrypted with; nil for one in the clear.
+    package var key: String?
 
     package init(
         id: ID<Segment>, cameraID: ID<Camera>, role: StreamRole, run: Int64, volume: VolumeID = .standard, path: String, start: WallTime,
-        end: WallTime, bytes: Int64, state: State, width: Int, height: Int, codecs: String, initLength: Int64, timescale: Int, index: [UInt8]
+        end: WallTime, bytes: Int64, state: State, width: Int, height: Int, codecs: String, initLength: Int64, timescale: Int, index: [UInt8],
+        key: String? = nil
     ) {
         self.id = id
         self.cameraID = cameraID
@@ -58,6 +61,7 @@ package struct Segment: Sendable, Hashable {
         self.initLength = initLength
         self.timescale = timescale
         self.index = index
+        self.key = key
     }
 
     package var place: FootagePlace { FootagePlace(volume, path) }

@@ -100,6 +100,9 @@ package final class FootageSync: Sendable {
                 }
             }
             finish(.completed) { status in
+                // Those in buckets were not told on the way.
+                status.checked = report.segments
+                status.total = max(status.total, report.segments)
                 status.files = report.files
                 status.problems = report.problems.count
                 status.repaired = report.repaired

@@ -131,6 +131,9 @@ package final class FootageUpkeep: Service {
         try await store.upkeep.set(.checkedUpTo, nil)
         try await store.upkeep.set(.checkedAt, String(clock.wall()))
         tell(report)
+        // What needed a key that is not there may be gone by now.
+        let given = Set(layout.cipher.keys.ids.map(\.description))
+        if report.locked == 0, try await given.isSuperset(of: store.footageKeys.inUse()) { health.clear(.footageKeyMissing) }
     }
 
     /// What a start knows of keys that are missing, it knows from the database; this is what the files say.

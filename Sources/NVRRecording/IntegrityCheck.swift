@@ -52,11 +52,11 @@ package struct IntegrityCheck: Sendable {
         package var description: String {
             switch self {
             case .missingFile(let path): "\(path): the row has no file"
-            case .shortFile(let path, let bytes, let expected): "\(path): \(bytes) of \(expected) bytes are left"
-            case .longFile(let path, let bytes, let expected): "\(path): \(bytes) bytes, but the row says \(expected)"
+            case .shortFile(let path, let bytes, let expected): "\(path): only \(bytes) of \(expected) bytes are left"
+            case .longFile(let path, let bytes, let expected): "\(path): there are \(bytes) bytes, but the row says \(expected)"
             case .alteredFile(let path): "\(path): the checksum is another; the file was altered or the disk is failing"
             case .wrongRow(let path): "\(path): the row tells another camera or time than the file"
-            case .unreadable(let path, let why): "\(path): \(why)"
+            case .unreadable(let path, let why): "\(path): it cannot be read: \(why)"
             case .unlisted(let path): "\(path): footage that is not listed"
             case .locked(let path): "\(path): encrypted with a key that is not there, and not as its row says or without one"
             case .database(let text): "database: \(text)"
@@ -306,7 +306,7 @@ package struct IntegrityCheck: Sendable {
             start: identity.start,
             end: identity.start, bytes: 0, state: .intended, width: entry.width, height: entry.height,
             codecs: scan.file.tracks.map(\.codecString).joined(separator: ","), initLength: scan.file.initRange.upperBound,
-            timescale: Int(track.timescale), index: [])
+            timescale: Int(track.timescale), index: [], key: scan.sealed?.keyID.description)
         return scan.closing(of: segment).map { Description(segment: segment, closing: $0) }
     }
 }

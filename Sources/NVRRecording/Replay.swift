@@ -39,11 +39,13 @@ package struct ReplaySegment: Sendable, Equatable {
     package var run: Int64
     /// It is still being written; more fragments will come.
     package var isGrowing: Bool
+    /// Its file is encrypted; what is read of it is not.
+    package var isEncrypted: Bool
     package var fragments: [ReplayFragment]
 
     package init(
         id: ID<Segment>, path: String, initLength: Int64, codecs: String, width: Int, height: Int, run: Int64, isGrowing: Bool,
-        fragments: [ReplayFragment]
+        isEncrypted: Bool = false, fragments: [ReplayFragment]
     ) {
         self.id = id
         self.path = path
@@ -53,6 +55,7 @@ package struct ReplaySegment: Sendable, Equatable {
         self.height = height
         self.run = run
         self.isGrowing = isGrowing
+        self.isEncrypted = isEncrypted
         self.fragments = fragments
     }
 }
@@ -68,7 +71,8 @@ extension Playback {
             guard !fragments.isEmpty else { return nil }
             return ReplaySegment(
                 id: segment.id, path: segment.path, initLength: segment.initLength, codecs: segment.codecs, width: segment.width,
-                height: segment.height, run: segment.run, isGrowing: segment.state == .growing, fragments: fragments)
+                height: segment.height, run: segment.run, isGrowing: segment.state == .growing, isEncrypted: segment.key != nil,
+                fragments: fragments)
         }
     }
 

@@ -293,7 +293,8 @@ final class SegmentPen: @unchecked Sendable {
                         id: ID(0), cameraID: configuration.cameraID, role: configuration.role, run: chunk.description.run, volume: volume,
                         path: path, start: start, end: start, bytes: 0, state: .intended, width: chunk.description.video.width,
                         height: chunk.description.video.height, codecs: tracks.map { $0.codecString }.joined(separator: ","),
-                        initLength: Int64(header.count), timescale: StreamDescription.videoTimescale, index: []),
+                        initLength: Int64(header.count), timescale: StreamDescription.videoTimescale, index: [],
+                        key: disk.layout.cipher.writingKey),
                     isContinuous: configuration.listsSegments, on: lane)
             } catch let error as NVRError where error.kind == .conflict {
                 // A row whose file is gone has this name; it stays until somebody repairs it.

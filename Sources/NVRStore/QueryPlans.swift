@@ -31,6 +31,13 @@ extension RetentionStore {
     }
 }
 
+extension FootageKeyStore {
+    /// The plans of looking for keys and of counting what has them.
+    package func plans() async throws -> [String] {
+        try await rows.read("explaining a query") { try $0.plan(Self.inUseSQL, []) + $0.plan(Self.amountsSQL, []) }
+    }
+}
+
 extension TimelineStore {
     /// The plans of everything that `read` may ask.
     package func plans() async throws -> [String] {

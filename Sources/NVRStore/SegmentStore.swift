@@ -17,15 +17,16 @@ package struct SegmentStore: Sendable {
     }
 
     static func insert(_ db: Database, _ segment: Segment, isContinuous: Bool) throws -> ID<Segment> {
+        let key = try segment.key.map { try FootageKeyStore.number(db, of: $0) }
         try db.run(
             """
             INSERT INTO segments (camera_id, role, run, volume, path, start_us, end_us, bytes, state, is_continuous, width, height, codecs,
-                init_length, timescale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+                init_length, timescale, sealed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 segment.cameraID.rawValue, Self.code(segment.role), segment.run, segment.volume.rawValue, segment.path, segment.start.microseconds,
                 max(segment.start, segment.end).microseconds, segment.bytes, isContinuous, segment.width, segment.height,
-                segment.codecs, segment.initLength, segment.timescale,
+                segment.codecs, segment.initLength, segment.timescale, key,
             ])
         return ID(db.lastInsertedRowID)
     }
@@ -131,7 +132,8 @@ package struct SegmentStore: Sendable {
     // MARK: Finding
 
     private static let columns =
-        "s.id, s.camera_id, s.role, s.run, s.path, s.start_us, s.end_us, s.bytes, s.state, s.width, s.height, s.codecs, s.init_length, s.timescale, i.packed, s.volume"
+        "s.id, s.camera_id, s.role, s.run, s.path, s.start_us, s.end_us, s.bytes, s.state, s.width, s.height, s.codecs, s.init_length, s.timescale, i.packed, s.volume, "
+        + "(SELECT key FROM footage_key_names AS n WHERE n.id = s.sealed_by) AS key"
     private static let source = "segments AS s LEFT JOIN segment_indexes AS i ON i.segment_id = s.id"
 
     static let coveringSQL = """
@@ -254,7 +256,7 @@ package struct SegmentStore: Sendable {
             path: row["path"],
             start: WallTime(microseconds: row["start_us"]), end: WallTime(microseconds: row["end_us"]), bytes: row["bytes"],
             state: try state(row["state"]), width: row["width"], height: row["height"], codecs: row["codecs"],
-            initLength: row["init_length"], timescale: row["timescale"], index: [UInt8](row["packed"] as Data? ?? Data()))
+            initLength: row["init_length"], timescale: row["timescale"], index: [UInt8](row["packed"] as Data? ?? Data()), key: row["key"])
     }
 
     static func entry(_ row: Row) throws -> SegmentEntry {

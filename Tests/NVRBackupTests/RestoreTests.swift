@@ -144,6 +144,7 @@ struct RestoreTests {
         let report = try await store.restore(try read(document).configuration, passwordless: "none")
         #expect(report.usersWithoutPassword == ["viewer"])
         #expect(try await store.users.credentials(username: "viewer")?.passwordHash == "none")
+        #expect(report.warnings.allSatisfy { Reason($0) != nil }, "\(report.warnings)")
         #expect(report.warnings.contains { $0.contains("SSD") } && report.warnings.contains { $0.contains("Door") })
         #expect(try await store.cameras.all().allSatisfy { $0.storage.profiles.isEmpty })
     }

@@ -32,6 +32,18 @@ import Testing
         #expect(object["reason_code"] == "camera_answers" && object["reason_parameters"] == ["answer": "418 I'm a teapot"])
     }
 
+    @Test("Lists of texts have their codes in a list beside them")
+    func lists() {
+        var object = JSONObject()
+        object.say("notes", ["1/a.mp4: the row has no file", "who knows"])
+        #expect(object["notes"] == ["1/a.mp4: the row has no file", "who knows"])
+        #expect(
+            object["notes_said"] == [
+                ["text": "1/a.mp4: the row has no file", "code": "sync_file_missing", "parameters": ["path": "1/a.mp4"]],
+                ["text": "who knows", "code": nil, "parameters": nil],
+            ])
+    }
+
     @Test("Other texts have no code, however long, odd or deep they are")
     func others() {
         let deep = String(repeating: "sub-stream: ", count: 150) + "the disk is full"

@@ -310,6 +310,10 @@ struct EncryptedFootageTests {
             #expect(
                 after.map(\.cameraID) == before.map(\.cameraID) && after.map(\.start) == before.map(\.start)
                     && after.map(\.codecs) == before.map(\.codecs))
+            // A start without the key notices, although this database never recorded with it.
+            let key = try Self.keys().writing?.description
+            #expect(before.allSatisfy { $0.key == key } && after.allSatisfy { $0.key == key } && key != nil)
+            #expect(try await fresh.store.footageKeys.inUse() == [key])
         }
     }
 
@@ -324,6 +328,10 @@ struct EncryptedFootageTests {
         stream.newRun()
         let second = try first.crashed(keys: try FootageKeys([SealedFileTests.key, SealedFileTests.otherKey]))
         try await second.record(&stream, frames: 150)
+        let amounts = try await second.store.footageKeys.amounts()
+        let names = try [SealedFileTests.otherKey, SealedFileTests.key].map { try FootageKeys([$0]).writing?.description }
+        #expect(amounts.map(\.key) == names + [nil] && amounts.allSatisfy { $0.count > 0 && $0.bytes > 0 }, "\(amounts)")
+        #expect(amounts.reduce(0) { $0 + $1.count } == (try await second.segments().count))
         let range = TimeRange(start: wallZero, end: wallZero.advanced(byMicroseconds: 60_000_000))
         let movie = second.folder.appendingPathComponent("all.mp4")
         try Data(try Self.all(try await second.playback().export(ID(1), range, isExact: false, fileName: "a.mp4"))).write(to: movie)

@@ -163,7 +163,8 @@ struct Rule: Sendable {
         "PUT /storage/s3/{profile_id}": administrators.sending(#"{"name": "x"}"#).answering(404),
         "POST /storage/s3/{profile_id}/forget": administrators.sending("{}").answering(404),
         "POST /storage/profiles/{profile_id}/forget": administrators.sending("{}").answering(404),
-        "POST /storage/s3/{profile_id}/test": administrators.answering(404), "GET /storage/offsite": .administrators,
+        "POST /storage/s3/{profile_id}/test": administrators.answering(404), "GET /storage/encryption": .administrators,
+        "GET /storage/offsite": .administrators,
     ]
 
     private static let accounts: [String: Rule] = [

@@ -157,4 +157,58 @@ private final class Disk {
         _ = try await web.send(.delete, "/storage/profiles/1", admin)
         #expect(try await web.store.cameras.get(camera.id)?.storage.profiles.isEmpty == true)
     }
+
+    @Test("Whether footage is encrypted is told with the names of keys, what each has, and those that are missing")
+    func encryption() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.bearer()
+        func segment(_ path: String, key: String?, bytes: Int64) async throws {
+            let id = try await web.store.segments.intend(
+                Segment(
+                    id: ID(0), cameraID: ID(1), role: .main, run: 1, path: path, start: WallTime(microseconds: 1), end: WallTime(microseconds: 1),
+                    bytes: 0, state: .intended, width: 1, height: 1, codecs: "avc1.640028", initLength: 0, timescale: 90_000, index: [], key: key),
+                isContinuous: false)
+            try await web.store.segments.finish(id, SegmentClosing(end: WallTime(microseconds: 9), bytes: bytes, index: [1]))
+        }
+        try await segment("1/a.mp4", key: nil, bytes: 7)
+        let off = try await web.send(.get, "/storage/encryption", admin).json
+        #expect(
+            off == [
+                "enabled": false, "key": nil, "since": nil, "keys": [], "clear": ["recordings": 1, "bytes": 7], "missing_keys": [],
+            ])
+        #expect(try await web.send(.get, "/storage/encryption", try await web.bearer(.viewer)).status == 403)
+        #expect(try await web.send(.get, "/storage/encryption").status == 401)
+    }
+
+    @Test("The key for new footage comes first, then what footage has, then what none has; no key is told")
+    func keys() async throws {
+        let secrets: [[UInt8]] = (1...3).map { [UInt8](repeating: $0, count: 32) }
+        let keys = try FootageKeys([secrets[0], secrets[1]])
+        let lost = try #require(try FootageKeys([secrets[2]]).writing?.description)
+        let writing = try #require(keys.writing?.description)
+        let idle = try #require(keys.ids.map(\.description).first { $0 != writing })
+        let web = try await WebFixture(keys: keys)
+        let admin = try await web.bearer()
+        try await web.store.footageKeys.note(writing: writing, at: WallTime(microseconds: 1_790_000_000_000_000))
+        for (path, key) in [("1/a.mp4", lost), ("1/b.mp4", lost), ("1/c.mp4", writing)] {
+            let id = try await web.store.segments.intend(
+                Segment(
+                    id: ID(0), cameraID: ID(1), role: .main, run: 1, path: path, start: WallTime(microseconds: 1), end: WallTime(microseconds: 1),
+                    bytes: 0, state: .intended, width: 1, height: 1, codecs: "avc1.640028", initLength: 0, timescale: 90_000, index: [], key: key),
+                isContinuous: false)
+            try await web.store.segments.finish(id, SegmentClosing(end: WallTime(microseconds: 9), bytes: 10, index: [1]))
+        }
+        let answer = try await web.send(.get, "/storage/encryption", admin)
+        let json = try answer.json
+        #expect(
+            json["enabled"] == true && json["key"] == .string(writing) && json["since"]?.string?.hasPrefix("2026-09-21") == true, "\(answer.text)")
+        #expect(json["missing_keys"] == [.string(lost)])
+        #expect(
+            json["keys"] == [
+                ["key": .string(writing), "available": true, "writing": true, "recordings": 1, "bytes": 10],
+                ["key": .string(lost), "available": false, "writing": false, "recordings": 2, "bytes": 20],
+                ["key": .string(idle), "available": true, "writing": false, "recordings": 0, "bytes": 0],
+            ])
+        #expect(!answer.text.contains("AQEBAQ") && !answer.text.contains("010101"))
+    }
 }

@@ -66,12 +66,13 @@ final class WebFixture: Sendable {
     let health: WebHealth
     let world = WorldBox()
     let setupCode = SetupCode()
-    let volumes = Volumes(root: "/nowhere")
+    let volumes: Volumes
     /// Removed when the test ends.
     let folder = TemporaryFolder()
 
-    init(offsite: OffsiteAccess = .none, _ configure: (inout WebSettings) -> Void = { _ in }) async throws {
+    init(offsite: OffsiteAccess = .none, keys: FootageKeys = .none, _ configure: (inout WebSettings) -> Void = { _ in }) async throws {
         store = try Store.inMemory()
+        volumes = Volumes(root: "/nowhere", cipher: FootageCipher(keys: keys))
         let clock = Clock(world: world)
         accounts = Accounts(
             store: store, key: SigningKey(bytes: Array(0..<64)), clock: clock, parameters: PasswordHash.Parameters(memory: 64, passes: 1))

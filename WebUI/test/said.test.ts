@@ -48,3 +48,16 @@ test('complaints about fields are told by their type and limit', async () => {
   assert.equal(failureOf(409, { detail: 'Group name already exists', detail_code: 'group_name_taken', detail_parameters: null }).words, 'There is a group of this name already.');
   assert.equal(failureOf(409, { detail: 'something else' }).words, 'something else');
 });
+
+test('lists of texts are said like single ones, and an older server’s as they are', async () => {
+  const { saidList } = await import('../src/core/said');
+  const { chooseLanguage } = await import('../src/i18n');
+  const answer = { notes: ['1/a.mp4: the row has no file', 'x'], notes_said: [
+    { text: '1/a.mp4: the row has no file', code: 'sync_file_missing', parameters: { path: '1/a.mp4' } }, { text: 'x', code: null, parameters: null },
+  ] };
+  await chooseLanguage('de');
+  assert.deepEqual(saidList(answer, 'notes'), ['1/a.mp4: Die Datei fehlt', 'x']);
+  assert.deepEqual(saidList({ notes: ['as it is'] }, 'notes'), ['as it is']);
+  assert.deepEqual(saidList({}, 'notes'), []);
+  await chooseLanguage('en');
+});

@@ -45,7 +45,7 @@ struct PieceWriter {
                 id: ID(0), cameraID: target.camera, role: .main, run: chunk.description.run, path: "", start: first.wall, end: first.wall,
                 bytes: 0, state: .intended, width: chunk.description.video.width, height: chunk.description.video.height,
                 codecs: tracks.map { $0.codecString }.joined(separator: ","), initLength: Int64(header.count),
-                timescale: StreamDescription.videoTimescale, index: []), target)
+                timescale: StreamDescription.videoTimescale, index: [], key: importer.cipher.writingKey), target)
         do {
             var encryption = importer.cipher.sealer(.segment).map(SegmentEncryption.init)
             let head = try encryption?.begin(header) ?? header

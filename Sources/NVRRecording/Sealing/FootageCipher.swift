@@ -17,6 +17,9 @@ package final class FootageCipher: Sendable {
         return FootageSealer(content: content, key: id, key)
     }
 
+    /// Name of the key that new footage is encrypted with; nil when it lies in the clear.
+    package var writingKey: String? { keys.writing?.description }
+
     /// A picture as it is to lie on the disk.
     package func stored(picture: [UInt8]) throws -> [UInt8] { try sealer(.picture)?.file(picture) ?? picture }
 

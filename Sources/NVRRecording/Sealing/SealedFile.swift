@@ -33,6 +33,7 @@ package final class SealedFile: FootageFile {
     }
 
     package var path: String { stored.path }
+    package var keyID: FootageKeyID { head.keyID }
 
     /// Bytes of what is in it, as far as whole records go.
     package func length() throws -> Int64 { try state(upTo: .max).table.plainLength }

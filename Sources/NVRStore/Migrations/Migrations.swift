@@ -26,6 +26,8 @@ enum Migrations {
         migrator.registerMigration("M0016_FootageKeys", foreignKeyChecks: .immediate) { try M0016_FootageKeys.run($0) }
         migrator.registerMigration("M0017_Imports", foreignKeyChecks: .immediate) { try M0017_Imports.run($0) }
         migrator.registerMigration("M0018_EventOrder", foreignKeyChecks: .immediate) { try M0018_EventOrder.run($0) }
+        // As M0007.
+        migrator.registerMigration("M0019_SealedSegments", foreignKeyChecks: .immediate) { try M0019_SealedSegments.run($0) }
         migrator.registerMigration("M0020_FootageIndex", foreignKeyChecks: .immediate) { try M0020_FootageIndex.run($0) }
         return migrator
     }

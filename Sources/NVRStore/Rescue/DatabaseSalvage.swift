@@ -14,6 +14,7 @@ package enum DatabaseSalvage {
     package static let leftOut = [
         "segments": "made of the files again",
         "segment_indexes": "made with the segments",
+        "footage_key_names": "made with the segments",
         "segment_totals": "kept by triggers",
         "segment_hours": "kept by triggers",
         "event_totals": "kept by triggers",

@@ -37,7 +37,9 @@ package enum LiveMessages {
 
     /// The camera sends a codec that the player does not take, and nothing else can be had.
     package static func unplayable(_ role: StreamRole, codec: String?, reason: String) -> JSONValue {
-        ["type": "unplayable", "stream": .string(role.rawValue), "codec_name": JSONValue(codec), "reason": .string(reason)]
+        var object: JSONObject = ["type": "unplayable", "stream": .string(role.rawValue), "codec_name": JSONValue(codec)]
+        object.say("reason", reason)
+        return .object(object)
     }
 
     /// How many pictures the viewer missed since the last such message.

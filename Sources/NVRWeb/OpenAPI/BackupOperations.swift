@@ -74,6 +74,7 @@ extension OpenAPIDocument {
                     "api_tokens": .integer,
                 ]).described("What is new or has changed."),
                 "warnings": Schema.array(of: .text).described("What was left out, and what needs a look."),
+                "warnings_said": .saidList,
                 "users_without_password": Schema.array(of: .text).described("An administrator has to set one."),
                 "safety_backup": Schema.text.described("What was there before, in the folder of the server."),
             ])

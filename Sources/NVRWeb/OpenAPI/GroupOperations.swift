@@ -161,7 +161,23 @@ extension OpenAPIDocument {
         return required ? .object(required: named, optional: rest) : .object(required: [], optional: named + rest)
     }
 
+    private static let encryption = Schema.object([
+        "enabled": Schema.boolean.described("Whether new footage is encrypted."),
+        "key": Schema.text.orNull.described("Name of the key that new footage is encrypted with. Names tell nothing of keys."),
+        "since": Schema.dateTime.orNull.described("Since when it is."),
+        "keys": Schema.array(
+            of: .object([
+                "key": .text, "available": Schema.boolean.described("Whether the server has it."),
+                "writing": Schema.boolean.described("New footage is encrypted with it."), "recordings": .integer, "bytes": .integer,
+            ])
+        ).described("Keys that the server has or that footage needs, with the footage that each has."),
+        "clear": Schema.object(["recordings": .integer, "bytes": .integer]).described("Footage that is not encrypted."),
+        "missing_keys": Schema.array(of: .text).described("Keys of footage that is listed and cannot be shown, since the server does not have them."),
+    ])
+
     static let storageOperations: [Operation] = [
+        Operation("GET /storage/encryption", "getFootageEncryption", .storage, "Whether footage is encrypted, and with which keys")
+            .explained("Counts are up to 15 seconds old.").answers(encryption, "Keys by their names."),
         Operation("GET /storage/profiles", "listStorageProfiles", .storage, "Storage profiles")
             .paged().answers(.array(of: .named("StorageProfile")), "By id.", headers: [.totalCount]),
         Operation("POST /storage/profiles", "createStorageProfile", .storage, "Make a storage profile")

@@ -36,7 +36,7 @@ extension OpenAPIDocument {
             "status": .choice(["idle", "running", "completed", "failed"]), "started_at": Schema.dateTime.orNull,
             "finished_at": Schema.dateTime.orNull, "progress": Schema.integer(0...100).described("Percent."), "segments_checked": .integer,
             "segments_total": .integer, "files": Schema.integer.orNull, "problems": .integer, "repaired": .integer,
-            "notes": Schema.array(of: .text).described("The first problems."), "dry_run": .boolean,
+            "notes": Schema.array(of: .text).described("The first problems."), "notes_said": .saidList, "dry_run": .boolean,
             "refused": Schema.text.orNull.described("Why rows without files were left."), "refused_code": .saidCode,
             "refused_parameters": .saidParameters,
         ], optional: ["message": .text])

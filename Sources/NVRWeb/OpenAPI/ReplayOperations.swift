@@ -116,6 +116,7 @@ extension OpenAPIDocument {
                         "codecs": Schema.text.described("RFC 6381."), "width": .integer, "height": .integer,
                         "run": Schema.integer.described("Segments of one run join without a gap."),
                         "is_growing": Schema.boolean.described("More will come."),
+                        "is_encrypted": Schema.boolean.described("As it lies on the disk; what is read here is not."),
                         "fragments": .array(
                             of: .object([
                                 "start": .dateTime, "duration": Schema.number.described("Seconds."), "offset": .integer, "size": .integer,

@@ -79,6 +79,9 @@ struct Schema: Sendable {
 
     /// What stands beside a text for people: its code and the values in it.
     static let saidCode = Schema.text.orNull.described("What the text beside says, for programs; null for what has no code. New ones may come.")
+    /// Beside a list of texts: each of them with its code.
+    static let saidList = Schema.array(of: .object(["text": .text, "code": .saidCode, "parameters": .saidParameters]))
+        .described("The same texts, each with what programs know it by.")
     static let saidParameters = Schema.map(of: .anything).orNull.described(
         "Values in the text by their names: text, or `{\"text\", \"code\", \"parameters\"}` for one that is a sentence itself.")
 

@@ -62,17 +62,18 @@ struct BackupRoutes: Sendable {
 
     private static func answer(_ restored: Backups.Restored) -> Response {
         let report = restored.report
-        return Response(json: [
+        var object: JSONObject = [
             "message": "Configuration restored successfully",
             "restored": [
                 "settings": JSONValue(report.settings), "storage_profiles": JSONValue(report.storageProfiles),
                 "s3_profiles": JSONValue(report.s3Profiles), "cameras": JSONValue(report.cameras),
                 "groups": JSONValue(report.groups), "users": JSONValue(report.users), "api_tokens": JSONValue(report.apiKeys),
             ],
-            "warnings": .array(report.warnings.map(JSONValue.string)),
             "users_without_password": .array(report.usersWithoutPassword.map(JSONValue.string)),
             "safety_backup": .string(restored.safetyBackup.name),
-        ])
+        ]
+        object.say("warnings", report.warnings)
+        return Response(json: .object(object))
     }
 
     private static func isJSON(_ call: Call) -> Bool {

@@ -52,8 +52,9 @@ struct MaintenanceRoutes: Sendable {
             "progress": JSONValue(isDone ? 100 : status.total > 0 ? min(99, status.checked * 100 / status.total) : 0),
             "segments_checked": JSONValue(status.checked), "segments_total": JSONValue(status.total), "files": JSONValue(status.files),
             "problems": JSONValue(status.problems), "repaired": JSONValue(status.repaired),
-            "notes": .array(status.notes.map(JSONValue.string)), "dry_run": .bool(status.isDryRun),
+            "dry_run": .bool(status.isDryRun),
         ]
+        object.say("notes", status.notes)
         object.say("refused", status.refusal)
         return .object(object)
     }

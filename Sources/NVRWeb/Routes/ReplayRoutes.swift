@@ -58,7 +58,7 @@ struct ReplayRoutes: Sendable {
         [
             "url": .string(MediaPath.url(segment.path)), "init_length": .integer(segment.initLength), "codecs": .string(segment.codecs),
             "width": JSONValue(segment.width), "height": JSONValue(segment.height), "run": .integer(segment.run),
-            "is_growing": .bool(segment.isGrowing),
+            "is_growing": .bool(segment.isGrowing), "is_encrypted": .bool(segment.isEncrypted),
             "fragments": .array(
                 segment.fragments.map {
                     [

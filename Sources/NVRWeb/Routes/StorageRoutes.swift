@@ -13,9 +13,20 @@ struct StorageRoutes: Sendable {
     let volumes: Volumes
     let threads: NIOThreadPool
     let clock: any NVRClock
+    private let encryption: EncryptionReport
+
+    init(store: Store, volume: StorageVolume, volumes: Volumes, threads: NIOThreadPool, clock: any NVRClock) {
+        self.store = store
+        self.volume = volume
+        self.volumes = volumes
+        self.threads = threads
+        self.clock = clock
+        encryption = EncryptionReport(store: store, keys: volumes.cipher.keys, clock: clock)
+    }
 
     var routes: [Route] {
         [
+            Route(.get, "/storage/encryption", .admin) { _ in Response(json: try await encryption.json()) },
             Route(.get, "/storage/profiles", .admin, list),
             Route(.post, "/storage/profiles", .admin, create),
             Route(.get, "/storage/profiles/{profile_id}", .admin, one),

@@ -26,6 +26,12 @@ export class Failure extends Error {
   }
 }
 
+/** What programs know the reason of a failure by; null where it has no code. */
+export function codeOf(problem: unknown): string | null {
+  const code = problem instanceof Failure ? (problem.body as { detail_code?: unknown } | null)?.detail_code : null;
+  return typeof code === 'string' ? code : null;
+}
+
 /** Reads either form of an error body. */
 export function failureOf(status: number, body: unknown): Failure {
   const detail = (body as { detail?: unknown } | null)?.detail;

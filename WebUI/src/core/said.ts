@@ -31,6 +31,26 @@ export function said(answer: object, key: string): string | null {
   return typeof text === 'string' ? sentence(text, facts[`${key}_code`], facts[`${key}_parameters`]) : null;
 }
 
+/** A value of the sentence under a key of an answer, as it is said in the viewer's language; null where the sentence has no such value. */
+export function saidValue(answer: object, key: string, name: string): string | null {
+  const values = (answer as Record<string, unknown>)[`${key}_parameters`];
+  const value: unknown = typeof values === 'object' && values !== null ? Object.entries(values).find(([known]) => known === name)?.[1] : null;
+  if (typeof value === 'string') return value;
+  const inner = value as { text?: unknown; code?: unknown; parameters?: unknown } | null | undefined;
+  return typeof inner?.text === 'string' ? sentence(inner.text, inner.code, inner.parameters) : null;
+}
+
+/** An entry of a list of texts with its code. */
+export interface SaidText { text: string; code: string | null; parameters: unknown }
+
+/** The texts of a list under a key of an answer (`notes`, with their codes in `notes_said`), in the viewer's language where they are known. */
+export function saidList(answer: object, key: string): string[] {
+  const facts = answer as Record<string, unknown>;
+  const coded = facts[`${key}_said`];
+  if (Array.isArray(coded)) return (coded as SaidText[]).map((one) => sentence(one.text, one.code, one.parameters));
+  return Array.isArray(facts[key]) ? facts[key] as string[] : [];
+}
+
 /** Complaints about fields that every server of this kind words alike, by their type. */
 const complaints: Record<string, string> = {
   missing: 'form.required', string_too_long: 'form.tooLong', string_too_short: 'form.tooShort', greater_than_equal: 'form.least', less_than_equal: 'form.most',

@@ -48,7 +48,7 @@ export interface EventLabels { labels: string[]; zones: string[] }
 
 export interface Fragment { start: string; duration: number; offset: number; size: number; media_start: number }
 export interface ReplaySegment {
-  url: string; init_length: number; codecs: string; width: number; height: number; run: number; is_growing: boolean; fragments: Fragment[];
+  url: string; init_length: number; codecs: string; width: number; height: number; run: number; is_growing: boolean; is_encrypted?: boolean; fragments: Fragment[];
 }
 export interface PlaybackIndex { camera_id: number; start: string; end: string; segments: ReplaySegment[] }
 
@@ -82,6 +82,11 @@ export interface HourOfEvents { time: string; events: number; videos: number }
 export interface VolumeState {
   status: 'ok' | 'lost' | 'new'; cause: string | null; reason: string | null; reason_code?: string | null; reason_parameters?: unknown; since: string | null;
 }
+/** Which keys footage is encrypted with, by their names. */
+export interface FootageEncryption {
+  enabled: boolean; key: string | null; since: string | null; missing_keys: string[]; clear: { recordings: number; bytes: number };
+  keys: { key: string; available: boolean; writing: boolean; recordings: number; bytes: number }[];
+}
 export interface Bucket {
   id: number; name: string; endpoint: string; region: string; bucket: string; prefix: string; addressing: 'path' | 'virtual-host'; access_key: string; secret_key: string;
   allow_self_signed: boolean; max_bytes_per_second: number; offsite_all_cameras: boolean; offsite_camera_ids: number[];
@@ -101,7 +106,7 @@ export interface AuditEntry {
 }
 export interface BackupFile { filename: string; size: number; created_at: string }
 export interface Restored {
-  message: string; restored: Record<string, number>; warnings: string[]; users_without_password: string[]; safety_backup: string;
+  message: string; restored: Record<string, number>; warnings: string[]; warnings_said?: unknown[]; users_without_password: string[]; safety_backup: string;
 }
 export interface ServerFacts { version: string; time_zone: string }
 export interface Hold {

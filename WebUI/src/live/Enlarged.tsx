@@ -83,6 +83,7 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
         {motion && isLive ? <span className="chip motion">{t('live.motion')}</span> : null}
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
         {isLive && showing ? <span className="chip way">{wayNames[showing.way]}</span> : null}
+        {isLive && showing?.way === 'jpeg' && showing.why ? <span className="facts why">{t('live.unsupported')} {showing.why}</span> : null}
         {facts ? <span className="facts">{facts.codec_name.toUpperCase()}{facts.transcoded ? ` (${t('live.transcoded')})` : ''} · {facts.width}×{facts.height}{facts.fps ? ` · ${showNumber(facts.fps, 0)} fps` : ''}{stored ? ` · ${t('live.stored', { size: showBytes(stored) })}` : ''}</span> : null}
         {isTouring ? <Button small icon="tour" onClick={stopTour}>{t('live.stopTour')}</Button> : null}
       </header>

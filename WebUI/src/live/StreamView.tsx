@@ -1,10 +1,11 @@
 import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactElement } from 'react';
+import { said } from '../core/said';
 import { readBoxes, type Box, type StreamFacts } from '../player/frames';
 import { LivePlayer, type Condition } from '../player/live';
 import type { Way } from '../player/policy';
 import { contain } from './geometry';
 
-export interface Showing { condition: Condition; way: Way; facts: StreamFacts | null }
+export interface Showing { condition: Condition; way: Way; facts: StreamFacts | null; /** Why there are single pictures at most. */ why: string | null }
 
 export interface StreamViewProps {
   camera: number; stream: 'main' | 'sub'; mode: string; audio: boolean; volume: number; width: number;
@@ -69,7 +70,7 @@ export const StreamView = memo(function StreamView(props: StreamViewProps): Reac
   const layers = useRef<Layer[]>([]);
   const [facts, setFacts] = useState<StreamFacts | null>(null);
   const [boxes, setBoxes] = useState<Box[]>([]);
-  const showing = useRef<Showing>({ condition: 'connecting', way: 'webcodecs', facts: null });
+  const showing = useRef<Showing>({ condition: 'connecting', way: 'webcodecs', facts: null, why: null });
   const tell = useRef(onShowing);
   tell.current = onShowing;
   const volumeNow = useRef(volume);
@@ -97,8 +98,9 @@ export const StreamView = memo(function StreamView(props: StreamViewProps): Reac
       condition: (condition, way) => report({ condition, way }),
       info: (found) => {
         setFacts(found);
-        report({ facts: found });
+        report({ facts: found, why: null });
       },
+      unplayable: (facts) => report({ why: said(facts, 'reason') }),
       motion: (motion) => setBoxes(motion.active ? readBoxes(motion.boxes) : []),
       first: () => {
         element.classList.remove('waiting');

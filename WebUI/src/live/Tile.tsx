@@ -40,13 +40,13 @@ export const Tile = memo(function Tile(props: TileProps): ReactElement {
       {problem ? (
         <div className="tile-note"><strong>{problem.title}</strong>{problem.lines.map((line) => <span key={line}>{line}</span>)}</div>
       ) : condition === 'connecting' ? <div className="tile-note faint"><span className="wheel" aria-hidden="true" /><span>{t('live.connecting')}</span></div>
-        : condition === 'unsupported' ? <div className="tile-note"><strong>{t('live.unsupported')}</strong></div> : null}
+        : condition === 'unsupported' ? <div className="tile-note"><strong>{t('live.unsupported')}</strong>{showing?.why ? <span>{showing.why}</span> : null}</div> : null}
       <div className="tile-top">
         <span className={`dot ${tone(camera.status)}`} title={statusText(camera.status)} />
         <h2>{camera.name}</h2>
         {motion && isLive ? <span className="chip motion">{t('live.motion')}</span> : null}
         {camera.is_recording ? <span className="chip rec">{t('live.rec')}</span> : null}
-        {isLive && showing ? <span className="chip way" title={showing.facts ? `${showing.facts.codec_name} ${showing.facts.width}×${showing.facts.height}` : undefined}>{wayNames[showing.way]}</span> : null}
+        {isLive && showing ? <span className="chip way" title={showing.way === 'jpeg' && showing.why ? `${t('live.unsupported')} ${showing.why}` : showing.facts ? `${showing.facts.codec_name} ${showing.facts.width}×${showing.facts.height}` : undefined}>{wayNames[showing.way]}</span> : null}
       </div>
       {stored ? <p className="tile-stored" title={t('live.storedHint')}><Icon name="disk" size={13} /><span className="visually-hidden">{t('live.storedHint')}: </span>{t('live.stored', { size: showBytes(stored) })}</p> : null}
       {arranging ? (

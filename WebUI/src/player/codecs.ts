@@ -55,7 +55,10 @@ export class Frames implements Backend {
     if (frame.kind === FrameKind.JSON) {
       const message = JSON.parse(new TextDecoder().decode(frame.payload)) as Message;
       if (message.type === 'info') void this.prepare(message);
-      if (message.type === 'unplayable') return this.events.refused();
+      if (message.type === 'unplayable') {
+        this.events.message(message);
+        return this.events.refused();
+      }
       if (message.type === 'state' && message.status !== 'CONNECTED') this.events.interrupted();
       this.events.message(message);
     } else if (frame.kind === FrameKind.Audio) {

@@ -101,7 +101,10 @@ export class Fragments implements Backend {
         if (!mime || !isPlayable(mime)) return this.events.refused();
         this.waiting.push(mime);
       }
-      if (message.type === 'unplayable') return this.events.refused();
+      if (message.type === 'unplayable') {
+        this.events.message(message);
+        return this.events.refused();
+      }
       if (message.type === 'state' && message.status !== 'CONNECTED') this.events.interrupted();
       this.events.message(message);
     }

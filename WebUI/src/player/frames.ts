@@ -26,7 +26,7 @@ export interface MotionFacts { type: 'motion'; active: boolean; since?: string; 
 export interface StateFacts { type: 'state'; status: string; reason: string | null }
 export interface LostFacts { type: 'lost'; frames: number; total: number }
 /** No picture can be had in a codec that was asked for. */
-export interface UnplayableFacts { type: 'unplayable'; stream: 'main' | 'sub'; codec_name: string | null; reason: string }
+export interface UnplayableFacts { type: 'unplayable'; stream: 'main' | 'sub'; codec_name: string | null; reason: string; reason_code?: string | null; reason_parameters?: unknown }
 export type Message = StreamFacts | MotionFacts | StateFacts | LostFacts | UnplayableFacts;
 
 /** Bytes written in hexadecimal. */

@@ -1,5 +1,5 @@
 import { prefs } from '../core/prefs';
-import type { Message, MotionFacts, StateFacts, StreamFacts } from './frames';
+import type { Message, MotionFacts, StateFacts, StreamFacts, UnplayableFacts } from './frames';
 import { JPEGPictures } from './jpeg';
 import { Fragments } from './fragments';
 import { Frames } from './codecs';
@@ -13,6 +13,8 @@ export interface PlayerEvents {
   info?(facts: StreamFacts): void;
   motion?(facts: MotionFacts): void;
   state?(facts: StateFacts): void;
+  /** Why the server has no moving picture that this browser takes. */
+  unplayable?(facts: UnplayableFacts): void;
   /** The first picture that this player has shown. */
   first?(): void;
 }
@@ -117,6 +119,7 @@ export class LivePlayer {
       case 'info': this.events.info?.(message); break;
       case 'motion': this.events.motion?.(message); break;
       case 'state': this.events.state?.(message); break;
+      case 'unplayable': this.events.unplayable?.(message); break;
       default: break;
     }
   }

@@ -1,15 +1,16 @@
 import { useState, type ReactElement } from 'react';
-import { api, call, save } from '../core/api';
+import { api, call, codeOf, save } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
+import { saidList } from '../core/said';
 import type { BackupFile, Restored } from '../core/types';
 import { showBytes, showDateTime } from '../core/time';
-import { t } from '../i18n';
+import { t, words } from '../i18n';
 import { Button } from '../ui/Button';
 import { Card, Problem, Spinner } from '../ui/Bits';
 import { Table } from '../ui/Table';
 import { ask, Dialog } from '../ui/Dialog';
 import { TextField } from '../ui/Field';
-import { attempt, complain } from '../ui/Toasts';
+import { attempt, complain, reason } from '../ui/Toasts';
 
 export function Backups(): ReactElement {
   const { data: files, failure, refresh } = useQuery<BackupFile[]>('/settings/backup/list', 20_000);
@@ -83,19 +84,28 @@ function ExportBackup({ onClose }: { onClose: () => void }): ReactElement {
 function ImportBackup({ onClose, onDone }: { onClose: () => void; onDone: (result: Restored) => void }): ReactElement {
   const [file, setFile] = useState<File | null>(null);
   const [phrase, setPhrase] = useState('');
-  const run = () => file ? attempt(async () => {
+  const [errors, setErrors] = useState<{ file?: string; phrase?: string }>({});
+  const run = async () => {
+    if (!file) {
+      setErrors({ file: t('form.required') });
+      return;
+    }
     const form = new FormData();
     form.set('file', file);
     if (phrase) form.set('passphrase', phrase);
-    const result = await call<Restored>('POST', '/settings/backup/import', { body: form });
-    await invalidate('/cameras', '/groups', '/users', '/settings', '/storage');
-    onDone(result);
-  }) : undefined;
+    try {
+      const result = await call<Restored>('POST', '/settings/backup/import', { body: form });
+      await invalidate('/cameras', '/groups', '/users', '/settings', '/storage');
+      onDone(result);
+    } catch (problem) { setErrors({ [codeOf(problem)?.startsWith('backup_passphrase') ? 'phrase' : 'file']: reason(problem) }); }
+  };
   return (
-    <Dialog title={t('backups.import')} onClose={onClose} onSubmit={async () => { await run(); }} actions={<><Button onClick={onClose}>{t('action.cancel')}</Button><Button type="submit" kind="danger" className="solid" disabled={!file}>{t('backups.restore')}</Button></>}>
+    <Dialog title={t('backups.import')} onClose={onClose} onSubmit={run} actions={<><Button onClick={onClose}>{t('action.cancel')}</Button><Button type="submit" kind="danger" className="solid" id="import-backup">{t('backups.restore')}</Button></>}>
       <p>{t('backups.importHint')}</p>
-      <label className="file-pick"><span>{t('form.file')}</span><input type="file" accept=".json,.tar,application/json" onChange={(event) => setFile(event.target.files?.[0] ?? null)} /></label>
-      <TextField label={t('backups.passphrase')} type="password" name="passphrase" autoComplete="off" value={phrase} onValue={setPhrase} hint={t('form.optional')} />
+      <label className="file-pick"><span>{t('form.file')}</span><input type="file" name="file" accept=".json,.tar,application/json" aria-invalid={errors.file ? true : undefined} aria-describedby={errors.file ? 'backup-file-about' : undefined}
+        onChange={(event) => { setFile(event.target.files?.[0] ?? null); setErrors({}); }} /></label>
+      {errors.file ? <p className="field-error" role="alert" id="backup-file-about">{errors.file}</p> : null}
+      <TextField label={t('backups.passphrase')} type="password" name="passphrase" autoComplete="off" value={phrase} onValue={(value) => { setPhrase(value); setErrors({}); }} error={errors.phrase} hint={t('form.optional')} />
     </Dialog>
   );
 }
@@ -104,8 +114,8 @@ function Outcome({ result, onClose }: { result: Restored; onClose: () => void })
   const changes = Object.entries(result.restored).filter(([, number]) => number > 0);
   return (
     <Dialog title={t('backups.restored')} onClose={onClose} actions={<Button kind="primary" onClick={onClose}>{t('action.close')}</Button>}>
-      <p>{changes.length > 0 ? changes.map(([name, number]) => `${name.replaceAll('_', ' ')}: ${number}`).join(', ') : t('backups.nothingChanged')}</p>
-      {result.warnings.length > 0 ? <ul className="plain-list">{result.warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul> : null}
+      <p>{changes.length > 0 ? changes.map(([name, number]) => `${words(`backups.part.${name}`, name.replaceAll('_', ' '))}: ${number}`).join(', ') : t('backups.nothingChanged')}</p>
+      {result.warnings.length > 0 ? <ul className="plain-list" id="restore-warnings">{saidList(result, 'warnings').map((warning, index) => <li key={`${index} ${warning}`}>{warning}</li>)}</ul> : null}
       {result.users_without_password.length > 0 ? <p className="problem">{t('backups.noPassword', { names: result.users_without_password.join(', ') })}</p> : null}
       <p className="soft">{t('backups.safety', { name: result.safety_backup })}</p>
     </Dialog>

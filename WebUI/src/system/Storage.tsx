@@ -1,7 +1,7 @@
 import { useState, type ReactElement } from 'react';
-import { api, Failure } from '../core/api';
+import { api, codeOf, Failure } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
-import { said } from '../core/said';
+import { said, saidList, type SaidText } from '../core/said';
 import { Store, useStore } from '../core/store';
 import type { StorageProfile } from '../core/types';
 import { showGB } from '../core/time';
@@ -12,15 +12,15 @@ import { ask, Dialog } from '../ui/Dialog';
 import { SwitchField, TextField } from '../ui/Field';
 import { Meter } from '../ui/Plot';
 import { Cleanup } from './Cleanup';
+import { Encryption } from './Encryption';
 import { Forecast } from './Forecast';
 import { ForgetButton } from './ForgetButton';
 import { Holds } from './Holds';
 import { Loss } from './Loss';
-import { MissingKeys } from './MissingKeys';
 import { OffSite } from './OffSite';
 import { attempt, reason, toast, undoable } from '../ui/Toasts';
 
-interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[]; dry_run?: boolean; refused?: string | null }
+interface Sync { status: 'idle' | 'running' | 'completed' | 'failed'; progress: number; segments_checked: number; segments_total: number; problems: number; repaired: number; notes: string[]; notes_said?: SaidText[]; dry_run?: boolean; refused?: string | null }
 
 const leaving = new Store<ReadonlySet<number>>(new Set());
 
@@ -42,7 +42,6 @@ export function Storage(): ReactElement {
   };
   return (
     <>
-      <MissingKeys />
       <Card title={t('storage.profiles')} actions={<Button kind="primary" icon="plus" id="add-profile" onClick={() => setEdited('new')}>{t('storage.add')}</Button>}>
         <p className="soft">{t('storage.hint')}</p>
         <div className="cards">
@@ -70,6 +69,7 @@ export function Storage(): ReactElement {
         </div>
         {profiles.length === 0 ? <p>{t('storage.none')}</p> : null}
       </Card>
+      <Encryption />
       <Forecast />
       <OffSite />
       <Holds />
@@ -101,7 +101,7 @@ function FootageSync(): ReactElement {
           {data.status === 'running' ? <Meter value={data.progress} label={t('storage.sync')} /> : null}
           <p>{words(`sync.${data.status}`, data.status)} · {t('storage.syncResult', { checked: data.segments_checked, problems: data.problems, repaired: data.repaired })}{data.dry_run ? ` · ${t('storage.syncWasDry')}` : ''}</p>
           {data.refused ? <div className="note warn" role="alert"><span>{said(data, 'refused')}</span><span className="spring" /><Button small kind="danger" disabled={data.status === 'running'} onClick={insist}>{t('storage.syncForce')}</Button></div> : null}
-          {data.notes.length > 0 ? <ul className="plain-list mono">{data.notes.map((note) => <li key={note}>{note}</li>)}</ul> : null}
+          {data.notes.length > 0 ? <ul className="plain-list mono" id="sync-notes">{saidList(data, 'notes').map((note, index) => <li key={`${index} ${note}`}>{note}</li>)}</ul> : null}
         </>
       ) : null}
     </Card>
@@ -127,7 +127,7 @@ function ProfileDialog({ profile, onClose }: { profile: StorageProfile | null; o
       onClose();
     } catch (failure) {
       if (failure instanceof Failure && Object.keys(failure.fields).length > 0) setErrors(failure.fields);
-      else setErrors({ path: reason(failure) });
+      else setErrors({ [codeOf(failure) === 'profile_name_taken' ? 'name' : 'path']: reason(failure) });
     }
   };
   return (
