@@ -2,7 +2,7 @@
  * DISK_SHIM_FOLDER: the folder, absolute. DISK_SHIM_FAULTY: where calls fail or hang instead, when that is another folder.
  * DISK_SHIM_CONTROL: the file, five int32: calls (bits), errno, milliseconds to hang,
  * how many calls are left to meet (-1: all), how many were met. Behind them, at byte 64, uint64 of what was done: for files of the folder, then
- * for all others (the database): fsync calls, their nanoseconds, fdatasync calls, their nanoseconds, bytes written. */
+ * for all others (the database): fsync calls, their nanoseconds, fdatasync calls, their nanoseconds (with those of waits for the data before), bytes written. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -148,6 +148,17 @@ int fdatasync(int descriptor) {
     int result = real(descriptor);
     struct tally *done = tally(descriptor);
     if (done) { done->dataSyncs++; done->dataSyncTime += now() - begun; }
+    return result;
+}
+
+/* Waiting for the data (SYNC_FILE_RANGE_WAIT_AFTER) is the first half of a sync: it meets the same faults, and its time is counted as one. */
+int sync_file_range(int descriptor, off64_t offset, off64_t size, unsigned flags) {
+    REAL(int, "sync_file_range", int, off64_t, off64_t, unsigned);
+    if (isInside(descriptor) && (flags & 4) && meet(FDATASYNC)) return -1;
+    long long begun = now();
+    int result = real(descriptor, offset, size, flags);
+    struct tally *done = tally(descriptor);
+    if (done) done->dataSyncTime += now() - begun;
     return result;
 }
 
