@@ -1,4 +1,4 @@
-package import NVRBase
+import NVRBase
 package import NVRModel
 import Synchronization
 
