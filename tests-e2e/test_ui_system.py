@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from harness import sealed
 from harness.browser import DESKTOP, PHONE, SCREENSHOTS, browsing
@@ -130,7 +131,7 @@ def test_what_a_comparison_found_is_said_in_the_language_of_the_viewer(scene, tm
                 browser.until(language, "const text = document.querySelector('#sync-notes')?.textContent ?? ''; return arguments[0].every((part) => text.includes(part))", words)
             assert "the row has no file" not in browser.page_source and browser.complaints() == []
             # Its codes are for programs as well.
-            status = nvr.api.json("/settings/sync-orphans/status")
+            status = wait_for("it is over", lambda: (now := nvr.api.json("/settings/sync-orphans/status"))["status"] == "completed" and now, 30)
             assert {one["code"] for one in status["notes_said"]} == {"sync_file_missing", "sync_file_short", "sync_file_long"}
             assert [one["text"] for one in status["notes_said"]] == status["notes"] and status["dry_run"]
     finally:
@@ -218,7 +219,8 @@ def test_a_setting_that_is_refused_is_marked_and_what_was_typed_is_not_lost(scen
             browser.fill("#main", **{name: wrong})
             browser.press("#save-settings")
             browser.until(name, "const field = document.querySelector(`[name=${arguments[0]}]`); return field === document.activeElement && field.closest('.field').querySelector('.field-error')?.textContent.length > 5", name)
-            browser.fill("#main", **{name: "7" if name.startswith("backup") else ""})
+            browser.shown(f"#main [name={name}]").send_keys(Keys.CONTROL, "a")
+            browser.shown(f"#main [name={name}]").send_keys(Keys.DELETE, "7" if name.startswith("backup") else "")
         browser.fill("#main", backup_auto_retention="9")
         # Leaving asks first.
         browser.press(".tabs a[href='/ui/system/logs']")
