@@ -354,13 +354,19 @@ def test_areas_are_drawn_by_keyboard_and_by_finger(scene, tmp_path):
         browser.emulate(PHONE, phone=True).open("/ui/cameras/2/masks")
         browser.until("the picture", "return document.querySelector('.mask-stage img')?.naturalWidth > 100")
         browser.press("#add-mask")
-        box = browser.execute_script("const stage = document.querySelector('.mask-stage'); stage.scrollIntoView({ block: 'center' }); const box = stage.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]")
-        place = lambda x, y: {"x": box[0] + x * box[2], "y": box[1] + y * box[3]}  # noqa: E731
+        browser.execute_script("document.querySelector('.mask-stage').scrollIntoView({ block: 'center' })")
+
+        def place(x: float, y: float) -> dict:
+            left, top, width, height = browser.execute_script("const box = document.querySelector('.mask-stage').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]")
+            return {"x": left + x * width, "y": top + y * height}
+
         touch = lambda kind, points: browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})  # noqa: E731
         for x, y in ((0.2, 0.2), (0.7, 0.2), (0.7, 0.7), (0.2, 0.2)):
             touch("touchStart", [place(x, y)])
             touch("touchEnd", [])
         browser.until("the area", "return document.querySelectorAll('.handle.corner').length === 3")
+        # The bar that saves lies over the end of the page by now.
+        browser.execute_script("document.querySelector('.mask-stage').scrollIntoView({ block: 'start' })")
         touch("touchStart", [place(0.7, 0.7)])
         for step in range(1, 6):
             touch("touchMove", [place(0.7 - 0.03 * step, 0.7 + 0.03 * step)])

@@ -6,7 +6,7 @@ import { t } from '../i18n';
 import { readBoxes } from '../player/frames';
 import { useEventStatus } from '../live/state';
 import { Button } from '../ui/Button';
-import { area, insertPoint, isSimple, isUsable, masksText, middle, MOST_POLYGONS, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Point, type Polygon } from './polygon';
+import { area, clamped, insertPoint, isSimple, isUsable, masksText, middle, MOST_POLYGONS, movePoint, movePolygon, parseMasks, removePoint, startingPolygon, type Point, type Polygon } from './polygon';
 
 /** A picture of the camera without its masks, renewed every second; empty while there is none. */
 function useRawPicture(camera: number): string {
@@ -83,7 +83,7 @@ export function MaskEditor({ camera, text, error, onText }: { camera: Camera; te
       const rect = stage.current!.getBoundingClientRect();
       const near = first && drawn.length >= 3 && Math.hypot((first[0] - point[0]) * rect.width, (first[1] - point[1]) * rect.height) < 14;
       if (near) finish();
-      else setDrawn([...drawn, point]);
+      else setDrawn([...drawn, clamped(point)]);
       return;
     }
     const mark = (event.target as Element).closest<HTMLElement | SVGElement>('[data-kind]');
