@@ -56,13 +56,18 @@ function build() {
   mkdirSync(join(out, 'assets'), { recursive: true });
   const meta = join(dist, 'meta.json');
   run('esbuild', [
-    'src/main.tsx', '--bundle', '--splitting', '--format=esm', '--minify', '--jsx=automatic', '--target=es2021', '--log-level=warning', '--charset=utf8',
+    'src/core/ahead.ts', 'src/main.tsx', '--bundle', '--splitting', '--format=esm', '--minify', '--jsx=automatic', '--target=es2021', '--log-level=warning', '--charset=utf8',
     '--legal-comments=none', '--define:process.env.NODE_ENV="production"', '--entry-names=[name]-[hash]', '--chunk-names=[name]-[hash]',
     '--asset-names=[name]-[hash]', `--metafile=${meta}`, `--outdir=${join(out, 'assets')}`,
   ]);
   const outputs = JSON.parse(readFileSync(meta, 'utf8')).outputs;
   const entry = Object.entries(outputs).find(([, output]) => output.entryPoint === 'src/main.tsx');
   const script = relative(out, join(root, entry[0]));
+  // What is asked ahead is a chunk of its own, which the rest shares: the entry that only points at it is not needed.
+  const [ahead] = Object.entries(outputs).find(([, output]) => output.inputs['src/core/ahead.ts']?.bytesInOutput > 0);
+  const pointer = Object.entries(outputs).find(([path, output]) => output.entryPoint === 'src/core/ahead.ts' && path !== ahead);
+  if (pointer) rmSync(join(root, pointer[0]));
+  if (Object.keys(outputs[ahead].inputs).length !== 1) throw new Error('what is asked ahead has to stand alone');
   const style = relative(out, join(root, entry[1].cssBundle));
   /** Chunks that the entry needs at once, so that the browser asks for them without having read it. */
   const statics = new Set();
@@ -87,7 +92,8 @@ function build() {
   writeFileSync(join(out, 'licences.txt'), notices());
   const page = readFileSync(join(root, 'index.html'), 'utf8')
     .replace('{{script}}', `/ui/${script}`).replace('{{style}}', `/ui/${style}`)
-    .replace('{{preload}}', [...statics].map((path) => `<link rel="modulepreload" href="/ui/${relative(out, join(root, path))}">`).join('\n'))
+    .replace('{{ahead}}', `/ui/${relative(out, join(root, ahead))}`)
+    .replace('{{preload}}', [...statics].filter((path) => path !== ahead).map((path) => `<link rel="modulepreload" href="/ui/${relative(out, join(root, path))}">`).join('\n'))
     .replace(/\{\{(.*?)\}\}/g, (_, name) => names[name]);
   writeFileSync(join(out, 'index.html'), page);
   return { out, first: ['index.html', script, style, ...[...statics].map((path) => relative(out, join(root, path)))], outputs };

@@ -27,7 +27,7 @@ const local = http.createServer((request, response) => {
     if (!existsSync(join(files, file)) || statSync(join(files, file)).isDirectory()) file = extname(file) || !wantsPage ? null : 'index.html';
   }
   if (file) {
-    response.writeHead(200, { 'Content-Type': types[extname(file)], 'Cache-Control': 'no-cache', 'Content-Security-Policy': policy });
+    response.writeHead(200, { 'Content-Type': types[extname(file)], 'Cache-Control': file.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache', 'Content-Security-Policy': policy });
     createReadStream(join(files, file)).on('error', () => response.destroy()).pipe(response);
     return;
   }

@@ -1,3 +1,4 @@
+import { jsonHeaders, takeAhead } from './ahead';
 import { connection } from './connection';
 import { complaint, said } from './said';
 import { Store } from './store';
@@ -79,7 +80,7 @@ export interface CallOptions { query?: Query; body?: unknown; signal?: AbortSign
 
 async function send(method: string, path: string, options: CallOptions): Promise<Response> {
   if (isShutOut.value && !path.startsWith('/auth/')) throw new Failure(401, 'Not authenticated');
-  const headers: Record<string, string> = { Accept: 'application/json' };
+  const headers: Record<string, string> = { ...jsonHeaders };
   let body: BodyInit | undefined;
   if (options.body instanceof URLSearchParams || options.body instanceof FormData) body = options.body;
   else if (options.body !== undefined) {
@@ -87,7 +88,8 @@ async function send(method: string, path: string, options: CallOptions): Promise
     headers['Content-Type'] = 'application/json';
   }
   try {
-    const response = await fetch(`/api${withQuery(path, options.query)}`, {
+    const target = withQuery(path, options.query);
+    const response = await (method === 'GET' && takeAhead(target)) || await fetch(`/api${target}`, {
       method, headers, body, credentials: 'same-origin', signal: options.signal ?? null, keepalive: options.keepalive ?? isLeaving,
     });
     connection.reached();

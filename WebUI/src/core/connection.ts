@@ -59,7 +59,7 @@ class Connection {
   private async compareVersion(): Promise<void> {
     try {
       const text = await (await fetch('/ui/', { headers: { Accept: 'text/html' }, cache: 'no-store' })).text();
-      const mine = document.querySelector('script[type=module][src]')?.getAttribute('src');
+      const mine = document.querySelector('script[type=module][src*="/main-"]')?.getAttribute('src');
       if (mine && text.includes('<script') && !text.includes(mine)) this.hasNewVersion.set(true);
     } catch { /* Known at the next return. */ }
   }

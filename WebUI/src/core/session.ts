@@ -14,9 +14,8 @@ export type Session =
 export const session = new Store<Session>({ state: 'unknown' });
 
 export async function begin(): Promise<void> {
-  const status = await api.get<{ setup_required: boolean }>('/auth/status');
+  const [status, found] = await Promise.all([api.get<{ setup_required: boolean }>('/auth/status'), api.get<{ user: User } | null>('/auth/me-from-cookie')]);
   if (status.setup_required) return session.set({ state: 'setup' });
-  const found = await api.get<{ user: User } | null>('/auth/me-from-cookie');
   if (found) await enter(found.user);
   else session.set({ state: 'signed-out', expired: false });
 }

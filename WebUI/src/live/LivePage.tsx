@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import { setPref, usePrefs, type Layout } from '../core/prefs';
 import { useQuery } from '../core/query';
 import { isAdmin, useUser } from '../core/session';
@@ -26,6 +26,9 @@ const MOST_TILES = 64;
 const GAP = 6;
 const LEAST_TILE = 220;
 const ASPECT = 16 / 9;
+/** What ends a tour, and keys that alone do nothing. */
+const INPUTS = ['pointerdown', 'keydown', 'wheel'] as const;
+const MODIFIERS: Readonly<Record<string, true>> = { Shift: true, Control: true, Alt: true, Meta: true, AltGraph: true };
 
 interface Choice { id: string; label: string; cameras: Camera[]; layout: Layout | null }
 
@@ -84,10 +87,19 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const root = useRef<HTMLDivElement>(null);
   const { isFull, toggle: toggleFull, canBe } = useFullScreen(root);
   const [size, setSize] = useState({ width: 0, height: 0 });
-  useEffect(() => {
+  // Measured before the first painting, so that the tiles are in it.
+  useLayoutEffect(() => {
     const element = area.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver(([entry]) => { if (entry) setSize({ width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) }); });
+    const style = getComputedStyle(element);
+    setSize({
+      width: Math.floor(element.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)),
+      height: Math.floor(element.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)),
+    });
+    const observer = new ResizeObserver(([entry]) => { if (!entry) return;
+      const [width, height] = [Math.floor(entry.contentRect.width), Math.floor(entry.contentRect.height)];
+      setSize((old) => old.width === width && old.height === height ? old : { width, height });
+    });
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -103,8 +115,11 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const fitting = fixed || isNarrow ? widest : Math.min(widest, ((size.height - GAP * (rows - 1)) / rows) * ASPECT);
   const tileWidth = Math.max(Math.min(widest, LEAST_TILE), fitting);
 
-  const path = useCallback((camera: number | null) => {
-    const text = query.toString();
+  // Whoever goes somewhere has ended the tour.
+  const path = useCallback((camera: number | null, isTouring = false) => {
+    const items = new URLSearchParams(query);
+    if (!isTouring) items.delete('tour');
+    const text = items.toString();
     return `/live${camera === null ? '' : `/${camera}`}${text ? `?${text}` : ''}`;
   }, [query]);
   const listen = useCallback((camera: number) => setAudio((old) => old === camera ? null : camera), []);
@@ -138,12 +153,21 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
     if (!tour || tiles.length === 0) return undefined;
     const timer = setInterval(() => {
       const next = tiles[(tiles.indexOf(large?.id ?? -1) + 1) % tiles.length];
-      if (next !== undefined) navigate(path(next), { replace: true });
+      if (next !== undefined) navigate(path(next, true), { replace: true });
     }, tourSeconds * 1000);
     return () => clearInterval(timer);
     // The list is compared by its content.
     // eslint-disable-next-line
   }, [tour, tilesKey, large?.id, path, tourSeconds]);
+
+  // Who does something wants to look at what is there, and no more at what comes next; a wall goes on whatever brushes it.
+  useEffect(() => {
+    if (!tour || isKiosk) return undefined;
+    const end = (event: Event) => { if (event.isTrusted && !(event instanceof KeyboardEvent && event.key in MODIFIERS)) stopTour(); };
+    const options = { capture: true, passive: true };
+    for (const kind of INPUTS) addEventListener(kind, end, options);
+    return () => { for (const kind of INPUTS) removeEventListener(kind, end, options); };
+  }, [tour, isKiosk, stopTour]);
 
   const kioskLink = async () => {
     const items = new URLSearchParams({ kiosk: '1', cameras: tiles.join(',') });

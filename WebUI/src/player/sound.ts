@@ -11,6 +11,7 @@ export class LiveSound {
   private readonly gain = this.context.createGain();
   private decoder: AudioDecoder | null = null;
   private next = 0;
+  private isClosed = false;
 
   constructor(volume: number) {
     this.gain.gain.value = volume;
@@ -25,7 +26,8 @@ export class LiveSound {
     const config: AudioDecoderConfig = { codec: facts.codec, sampleRate: facts.sample_rate, numberOfChannels: facts.channels };
     if (facts.description) config.description = fromHex(facts.description);
     const support = await AudioDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
-    if (!support.supported) return false;
+    // Whoever was asked may be slower than the listener.
+    if (!support.supported || this.isClosed) return false;
     this.decoder = new AudioDecoder({ output: (piece) => this.play(piece), error: () => this.endDecoder() });
     this.decoder.configure(config);
     return true;
@@ -37,6 +39,7 @@ export class LiveSound {
   }
 
   close(): void {
+    this.isClosed = true;
     this.endDecoder();
     void this.context.close();
   }
@@ -47,6 +50,7 @@ export class LiveSound {
   }
 
   private play(piece: AudioData): void {
+    if (this.isClosed) return piece.close();
     const buffer = this.context.createBuffer(piece.numberOfChannels, piece.numberOfFrames, piece.sampleRate);
     for (let channel = 0; channel < piece.numberOfChannels; channel += 1) {
       const samples = new Float32Array(piece.numberOfFrames);
