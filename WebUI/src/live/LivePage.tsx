@@ -26,6 +26,8 @@ const MOST_TILES = 64;
 const GAP = 6;
 const LEAST_TILE = 220;
 const ASPECT = 16 / 9;
+/** Chosen columns get narrower by up to a tenth where then all rows are seen. */
+const GIVES_WAY = 0.9;
 /** What ends a tour, and keys that alone do nothing. */
 const INPUTS = ['pointerdown', 'keydown', 'wheel'] as const;
 const MODIFIERS: Readonly<Record<string, true>> = { Shift: true, Control: true, Alt: true, Meta: true, AltGraph: true };
@@ -112,7 +114,9 @@ function Live({ cameras }: { cameras: Camera[] }): ReactElement {
   const columns = isNarrow ? (fixed === 2 ? 2 : 1) : fixed || bestColumns(shown.length, size, ASPECT, GAP, LEAST_TILE);
   const rows = Math.ceil(shown.length / columns);
   const widest = (size.width - GAP * (columns - 1)) / columns;
-  const fitting = fixed || isNarrow ? widest : Math.min(widest, ((size.height - GAP * (rows - 1)) / rows) * ASPECT);
+  const whole = Math.min(widest, ((size.height - GAP * (rows - 1)) / rows) * ASPECT);
+  // Columns that were chosen are as wide as can be, and what is too much is scrolled to; for a little too much they rather give way.
+  const fitting = isNarrow || (fixed > 0 && whole < widest * GIVES_WAY) ? widest : whole;
   const tileWidth = Math.max(Math.min(widest, LEAST_TILE), fitting);
 
   // Whoever goes somewhere has ended the tour.

@@ -24,8 +24,10 @@ export const Tile = memo(function Tile(props: TileProps): ReactElement {
   const [isSeen, setSeen] = useState(false);
   const [showing, setShowing] = useState<Showing | null>(null);
   useEffect(() => {
-    const observer = new IntersectionObserver(([entry]) => setSeen(entry?.isIntersecting ?? false), { rootMargin: '120px' });
-    if (frame.current) observer.observe(frame.current);
+    if (!frame.current) return undefined;
+    // A margin counts only around what is named as the root, and what is about to be scrolled to begins a little before.
+    const observer = new IntersectionObserver(([entry]) => setSeen(entry?.isIntersecting ?? false), { root: frame.current.closest('.live-area'), rootMargin: '120px' });
+    observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
   const report = useCallback((next: Showing) => setShowing(next), []);
