@@ -17,6 +17,8 @@ import { readTimeline, recordedSeconds, type Answer } from './lanes';
 
 /** Longest export of all cameras together, seconds. */
 const LONGEST = 48 * 3600;
+/** Shortest time-lapse, seconds. */
+const LEAST_LAPSE = 5;
 
 /** What can be done with a range: save it, hold it, see it in a minute. */
 export function ExportDialog({ cameras, range, onClose }: { cameras: Camera[]; range: Span; onClose: () => void }): ReactElement {
@@ -31,6 +33,8 @@ export function ExportDialog({ cameras, range, onClose }: { cameras: Camera[]; r
   const until = momentOf(end);
   const seconds = (until - from) / 1000;
   const isUsable = seconds > 0 && seconds * cameras.length <= LONGEST;
+  // A minute of film, and less of a range that would hardly be faster than it was.
+  const lapse = Math.round(Math.max(LEAST_LAPSE, Math.min(60, seconds / 10)));
   const query = { start: (from / 1000).toFixed(0), end: (until / 1000).toFixed(0) };
   const links = cameras.length > 1 || isSigned
     ? [{ name: cameras.length > 1 ? t('export.zip') : cameras[0]!.name, url: withQuery('/exports', { ...query, camera_ids: cameras.map((camera) => camera.id).join(','), exact: isExact, manifest: isSigned }) }]
@@ -69,7 +73,7 @@ export function ExportDialog({ cameras, range, onClose }: { cameras: Camera[]; r
         <div className="stack tight">
           {links.map((link) => <a key={link.url} className="button primary export-link" href={link.url} download><Icon name="download" /><span>{link.name}</span></a>)}
           {seconds > 60 ? cameras.map((camera) => (
-            <a key={camera.id} className="button" href={withQuery(`/cameras/${camera.id}/timelapse.mp4`, query)} download><Icon name="clock" /><span>{t('export.timeLapse', { name: camera.name })}</span></a>
+            <a key={camera.id} className="button" href={withQuery(`/cameras/${camera.id}/timelapse.mp4`, { ...query, seconds: lapse })} download><Icon name="clock" /><span>{t('export.timeLapse', { name: camera.name })}</span></a>
           )) : null}
         </div>
       ) : null}
