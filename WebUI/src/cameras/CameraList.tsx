@@ -89,12 +89,20 @@ export function CameraList(): ReactElement {
     await invalidate('/cameras');
     navigate(`/cameras/${made.id}`);
   }, t('cameras.cloned', { name: camera.name }));
+  /** Without the passwords the cameras of the file cannot be watched, with them nobody else may have it: that is for a person to say. */
+  const take = async (list: Camera[] | null) => {
+    const name = list?.length === 1 ? list[0]!.name : count('cameras.count', (list ?? cameras).length);
+    const answer = await ask({ title: t('cameras.exportTitle', { name }), text: t('cameras.exportText'), action: t('action.export'), option: t('cameras.exportSecrets') });
+    if (!answer) return;
+    const query = { include_credentials: answer.option };
+    await attempt(() => list ? save('POST', '/cameras/export/bulk', { query, body: { camera_ids: list.map((camera) => camera.id) } }, 'cameras.json') : save('GET', '/cameras/export/all', { query }, 'cameras.json'));
+  };
   const picked = shown.filter((camera) => chosen.has(camera.id));
   return (
     <div className="page">
       <PageHead title={t('nav.cameras')}>
-        <Button icon="upload" onClick={() => setImporting(true)}>{t('action.import')}</Button>
-        <Button icon="download" onClick={() => attempt(() => save('GET', '/cameras/export/all', {}, 'cameras.json'))}>{t('action.export')}</Button>
+        <Button icon="upload" id="import-cameras" onClick={() => setImporting(true)}>{t('action.import')}</Button>
+        <Button icon="download" id="export-cameras" disabled={cameras.length === 0} onClick={() => take(null)}>{t('action.export')}</Button>
         <Link className="button primary" id="add-camera" to="/cameras/new"><Icon name="plus" /><span>{t('cameras.add')}</span></Link>
       </PageHead>
       <CamerasTabs current="list" />
@@ -106,8 +114,8 @@ export function CameraList(): ReactElement {
             {picked.length > 0 ? (
               <>
                 <span className="soft">{count('state.chosen', picked.length)}</span>
-                <Button small icon="download" onClick={() => attempt(() => save('POST', '/cameras/export/bulk', { body: { camera_ids: picked.map((camera) => camera.id) } }, 'cameras.json'))}>{t('action.export')}</Button>
-                <Button small icon="trash" kind="danger" onClick={() => remove(picked)}>{t('action.delete')}</Button>
+                <Button small icon="download" id="export-chosen" onClick={() => take(picked)}>{t('action.export')}</Button>
+                <Button small icon="trash" kind="danger" id="delete-chosen" onClick={() => remove(picked)}>{t('action.delete')}</Button>
               </>
             ) : null}
           </div>

@@ -55,8 +55,9 @@ export function Groups(): ReactElement {
               {group.cameras.length > 0 ? (
                 <div className="row">
                   <Link className="button small" to={`/live?view=g${group.id}`}>{t('nav.live')}</Link>
-                  <Button small onClick={() => act(group, 'enable_motion')}>{t('groups.motionOn')}</Button>
-                  <Button small onClick={() => act(group, 'disable_motion')}>{t('groups.motionOff')}</Button>
+                  {/* Whatever they are called there: these resume and pause the recording of every camera. */}
+                  <Button small icon="record" onClick={() => act(group, 'enable_motion')}>{t('groups.recordingOn')}</Button>
+                  <Button small icon="pause" onClick={() => act(group, 'disable_motion')}>{t('groups.recordingOff')}</Button>
                 </div>
               ) : null}
             </Card>

@@ -23,6 +23,9 @@ export function takeAhead(path: string): Promise<Response> | null {
   return found && performance.now() - found.at < FRESH ? found.answer : null;
 }
 
+/** What was asked for one person is not for the next. */
+export function forgetAhead(): void { asked.clear(); }
+
 /** Asks who is here, and, for somebody, what the page at this place shows first. */
 async function askAhead(place: string): Promise<void> {
   void ask('/auth/status');

@@ -1,3 +1,4 @@
+import { forgetAhead } from './ahead';
 import { api, isShutOut, whenSignedOut } from './api';
 import { forgetAll, refreshShown } from './query';
 import { setLanguage } from '../i18n';
@@ -34,6 +35,7 @@ export async function signOut(): Promise<void> {
   // The page forgets the user either way; without the server the session ends by itself.
   try { await api.post('/auth/logout'); } finally {
     isShutOut.set(false);
+    forgetAhead();
     forgetAll();
     session.set({ state: 'signed-out', expired: false });
   }
