@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
-import test from 'node:test';
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
 
 test('what is asked ahead is asked once, given once, and forgotten with the person', async () => {
   const asked: string[] = [];
@@ -12,7 +12,7 @@ test('what is asked ahead is asked once, given once, and forgotten with the pers
   };
   try {
     const { forgetAhead, takeAhead } = await import('../src/core/ahead');
-    for (let turn = 0; turn < 10 && asked.length < 6; turn += 1) await new Promise((resolve) => { setImmediate(resolve); });
+    for (let turn = 0; turn < 10 && asked.length < 6; turn += 1) await new Promise((resolve) => { setTimeout(resolve); });
     assert.deepEqual(asked, ['/auth/status', '/auth/me-from-cookie', '/cameras?limit=1000', '/auth/me/layouts', '/groups?limit=1000', '/events/status'].map((path) => `/api${path}`));
     // The page that asks who is here reads an answer of its own.
     assert.deepEqual(await (await takeAhead('/auth/me-from-cookie'))?.json(), { user: {} });
