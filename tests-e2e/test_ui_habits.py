@@ -414,6 +414,7 @@ def test_keys_of_single_letters_can_be_switched_off(scene, tmp_path):
 
 OPENED = [
     ("/ui/live", "[aria-label='New layout']", "dialog.dialog"), ("/ui/cameras/groups", "#add-group", "dialog.dialog"),
+    ("/ui/cameras", "#export-cameras", "dialog.dialog"),
     ("/ui/cameras", ".page-actions .button:first-child", "dialog.dialog"), ("/ui/cameras", ".camera-list li .camera-actions button:nth-child(2)", "dialog.dialog"),
     ("/ui/cameras", ".camera-list li .camera-actions button:nth-child(3)", "dialog.dialog"), ("/ui/cameras", "#arrange", ".camera-list.arranging"),
     ("/ui/cameras/new", ".brand-help summary", ".brand-help[open]"), ("/ui/cameras/new", "#save-camera", ".field.wrong"), ("/ui/events", "#event-list .event-open", ".viewer"),
