@@ -59,7 +59,7 @@ package final class VolumeThreads: Sendable {
         let all = wanted.union(also)
         // What is lost already is refused by whoever opens it, unless the thread still hangs there.
         let there = all.filter { volumes.isUsable($0) }
-        let isLost = there.count < all.count
+        let isLost = wanted.count == 1 && wanted.isDisjoint(with: there)
         let thread = thread(wanted.count > 1 ? .several : .one(wanted.first ?? .standard))
         let watch = Mutex(StallWatch(patience: Int64(patience / .microseconds(1))))
         let farewell = Mutex(StallWatch(patience: DiskWriter.farewell))
