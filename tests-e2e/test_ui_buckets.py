@@ -108,7 +108,7 @@ def test_a_bucket_is_made_filled_played_lost_and_given_up_in_the_interface(scene
         browser.open(f"/ui/replay?cameras={nvr.camera}&t={begin + 4:.3f}")
         # Nothing is shown of it, and nothing that is not there is made up.
         wait_for("the server says that it is not there", lambda: any("503" in line for line in browser.complaints()), 40)
-        assert browser.execute_script("return document.querySelector('.replay .tile').dataset.state") in ("loading", "failed")
+        browser.until("the tile says so", "return document.querySelector('.replay .tile').dataset.state === 'failed'")
         browser.picture(SCREENSHOTS / "bucket-lost-replay.png")
         for language, told in {"de": "Bis der Bucket wieder da ist", "en": "Nothing moves there"}.items():
             browser.sign_in(nvr.api.base, preferences={"language": language}).emulate(PHONE, phone=True).open("/ui/system/storage")

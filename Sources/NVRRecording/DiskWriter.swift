@@ -263,7 +263,7 @@ extension DiskWriter {
     func failed(_ error: any Error, on lane: WritingLane, camera: String, shown: WallTime? = nil) {
         totals.withLock { $0.failures += 1 }
         let trouble = Self.trouble(error)
-        let (isNew, isOther) = lane.failed("\(error)", trouble, shown: shown)
+        let (isNew, isOther) = lane.noteFailure("\(error)", trouble, shown: shown)
         let (listener, pressure) = state.withLock { (isOther ? $0.onTrouble : nil, trouble.isFull ? $0.onPressure : nil) }
         listener?()
         pressure?()

@@ -13,6 +13,9 @@ package final class VolumeThreads: Sendable {
     /// For how long a step may take on a volume of which nothing bad is known: laying out the longest movie takes no longer.
     package static let longest = Duration.seconds(600)
 
+    /// Microseconds after which a thread that is busy with a volume which is lost is taken for stuck there.
+    private static let moment: Int64 = 500_000
+
     private let name: String
     private let volumes: Volumes
     private let stackBytes: Int
@@ -53,11 +56,14 @@ package final class VolumeThreads: Sendable {
     package func run<Value: Sendable>(
         on wanted: Set<VolumeID>, also: Set<VolumeID> = [], patience: Duration = VolumeThreads.longest, _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
-        // What is lost already is refused by whoever opens it.
-        let there = wanted.union(also).filter { volumes.isUsable($0) }
+        let all = wanted.union(also)
+        // What is lost already is refused by whoever opens it, unless the thread still hangs there.
+        let there = all.filter { volumes.isUsable($0) }
+        let isLost = wanted.count == 1 && wanted.isDisjoint(with: there)
         let thread = thread(wanted.count > 1 ? .several : .one(wanted.first ?? .standard))
         let watch = Mutex(StallWatch(patience: Int64(patience / .microseconds(1))))
         let farewell = Mutex(StallWatch(patience: DiskWriter.farewell))
+        let brief = Mutex(StallWatch(patience: Self.moment))
         let isCancelled = Atomic(false)
         do {
             return try await withTaskCancellationHandler {
@@ -66,7 +72,9 @@ package final class VolumeThreads: Sendable {
                         let (step, now) = (thread.step, Int64(waited / .microseconds(1)))
                         let isStuck = watch.withLock { $0.isStuck(step, now: now) }
                         let isIdle = farewell.withLock { $0.isStuck(step, now: now) }
-                        return isStuck || isIdle && isCancelled.load(ordering: .relaxed) || !there.allSatisfy { volumes.isUsable($0) }
+                        let isBriefly = brief.withLock { $0.isStuck(step, now: now) }
+                        return isStuck || isLost && isBriefly || isIdle && isCancelled.load(ordering: .relaxed)
+                            || !there.allSatisfy { volumes.isUsable($0) }
                     }, body)
             } onCancel: {
                 isCancelled.store(true, ordering: .relaxed)

@@ -99,7 +99,7 @@ final class WritingLane: Sendable {
     var trouble: DiskWriter.Trouble? { state.withLock { $0.trouble } }
 
     /// Notes that the disk refuses. `isNew`: it worked before; `isOther`: it is another kind of trouble now.
-    func failed(_ text: String, _ trouble: DiskWriter.Trouble, shown: WallTime?) -> (isNew: Bool, isOther: Bool) {
+    func noteFailure(_ text: String, _ trouble: DiskWriter.Trouble, shown: WallTime?) -> (isNew: Bool, isOther: Bool) {
         state.withLock { state in
             var trouble = trouble
             trouble.since = [state.trouble?.since, shown].compactMap { $0 }.min()

@@ -159,7 +159,7 @@ struct FragmentAssemblerTests {
         #expect(trial.chunks.allSatisfy { $0.description.audio == nil })
     }
 
-    @Test("a GOP of a minute is cut into chunks of a second, and its segment ends where it ends")
+    @Test("a GOP of a minute is cut into chunks of a second, the first of all sooner, and its segment ends where it ends")
     func longGOP() {
         var stream = SyntheticStream()
         stream.gop = 900
@@ -169,7 +169,9 @@ struct FragmentAssemblerTests {
         trial.end()
         #expect(trial.segments.count == 2)
         #expect(trial.segments.map { $0.flatMap(\.video).count } == [900, 900])
-        #expect(trial.chunks.allSatisfy { $0.video.count == 15 })
+        let counts = trial.segments.map { $0.map(\.video.count) }
+        #expect(counts[0] == [4] + [Int](repeating: 15, count: 59) + [11])
+        #expect(counts[1] == [Int](repeating: 15, count: 60))
         #expect(trial.chunks.filter(\.startsWithKeyframe).count == 2)
     }
 
@@ -182,7 +184,10 @@ struct FragmentAssemblerTests {
         trial.begin(stream.description)
         trial.add(stream.packets(600))
         trial.end()
-        #expect(trial.chunks.allSatisfy { $0.startsWithKeyframe && $0.video.count == 15 })
+        #expect(trial.chunks.allSatisfy(\.startsWithKeyframe))
+        // The first of all is shorter.
+        #expect(trial.segments.first.map { $0.map(\.video.count) } == [8] + [Int](repeating: 15, count: 9) + [7])
+        #expect(trial.segments.dropFirst().joined().allSatisfy { $0.video.count == 15 })
         #expect(trial.segments.count == 4 && trial.segments.allSatisfy { $0.flatMap(\.video).count == 150 })
     }
 

@@ -208,6 +208,8 @@ struct WritingThreadTests {
         await #expect(throws: NVRError.self) { try await threads.run(on: one, patience: .milliseconds(200)) {} }
         rig.layout.volumes.setLoss(one, VolumeLoss(.unreachable, "it does not answer", since: wallZero))
         await #expect(throws: NVRError.self) { try await stuck.value }
+        // Its thread still hangs: nobody waits for it any more.
+        await #expect(throws: NVRError.self) { try await threads.run(on: one) {} }
         hang.end()
         rig.layout.volumes.setLoss(one, nil)
         #expect(await threads.confirmed() == [.standard, one, two])

@@ -157,6 +157,8 @@ package enum OpenAPIDocument {
         if line.access != .anonymous, texts[401] == nil { add(401, "Unauthorized") }
         if line.access == .admin || !isSafe, texts[403] == nil { add(403, "Forbidden") }
         if !operation.bodies.isEmpty, texts[413] == nil { add(413, "TooLarge") }
+        // Texts in the request line may be longer than it may be.
+        if !operation.query.isEmpty || !parameterNames(in: path).allSatisfy(isID), texts[431] == nil { add(431, "TooLong") }
         let isChecked =
             !operation.bodies.isEmpty || !operation.query.isEmpty || parameterNames(in: path).contains(where: isID)
         if isChecked, !operation.answers.isEmpty || !operation.bodies.isEmpty, texts[422] == nil { add(422, "Invalid") }
@@ -214,6 +216,7 @@ package enum OpenAPIDocument {
         "Forbidden": refusal("Known, but not allowed; or a request from another site."),
         "NotFound": refusal("There is nothing of this name."),
         "TooLarge": refusal("The body is larger than it may be."),
+        "TooLong": refusal("The request line with its parameters is longer than it may be (RFC 6585 section 5)."),
         "Invalid": refusal("Something that was sent does not fit; every problem is named.", schema: "Problems"),
         "Unavailable": refusal("The server is shutting down.", headers: headers(of: 503)),
     ]
