@@ -184,7 +184,7 @@ struct FragmentAssemblerTests {
         trial.begin(stream.description)
         trial.add(stream.packets(600))
         trial.end()
-        #expect(trial.chunks.allSatisfy(\.startsWithKeyframe))
+        #expect(trial.chunks.allSatisfy { $0.startsWithKeyframe })
         // The first of all is shorter.
         #expect(trial.segments.first.map { $0.map(\.video.count) } == [8] + [Int](repeating: 15, count: 9) + [7])
         #expect(trial.segments.dropFirst().joined().allSatisfy { $0.video.count == 15 })
