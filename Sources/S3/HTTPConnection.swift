@@ -114,6 +114,8 @@ private final class ExchangeHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var promise: EventLoopPromise<HTTPAnswer>?
     private var answer: HTTPAnswer?
+    /// What went wrong while nothing was asked: TLS fails before or after the first question, as it comes.
+    private var failure: S3Error?
     private var most = 0
     private var alarm: Scheduled<Void>?
 
@@ -127,7 +129,9 @@ private final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func begin(_ promise: EventLoopPromise<HTTPAnswer>, most: Int) {
-        guard context != nil, self.promise == nil else { return promise.fail(S3Error.unreachable("the connection is closed")) }
+        guard context != nil, failure == nil, self.promise == nil else {
+            return promise.fail(failure ?? S3Error.unreachable("the connection is closed"))
+        }
         self.promise = promise
         self.most = most
         answer = nil
@@ -171,7 +175,9 @@ private final class ExchangeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end(Self.translated(error))
+        let failure = Self.translated(error)
+        if promise == nil { self.failure = self.failure ?? failure }
+        end(failure)
         context.close(promise: nil)
     }
 
