@@ -129,8 +129,8 @@ def test_going_back_asks_before_what_was_typed_is_given_up(scene, tmp_path):
         browser.switch_to.alert.accept()
         browser.until("live", "return location.pathname === '/ui/live'")
         # An address that is no text at all names no page, and breaks none; the server itself refuses it.
-        assert nvr.api.get("/ui/%E0%A4%A/x").status_code == 400
-        browser.execute_script("history.pushState(null, '', '/ui/%E0%A4%A/x'); dispatchEvent(new PopStateEvent('popstate'))")
+        assert nvr.api.get("/ui/%E0%A4%A/x").status_code == 404
+        browser.execute_script("const state = {index: 99}; history.pushState(state, '', '/ui/%E0%A4%A/x'); dispatchEvent(new PopStateEvent('popstate', {state}))")
         browser.shown("#main .empty")
 
 
