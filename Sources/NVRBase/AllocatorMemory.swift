@@ -45,20 +45,31 @@ package enum AllocatorMemory {
     }
 }
 
-/// When memory is worth giving back: what is given back and taken again at once costs time. Pure.
+/// When memory is worth giving back: what is given back and taken again at once costs time. What is in use while it is tried may be free
+/// soon after, so it is tried again for a while before the process counts as one that needs more. Pure.
 package struct MemoryPace: Sendable, Equatable {
-    /// Bytes that the process has to have grown by since the last time.
+    /// Bytes that the process has to have grown by since it was smallest.
     package static let leastGrowth: Int64 = 8 << 20
+    /// Tries in a row that leave the process larger by that, after which it needs what it has.
+    package static let mostTries = 20
 
     private var settled: Int64?
+    private var tries = 0
 
     package init() {}
 
     /// `bytes`: of the process now.
     package func isDue(_ bytes: Int64) -> Bool { bytes >= (settled ?? 0) + Self.leastGrowth }
 
-    /// `bytes`: of the process after memory was given back. What is in use grows and shrinks.
-    package mutating func gaveBack(_ bytes: Int64) { settled = bytes }
+    /// `bytes`: of the process after memory was given back.
+    package mutating func gaveBack(_ bytes: Int64) {
+        tries += 1
+        guard let settled, bytes >= settled + Self.leastGrowth, tries < Self.mostTries else {
+            settled = bytes
+            tries = 0
+            return
+        }
+    }
 
     /// The process may have shrunk by itself.
     package mutating func saw(_ bytes: Int64) { settled = settled.map { min($0, bytes) } }

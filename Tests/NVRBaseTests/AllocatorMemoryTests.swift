@@ -35,11 +35,27 @@ struct AllocatorMemoryTests {
         pace.saw(57 << 20)
         #expect(!pace.isDue(57 << 20))
         #expect(pace.isDue((50 << 20) + step))
-        // All of it is in use: nothing to gain until there is more.
+        // All of it is in use, and may be free soon: it is tried again, but not for ever.
+        for _ in 1..<MemoryPace.mostTries {
+            pace.gaveBack(70 << 20)
+            #expect(pace.isDue(70 << 20))
+        }
         pace.gaveBack(70 << 20)
         #expect(!pace.isDue(72 << 20) && pace.isDue((70 << 20) + step))
         // It went by itself, and comes again.
         pace.saw(52 << 20)
         #expect(!pace.isDue(52 << 20) && pace.isDue(62 << 20))
+    }
+
+    @Test("what was in use when it was tried is given back once it is free")
+    func later() {
+        var pace = MemoryPace()
+        pace.gaveBack(24 << 20)
+        #expect(pace.isDue(60 << 20))
+        pace.gaveBack(60 << 20)
+        pace.saw(54 << 20)
+        #expect(pace.isDue(54 << 20))
+        pace.gaveBack(26 << 20)
+        #expect(!pace.isDue(26 << 20))
     }
 }
