@@ -38,6 +38,24 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def newest_recording(events: int, cameras: int) -> int:
+    """The number of the newest segment of the first camera."""
+    return max(number for number in range(events) if number % cameras == 0 and number % 10 < 7)
+
+
+def minute() -> bytes:
+    """The index of a segment of a minute: fragments of a second (ISOBMFF/FragmentIndex.swift)."""
+
+    def number(value: int) -> bytes:
+        head = bytes()
+        while value > 127:
+            head += bytes([value & 127 | 128])
+            value >>= 7
+        return head + bytes([value])
+
+    return bytes([1]) + number(60) + (number(0) + number(316_000) + number(0) + number(90_000 << 1 | 1)) * 60
+
+
 def fill(nvr: NVR, events: int, cameras: int) -> int:
     """Events of the last month: continuous ones with their segments, motion, snapshots; the newest is now. Gives the newest start."""
     random.seed(1)
@@ -70,6 +88,7 @@ def fill(nvr: NVR, events: int, cameras: int) -> int:
         database.executemany(
             "INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width, height, score)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1920, 1080, ?)", rows())
+        database.execute("UPDATE segments SET \"index\" = ? WHERE id = ?", (minute(), newest_recording(events, cameras) + 1))
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     say(f"{events} events of {cameras} cameras made in {time.monotonic() - begun:.0f} s")
@@ -179,7 +198,7 @@ def measure(options) -> str:
 def written(nvr: NVR, now: int, options, lines: list[str], verdicts: list) -> None:
     """A thousand new events a second while 16 readers read."""
     # The newest recording of the first camera, marked again and again.
-    number = max(number for number in range(options.events) if number % options.cameras == 0 and number % 10 < 7)
+    number = newest_recording(options.events, options.cameras)
     start = now - (options.events - number) * (DAYS * 86_400_000_000 // options.events)
     body = {
         "camera_id": 1, "timestamp_start": datetime.fromtimestamp(start / 1e6, timezone.utc).isoformat(), "type": "video", "event_type": "motion",
