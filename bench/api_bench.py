@@ -88,7 +88,7 @@ def fill(nvr: NVR, events: int, cameras: int) -> int:
         database.executemany(
             "INSERT INTO events (camera_id, medium, kind, start_us, end_us, segment_id, picture_path, thumbnail_path, bytes, width, height, score)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1920, 1080, ?)", rows())
-        database.execute("UPDATE segments SET \"index\" = ? WHERE id = ?", (minute(), newest_recording(events, cameras) + 1))
+        database.execute("INSERT INTO segment_indexes (segment_id, packed) VALUES (?, ?)", (newest_recording(events, cameras) + 1, minute()))
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     say(f"{events} events of {cameras} cameras made in {time.monotonic() - begun:.0f} s")
