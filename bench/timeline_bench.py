@@ -76,7 +76,7 @@ def fill(path: Path, cameras: list[int], days: int) -> int:
             "INSERT INTO event_totals SELECT camera_id, medium, kind, count(*), 0 FROM events GROUP BY 1, 2, 3;"
             "INSERT INTO segment_hours SELECT camera_id, start_us / 3600000000, count(*), sum(bytes) FROM segments GROUP BY 1, 2;"
             "DROP VIEW timeline_additions; DROP TABLE timeline_chunks; DROP TABLE timeline_levels; DROP TABLE outages;"
-            "DELETE FROM grdb_migrations WHERE identifier = 'M0007_Timeline'; COMMIT")
+            "DELETE FROM grdb_migrations WHERE identifier IN ('M0007_Timeline', 'M0020_FootageIndex'); COMMIT")
         for name, sql in triggers:
             if not name.startswith(("timeline_", "outages_")):
                 database.execute(sql)
