@@ -145,7 +145,7 @@ let package = Package(
         tests("LibavTests", ["Libav"]),
         tests("ZlibTests", ["Zlib"]),
         tests("NVRMediaTests", ["NVRMedia", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", .nioCore, .nioPosix, .logging]),
-        tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase"]),
+        tests("NVRStoreTests", ["NVRStore", "NVRModel", "NVRBase", .grdb]),
         tests("NVRRecordingTests", ["NVRRecording", "NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "RTSP", "Zlib", .logging]),
         tests("NVRDetectionTests", ["NVRDetection", "NVRMedia", "NVRModel", "NVRBase"]),
         tests("NVRAccountsTests", ["NVRAccounts", "NVRStore", "NVRModel", "NVRBase", "Argon2", .crypto]),

@@ -214,17 +214,32 @@ package final class Playback: Sendable {
         return []
     }
 
-    /// Bytes of the fragments that hold a range; nil when there is no footage of it.
-    package func bytes(of camera: ID<Camera>, _ range: TimeRange) async throws -> Int64? {
-        let found = try await segments(camera, range)
+    /// Bytes of the fragments that hold a range; nil when there is no footage of it, or when an index of it is damaged. `segment`: one
+    /// of the main stream that is known to hold something of the range.
+    package func bytes(of camera: ID<Camera>, _ range: TimeRange, in segment: Segment? = nil) async throws -> Int64? {
+        let found: [Segment]
+        if let segment, segment.role == .main, segment.start <= range.start, range.end <= segment.end {
+            found = [growing.current(segment)]
+        } else {
+            found = try await segments(camera, range)
+        }
         guard !found.isEmpty else { return nil }
-        return try found.reduce(0) { sum, segment in
+        var sum: Int64 = 0
+        for segment in found {
             let scale = Int64(segment.timescale)
             func ticks(_ time: WallTime) -> Int64 { time.microseconds(since: segment.start) * scale / 1_000_000 }
             let (start, end) = (max(0, ticks(range.start)), max(1, ticks(range.end)))
-            guard start < end else { return sum }
-            return try FragmentIndex(packed: segment.index).entries(overlapping: start..<end).reduce(sum) { $0 + $1.size }
+            guard start < end else { continue }
+            do {
+                sum += try FragmentIndex(packed: segment.index).entries(overlapping: start..<end).reduce(0) { $0 + $1.size }
+            } catch {
+                logger.warning(
+                    "the index of a recording cannot be read: the size of what it holds is not known",
+                    metadata: ["path": "\(segment.path)", "error": "\(error)"])
+                return nil
+            }
         }
+        return sum
     }
 
     // MARK: Movies

@@ -29,7 +29,8 @@ package struct CameraStore: Sendable {
     }
 
     package func get(_ id: ID<Camera>) async throws -> Camera? {
-        try await rows.read("reading a camera") { try fetch($0, id) }
+        if let known = rows.cameras.value(for: rows.versions.cameras) { return known.first { $0.id == id } }
+        return try await rows.read("reading a camera") { try fetch($0, id) }
     }
 
     /// Stores a new camera; its `id` is given here and its place is behind the others unless it has one.

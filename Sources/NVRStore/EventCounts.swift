@@ -31,6 +31,14 @@ struct EventCounts {
 
     // MARK: Counting
 
+    /// Events of all times, those that begin before 1970 too.
+    func total() throws -> Int {
+        // Ids are numbers, so they may stand in the text.
+        let owners = cameras.map { " AND camera_id IN (\($0.map(\.description).joined(separator: ",")))" } ?? ""
+        let sql = "SELECT coalesce(sum(count), 0) AS count FROM event_totals WHERE 1 = 1" + owners + condition
+        return try db.row(sql, values) { $0["count"] as Int } ?? 0
+    }
+
     /// Events that begin in a range.
     func count(_ range: TimeRange) throws -> Int {
         // Nothing is listed from before 1970, where the division of times would round the other way.

@@ -20,15 +20,12 @@ extension EventStore {
     package func page(_ filter: EventFilter) async throws -> EventPage {
         // Asked before reading: what is committed meanwhile makes what is kept old at once.
         let version = rows.versions.footage
-        let known = rows.eventTotals.value(for: version)
-        let kept = rows.eventTotals
-        return try await rows.read("reading events") { db in
+        var subject = filter
+        (subject.skip, subject.limit) = (0, 0)
+        let known = rows.eventCounts.value(of: subject, for: version)
+        let page = try await rows.read("reading events") { db in
             var page = EventPage()
-            page.count = try Self.count(db, filter) {
-                let totals = try known ?? Self.totals(db)
-                if known == nil { kept.keep(totals, for: version) }
-                return totals
-            }
+            page.count = try known ?? Self.count(db, filter)
             guard page.count > 0, let query = try EventQuery(Self.near(db, filter)) else { return page }
             page.events.reserveCapacity(min(filter.limit, 1000))
             let rows = try Row.fetchCursor(try db.cachedStatement(sql: query.rows), arguments: query.pageArguments)
@@ -39,24 +36,20 @@ extension EventStore {
             }
             return page
         }
+        if known == nil { rows.eventCounts.keep(page.count, of: subject, for: version) }
+        return page
     }
 
-    /// The number of the events that a filter lets through. `totals`: asked for when the filter names no time.
-    static func count(_ db: Database, _ filter: EventFilter, _ totals: () throws -> [EventTotal]) throws -> Int {
+    /// The number of the events that a filter lets through.
+    static func count(_ db: Database, _ filter: EventFilter) throws -> Int {
         if filter.label != nil || filter.zone != nil || !(filter.dayTime?.isOfQuarters ?? true) {
             guard let query = EventQuery(filter) else { return 0 }
             return try db.row(query.count, query.countArguments) { $0["count"] as Int } ?? 0
         }
-        if let range = filter.range { return try EventCounts(db, filter).count(range) }
-        if filter.dayTime != nil {
-            return try EventCounts(db, filter).count(TimeRange(start: WallTime(microseconds: 0), end: WallTime(microseconds: .max)))
-        }
-        return try totals().reduce(0) { count, total in
-            let isMeant =
-                filter.camera.map { $0 == total.cameraID } ?? true && filter.allowed?.contains(total.cameraID) ?? true
-                && filter.medium.map { $0 == total.medium } ?? true && filter.kind.map { $0 == total.kind } ?? true
-            return isMeant ? count + total.count : count
-        }
+        let counts = EventCounts(db, filter)
+        if let range = filter.range { return try counts.count(range) }
+        guard filter.dayTime != nil else { return try counts.total() }
+        return try counts.count(TimeRange(start: WallTime(microseconds: 0), end: WallTime(microseconds: .max)))
     }
 
     /// The same page by another filter, which begins close to it. What lies behind the end of the list stays there.

@@ -165,7 +165,7 @@ package struct EventStore: Sendable {
 
     /// How many events a filter lets through, `skip` and `limit` aside.
     package func count(_ filter: EventFilter) async throws -> Int {
-        try await rows.read("counting events") { db in try Self.count(db, filter) { try Self.totals(db) } }
+        try await rows.read("counting events") { db in try Self.count(db, filter) }
     }
 
     /// Numbers of all events; kept as running totals, so this is cheap at any size.

@@ -11,29 +11,35 @@ struct Rows: Sendable {
     let damage: DamageWatch
     /// All cameras as they were read last: decoding their settings takes longer than most answers.
     let cameras = Versioned<Int, [Camera]>()
-    /// Numbers of all events as they were read last: every page of a list tells how many there are.
-    let eventTotals = Versioned<Int, [EventTotal]>()
+    /// How many events filters let through, page aside, as it was counted last: every page of a list tells it.
+    let eventCounts = VersionedEach<EventFilter, Int, Int>(capacity: 256)
     /// Nil for a database in memory.
-    var reserve: SpaceReserve?
+    let reserve: SpaceReserve?
+    let commits: GroupCommit
 
-    /// Runs `body` in one transaction, twice when the disk is full and the reserve makes room. A cancelled task does not undo it: what
-    /// was begun is committed or fails by itself.
+    init(
+        writer: any DatabaseWriter, changes: Broadcast<StoreChange>, secrets: SecretBox, damage: DamageWatch, reserve: SpaceReserve?
+    ) {
+        self.writer = writer
+        self.changes = changes
+        self.secrets = secrets
+        self.damage = damage
+        self.reserve = reserve
+        commits = GroupCommit(writer)
+    }
+
+    /// Runs `body` in one transaction, perhaps together with others, and again when that failed as a whole or when the disk was full
+    /// and the reserve makes room. A cancelled task does not undo it: what was begun is committed or fails by itself.
     func write<Value: Sendable>(_ doing: String, _ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        var result = await self.result(of: body)
+        var result = await commits.result(of: body)
         if case .failure(let error as DatabaseError) = result, error.resultCode == .SQLITE_FULL, reserve?.release() == true {
-            result = await self.result(of: body)
+            result = await commits.result(of: body)
         }
         switch result {
         case .success(let value):
             reserve?.restoreIfDue()
             return value
         case .failure(let error): throw noted(error, doing: doing)
-        }
-    }
-
-    private func result<Value: Sendable>(of body: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, any Error> {
-        await withCheckedContinuation { continuation in
-            writer.asyncWrite(body) { _, result in continuation.resume(returning: result) }
         }
     }
 

@@ -39,6 +39,8 @@ package struct Store: Sendable {
     package let access: AccessChanges
     /// Counts commits, for what is kept of rows until they change.
     package var versions: StoreVersions { rows.versions }
+    /// How many writes there were, and how many wait.
+    package var commits: CommitCounts { rows.commits.counts }
     /// Hears of damage that is found while the database is used.
     package var damage: DamageWatch { rows.damage }
     /// Encrypts what a copied database must not give away.

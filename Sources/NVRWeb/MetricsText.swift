@@ -10,7 +10,7 @@ enum MetricsText {
 
     static func text(
         _ statistics: Statistics, _ counters: [CameraCounters], _ live: LiveTotals.Reading, _ transcoding: TranscodeRoom.Reading,
-        restream: LiveTotals.Reading?, version: String
+        restream: LiveTotals.Reading?, database: CommitCounts, version: String
     ) -> String {
         var out = Writer()
         out.family("vibenvr_build_info", "gauge", "The running version.", [("version=\"\(version)\"", 1)])
@@ -23,6 +23,9 @@ enum MetricsText {
             statistics.load.privateBytes.map(Double.init))
         out.single("process_open_fds", "gauge", "Open file descriptors.", statistics.load.openFiles.map(Double.init))
         out.single("vibenvr_database_bytes", "gauge", "Size of the database.", Double(statistics.numbers.databaseBytes))
+        out.single("vibenvr_database_writes_total", "counter", "Writes of the database.", Double(database.writes))
+        out.single("vibenvr_database_commits_total", "counter", "Transactions they took; several may share one.", Double(database.commits))
+        out.single("vibenvr_database_writes_waiting", "gauge", "Writes of the database that wait for their turn.", Double(database.waiting))
         out.single(
             "vibenvr_storage_total_bytes", "gauge", "Size of the file system of the recordings.",
             (statistics.volume?.totalBytes).map(Double.init))

@@ -17,8 +17,8 @@ package struct RecordedMedia: Sendable {
     package var deleteAll: @Sendable (Event.Medium?, Event.Kind?) async throws -> MediaRemoval.Removed
     /// Applies a camera's limits of age and size to its recordings, its snapshots, or both.
     package var enforceLimits: @Sendable (Camera, Event.Medium?) async throws -> MediaRemoval.Removed
-    /// Bytes of a camera's footage in a range.
-    package var bytes: @Sendable (ID<Camera>, TimeRange) async throws -> Int64?
+    /// Bytes of a camera's footage in a range, of which the segment holds something.
+    package var bytes: @Sendable (ID<Camera>, TimeRange, Segment) async throws -> Int64?
 
     package init(
         file: @escaping @Sendable (_ path: String) async throws -> MediaContent,
@@ -28,7 +28,7 @@ package struct RecordedMedia: Sendable {
         deleteMedia: @escaping @Sendable (ID<Camera>) async throws -> Void,
         deleteAll: @escaping @Sendable (Event.Medium?, Event.Kind?) async throws -> MediaRemoval.Removed,
         enforceLimits: @escaping @Sendable (Camera, Event.Medium?) async throws -> MediaRemoval.Removed,
-        bytes: @escaping @Sendable (ID<Camera>, TimeRange) async throws -> Int64?
+        bytes: @escaping @Sendable (ID<Camera>, TimeRange, Segment) async throws -> Int64?
     ) {
         self.file = file
         self.video = video
@@ -46,7 +46,7 @@ package struct RecordedMedia: Sendable {
             thumbnail: { MediaContent(try await playback.thumbnail(of: $0)) }, deleteEvents: { try await removal.deleteEvents($0) },
             deleteMedia: { try await removal.deleteMedia(of: $0) }, deleteAll: { try await removal.deleteAll(medium: $0, kind: $1) },
             enforceLimits: { try await removal.enforceLimits(of: $0, medium: $1, now: WallTime(microseconds: clock.wall())) },
-            bytes: { try await playback.bytes(of: $0, $1) })
+            bytes: { try await playback.bytes(of: $0, $1, in: $2) })
     }
 }
 

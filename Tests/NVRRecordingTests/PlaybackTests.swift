@@ -152,6 +152,28 @@ struct PlaybackTests {
         await recorder.finish()
     }
 
+    @Test("the size of a range is that of its fragments, and not known where the index is damaged")
+    func sizes() async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream()
+        let recorder = rig.recorder(rig.writer(), seconds: 600)
+        recorder.begin(stream.description)
+        for packet in stream.packets(100) { recorder.receive(packet) }
+        await recorder.finish()
+        let playback = rig.playback()
+        var segment = try #require(try await rig.segments().first)
+        let range = TimeRange(start: Self.at(1), end: Self.at(2))
+        let bytes = try #require(try await playback.bytes(of: ID(1), range))
+        #expect(bytes > 0 && bytes < segment.bytes)
+        #expect(try await playback.bytes(of: ID(1), range, in: segment) == bytes)
+        // What reaches beyond the segment is looked for.
+        #expect(try await playback.bytes(of: ID(1), TimeRange(start: Self.at(-1), end: Self.at(2)), in: segment) ?? 0 >= bytes)
+        for damage in [[], [7], Array(segment.index.dropLast())] {
+            segment.index = damage
+            #expect(try await playback.bytes(of: ID(1), range, in: segment) == nil)
+        }
+    }
+
     @Test("footage that is deleted or truncated behind our back is not found, or what is left of it is given")
     func behindOurBack() async throws {
         let rig = try Rig()

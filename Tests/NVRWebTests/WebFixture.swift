@@ -130,7 +130,7 @@ final class WebFixture: Sendable {
                 world.change { $0.reports.append("\(camera.id) limits \(medium?.rawValue ?? "all")") }
                 return MediaRemoval.Removed(events: 2, bytes: 77)
             },
-            bytes: { _, range in range.end.microseconds(since: range.start) / 1_000_000 * 1000 })
+            bytes: { _, range, _ in range.end.microseconds(since: range.start) / 1_000_000 * 1000 })
         let urls = CameraURL.Rules(allowLoopback: settings.allowLoopbackCameras)
         let backups = Backups(
             store: store, folder: BackupFolder(path: folder.path + "/backups"), rules: BackupReader.Rules(urls: urls, folder: { $0 }),

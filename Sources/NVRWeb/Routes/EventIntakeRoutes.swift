@@ -84,7 +84,7 @@ struct EventIntakeRoutes: Sendable {
         let event = try await store.events.insert(
             Event(
                 id: ID(0), cameraID: camera, medium: .video, kind: kind, start: range.start, end: range.end,
-                bytes: try await media.bytes(camera, range), width: segment.width, height: segment.height, score: score, metadata: metadata))
+                bytes: try await media.bytes(camera, range, segment), width: segment.width, height: segment.height, score: score, metadata: metadata))
         return Response(json: EventRoutes.json(event, [:]))
     }
 

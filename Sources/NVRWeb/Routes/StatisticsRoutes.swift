@@ -98,7 +98,7 @@ struct StatisticsRoutes: Sendable {
         let text =
             MetricsText.text(
                 statistics, live.counters(), totals.reading, live.transcoding(), restream: settings.restream?.reading,
-                version: settings.version)
+                database: store.commits, version: settings.version)
             + MetricsText.text(health, cameras: statistics.cameras)
             + MetricsText.text(
                 try await offsite.states(), archived: try await store.segments.volumeTotals(),
