@@ -6,8 +6,8 @@ PORT ?= 8080
 # How long `make soak` lasts (MINUTES=3 for a short one), and what its faults are made of.
 HOURS ?= 1
 SEED ?= 6
-# Most tests wait for cameras: three files at a time fill two cores.
-PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 3 --dist loadfile
+# Most tests wait for cameras: five files at a time fill two cores.
+PYTEST = .venv-test/bin/python -m pytest tests-e2e -c tests-e2e/pytest.ini -n 5 --dist loadfile
 
 .PHONY: build demo run test unit e2e test-long bench bench-storage bench-api bench-live bench-timeline bench-replay bench-restart soak lint format clean screenshots
 build:     ; scripts/install-build.sh && scripts/build-ui.sh && swift build -c release --product vibenvr

@@ -14,6 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from harness.server import NVR, PROGRAM  # noqa: E402
 
+# Files that take longest are begun first, so that all workers end at the same time; browsers stand between what only waits.
+LONGEST = [
+    "test_ui_pages", "test_offsite", "test_volumes", "test_storage", "test_ui_habits", "test_buckets", "test_encryption",
+    "test_hanging_volume", "test_ui_replay", "test_restream", "test_openapi", "test_holds", "test_live", "test_disaster",
+    "test_ui_buckets", "test_timeline", "test_camera_io", "test_live_browser", "test_retention", "test_ui_system", "test_ui_ranges",
+    "test_ui_live",
+]
+
 LONG = os.environ.get("VIBENVR_LONG") == "1"
 
 
@@ -27,6 +35,8 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         if "slow" in item.keywords and not LONG:
             item.add_marker(pytest.mark.skip(reason="long form: make test-long"))
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture

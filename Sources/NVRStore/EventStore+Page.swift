@@ -6,8 +6,8 @@ package import NVRModel
 package struct EventPage: Sendable, Hashable {
     /// Newest first.
     package var events: [Event] = []
-    /// Paths below the recording root of the segments that continuous events stand for.
-    package var segments: [ID<Segment>: String] = [:]
+    /// Of each of them, the path below the folder of its volume of the segment that it stands for.
+    package var segmentPaths: [String?] = []
     /// How many events the filter lets through, `skip` and `limit` aside.
     package var count = 0
 }
@@ -28,11 +28,12 @@ extension EventStore {
             page.count = try known ?? Self.count(db, filter)
             guard page.count > 0, let query = try EventQuery(Self.near(db, filter)) else { return page }
             page.events.reserveCapacity(min(filter.limit, 1000))
+            page.segmentPaths.reserveCapacity(min(filter.limit, 1000))
             let rows = try Row.fetchCursor(try db.cachedStatement(sql: query.rows), arguments: query.pageArguments)
             while let row = try rows.next() {
                 let event = Self.positional(row)
-                if let segment = event.segmentID { page.segments[segment] = row[15] as String? }
                 page.events.append(event)
+                page.segmentPaths.append(event.segmentID == nil ? nil : row[15])
             }
             return page
         }

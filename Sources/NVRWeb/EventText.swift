@@ -6,11 +6,11 @@ import NVRStore
 struct EventText {
     private var out: [UInt8] = []
 
-    static func bytes(_ events: [Event], _ segments: [ID<Segment>: String]) -> [UInt8] {
+    static func bytes(_ page: EventPage) -> [UInt8] {
         var text = EventText()
-        text.out.reserveCapacity(16 + events.count * 400)
+        text.out.reserveCapacity(16 + page.events.count * 400)
         text.out.append(UInt8(ascii: "["))
-        for event in events { text.write(event, event.segmentID.flatMap { segments[$0] }) }
+        for (event, segment) in zip(page.events, page.segmentPaths) { text.write(event, segment) }
         text.out.append(UInt8(ascii: "]"))
         return text.out
     }
@@ -62,10 +62,15 @@ struct EventText {
 
     /// The URL of a file below the recording root. Nearly all are written as they are.
     private mutating func path(_ path: String) {
-        guard MediaPath.isPlain(path) else { return text(MediaPath.url(path)) }
-        raw("\"/media/")
-        out.append(contentsOf: path.utf8)
-        out.append(UInt8(ascii: "\""))
+        var path = path
+        let isPlain = path.withUTF8 { bytes in
+            guard MediaPath.isPlain(bytes) else { return false }
+            raw("\"/media/")
+            out.append(contentsOf: bytes)
+            out.append(UInt8(ascii: "\""))
+            return true
+        }
+        if !isPlain { text(MediaPath.url(path)) }
     }
 
     private mutating func time(_ time: WallTime) {
@@ -76,7 +81,7 @@ struct EventText {
 
     private mutating func number(_ value: Int64?) {
         guard let value else { return null() }
-        out.append(contentsOf: String(value).utf8)
+        JSONValue.append(value, to: &out)
     }
 }
 

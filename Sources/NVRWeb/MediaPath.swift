@@ -12,14 +12,17 @@ package enum MediaPath {
 
     /// Whether a path is its own URL path, as those of nearly all files are.
     static func isPlain(_ path: String) -> Bool {
+        var path = path
+        return path.withUTF8 { isPlain($0) }
+    }
+
+    static func isPlain(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
         var previous = UInt8(ascii: "/")
-        for byte in path.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                break
-            case UInt8(ascii: "/") where previous != byte: break
-            default: return false
+        for byte in path {
+            let isLetter = (byte | 0x20) &- UInt8(ascii: "a") < 26
+            // `-`, `.`, `/` and the digits follow each other.
+            guard isLetter || byte &- UInt8(ascii: "-") < 13 || byte == UInt8(ascii: "_"), byte != UInt8(ascii: "/") || previous != byte else {
+                return false
             }
             previous = byte
         }

@@ -36,7 +36,7 @@ struct EventRoutes: Sendable {
             filter.allowed = filter.allowed.map { $0.intersection(cameras) } ?? cameras
         }
         let page = try await store.events.page(filter)
-        return Response(jsonBytes: EventText.bytes(page.events, page.segments), fields: [.xTotalCount: String(page.count)])
+        return Response(jsonBytes: EventText.bytes(page), fields: [.xTotalCount: String(page.count)])
     }
 
     /// What one may choose from; empty as long as nobody labels anything.
