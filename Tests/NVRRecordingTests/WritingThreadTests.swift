@@ -284,8 +284,9 @@ struct WritingThreadTests {
         #expect(report.silent == [one] && report.problems.isEmpty)
         // Whoever ends the program does not wait for the volume, either.
         options.patience = .seconds(600)
+        let before = threads.pending(one)
         let waiting = Task { [options] in try await check.run(options) { _, _ in } }
-        while threads.pending(one) < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        while threads.pending(one) == before { try await Task.sleep(for: .milliseconds(5)) }
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
         hang.end()
