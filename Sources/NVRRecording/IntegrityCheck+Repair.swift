@@ -37,9 +37,13 @@ extension IntegrityCheck {
             // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
             let garbage = try await store.segments.markGarbage([entry.id])
             guard !garbage.isEmpty else { return false }
-            let isGone = try await onDisk(entry.volume, options, &report) { [layout] _ in
+            let isGone = try await onDisk(entry.volume, options, &report) { [layout] turn in
                 guard layout.volumes.confirm(entry.volume) else { return false }
-                for item in garbage { try Self.putAside(try layout.absolute(item.place)) }
+                for item in garbage {
+                    // The volume may have hung for long: by now the name may be another's.
+                    try turn.goOn()
+                    try Self.putAside(try layout.absolute(item.place))
+                }
                 return layout.volumes.confirm(entry.volume)
             }
             // Lost in this very moment: what is to go waits for its return.
