@@ -16,6 +16,7 @@ from peers import footage
 from peers.gst_camera import GstCamera
 from peers.numbered import Ledger, number_of, stamp
 from soaking import plan
+from soaking.cameras import SoakCamera, Span
 from soaking.frames import Fault, Shelf, ranges, settle
 
 PERIOD = 1 / 15
@@ -34,6 +35,18 @@ def test_a_seed_is_a_plan():
     for camera in range(8):
         mine = [step for step in steps if step.lane == "camera" and step.camera == camera]
         assert all(later.at >= earlier.at + earlier.seconds + 20 - 1e-6 for earlier, later in zip(mine, mine[1:]))
+
+
+def test_a_camera_that_went_away_after_a_restart_is_not_waited_for():
+    camera = object.__new__(SoakCamera)
+    camera._peer, camera.stalls, camera.left = object(), [], [100.0]
+    assert not camera.left_since(100.5) and camera.left_since(99.5)
+    camera.stalls.append(Span(90.0))
+    assert camera.left_since(100.5)
+    camera.stalls[-1].end = 101.0
+    assert not camera.left_since(100.5)
+    camera._peer = None
+    assert camera.left_since(100.5)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])

@@ -35,6 +35,8 @@ final class OffsiteWorker: Sendable {
     private static let grace: Int64 = 15_000_000
     /// Microseconds until a volume that was away is looked for again.
     private static let absence: Int64 = 60_000_000
+    /// Microseconds until something is asked again of a volume that did not answer; not before it has answered what it was asked.
+    private static let silence: Int64 = 5_000_000
     /// Microseconds for which what is over is remembered.
     private static let memory: Int64 = 7 * 86_400_000_000
 
@@ -44,6 +46,8 @@ final class OffsiteWorker: Sendable {
         var documents: [ID<Event>: (pieces: Int, time: Int64)] = [:]
         /// Segments that could not be read: for good, or up to a time (monotonic microseconds).
         var unreadable: [ID<Segment>: Int64] = [:]
+        /// Volumes that did not answer, and when they may be asked again (monotonic microseconds).
+        var silent: [VolumeID: Int64] = [:]
         var backoff = Backoff()
         var lastPrune: Int64?
     }
@@ -159,8 +163,14 @@ final class OffsiteWorker: Sendable {
             do { work = try await self.work(on: entry, camera, bucket, upload) } catch let error as PieceUpload.Unreadable {
                 // The rest of the event is worth copying all the same.
                 logger.warning("footage cannot be copied off-site", metadata: ["segment": "\(error.segment)", "error": "\(error.reason)"])
-                let until = error.isForNow ? environment.clock.monotonic() + Self.absence : .max
-                state.withLock { $0.unreadable[error.segment] = until }
+                let now = environment.clock.monotonic()
+                state.withLock { state in
+                    if let volume = error.silent {
+                        state.silent[volume] = now + Self.silence
+                    } else {
+                        state.unreadable[error.segment] = error.isForNow ? now + Self.absence : .max
+                    }
+                }
                 return .worked
             } catch is CancellationError {
                 throw CancellationError()
@@ -217,10 +227,10 @@ final class OffsiteWorker: Sendable {
         let there = try await environment.store.offsite.pieces(of: event.cameraID, wanted, profile.id).filter(\.isThere)
         // The document follows the first piece at once.
         if try await document(event, entry, camera, there, isComplete: false, bucket) { return .did }
-        let (tick, unreadable) = (environment.clock.monotonic(), state.withLock { $0.unreadable })
+        let (tick, unreadable, silent) = (environment.clock.monotonic(), state.withLock { $0.unreadable }, silentVolumes())
         let all = try await environment.segments(event.cameraID, wanted)
-        let segments = all.filter { unreadable[$0.id] ?? .min < tick }
-        let isAway = all.contains { (tick..<Int64.max).contains(unreadable[$0.id] ?? .min) }
+        let segments = all.filter { unreadable[$0.id] ?? .min < tick && !silent.contains($0.volume) }
+        let isAway = all.contains { (tick..<Int64.max).contains(unreadable[$0.id] ?? .min) || silent.contains($0.volume) }
         // Not only the seconds before it: something of the event itself has to be safe before pieces may take their time.
         let isFirst = !there.contains { $0.range.end > event.start }
         for segment in segments where try await advance(entry, segment, wanted, isFirst: isFirst, upload) { return .did }
@@ -232,6 +242,15 @@ final class OffsiteWorker: Sendable {
         if there.isEmpty { return .over((event.bytes ?? 0) > 0 ? .footageGone : .noFootage) }
         _ = try await document(event, entry, camera, there, isComplete: true, bucket)
         return .over(.copied)
+    }
+
+    /// Volumes of which nothing can be read now. One that has answered what it was asked is asked again.
+    private func silentVolumes() -> Set<VolumeID> {
+        let now = environment.clock.monotonic()
+        return state.withLock { state in
+            state.silent = state.silent.filter { now < $0.value || environment.threads.pending($0.key) > 0 }
+            return Set(state.silent.keys)
+        }
     }
 
     /// Does the next thing for a segment; false when there is nothing to do.

@@ -2,6 +2,7 @@ import ISOBMFF
 import NIOCore
 import NVRBase
 import NVRModel
+import NVRRecording
 import NVRStore
 import S3
 import Synchronization
@@ -15,6 +16,8 @@ final class PieceUpload: Sendable {
         let reason: String
         /// Its volume is away and may come back.
         var isForNow = false
+        /// It does not answer, so nothing else there can be read, either.
+        var silent: VolumeID?
     }
 
     private let profile: ID<S3Profile>
@@ -103,35 +106,43 @@ final class PieceUpload: Sendable {
     /// Bytes that the object of a stretch of whole fragments will have.
     func bytes(of segment: Segment, _ stretch: Range<Int64>) async throws -> Int64 {
         let storedRange = environment.storedRange
-        return try await environment.thread.run {
-            do {
-                return Int64(try storedRange(segment, 0..<segment.initLength).count + storedRange(segment, stretch).count)
-            } catch {
-                throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)
+        return try await onVolume(of: segment) {
+            Int64(try storedRange(segment, 0..<segment.initLength).count + storedRange(segment, stretch).count)
+        }
+    }
+
+    /// Reads on the thread of a segment's volume. Throws `Unreadable` for whatever goes wrong, also when the volume does not answer.
+    private func onVolume<Value: Sendable>(of segment: Segment, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        // Requests to another bucket have deadlines of their own.
+        let patience = segment.volume.isRemote ? VolumeThreads.longest : environment.patience
+        do {
+            return try await environment.threads.run(on: segment.volume, patience: patience) {
+                do { return try body() } catch {
+                    throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)
+                }
             }
+        } catch let error as NVRError where error.underlying is DiskThread.Unanswered {
+            try Task.checkCancellation()
+            throw Unreadable(segment: segment.id, reason: error.message, isForNow: true, silent: segment.volume)
         }
     }
 
     /// Bytes of the object: the head of the file, and behind it the stretch, as they lie there.
     private func bytes(_ range: Range<Int64>, of piece: OffsitePiece, _ segment: Segment) async throws -> ByteBuffer {
         let (read, storedRange) = (environment.read, environment.storedRange)
-        return try await environment.thread.run {
+        return try await onVolume(of: segment) {
             var buffer = ByteBuffer()
             buffer.reserveCapacity(range.count)
-            do {
-                let head = try storedRange(segment, 0..<segment.initLength).upperBound
-                let stretch = try storedRange(segment, piece.offset..<piece.endOffset).lowerBound
-                if range.lowerBound < head {
-                    buffer.writeBytes(try read(segment, range.lowerBound, Int(min(range.upperBound, head) - range.lowerBound)))
-                }
-                if range.upperBound > head {
-                    let first = max(range.lowerBound, head)
-                    buffer.writeBytes(try read(segment, stretch + first - head, Int(range.upperBound - first)))
-                }
-            } catch {
-                throw Unreadable(segment: segment.id, reason: "\(error)", isForNow: (error as? NVRError)?.kind == .unavailable)
+            let head = try storedRange(segment, 0..<segment.initLength).upperBound
+            let stretch = try storedRange(segment, piece.offset..<piece.endOffset).lowerBound
+            if range.lowerBound < head {
+                buffer.writeBytes(try read(segment, range.lowerBound, Int(min(range.upperBound, head) - range.lowerBound)))
             }
-            guard buffer.readableBytes == range.count else { throw Unreadable(segment: segment.id, reason: "its file is shorter than it was") }
+            if range.upperBound > head {
+                let first = max(range.lowerBound, head)
+                buffer.writeBytes(try read(segment, stretch + first - head, Int(range.upperBound - first)))
+            }
+            guard buffer.readableBytes == range.count else { throw NVRError(.dataLoss, "its file is shorter than it was") }
             return buffer
         }
     }

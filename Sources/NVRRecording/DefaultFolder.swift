@@ -46,12 +46,21 @@ package struct DefaultFolder: Sendable {
         }
     }
 
-    /// Makes the folder known by one look at it; nothing is written. For the shell. Blocks.
-    package func survey(_ volumes: Volumes, instance: String, at time: WallTime) async throws {
+    /// Makes the folder known by one look at it; nothing is written. One that does not answer counts as lost. For the shell.
+    package func survey(_ volumes: Volumes, on threads: VolumeThreads, instance: String, at time: WallTime) async throws {
         let known = try await known()
         let marker = VolumeMarker(instance: instance, volume: .standard)
-        let look = VolumeMarker.look(in: root)
-        guard look != .found(marker), claim(look, known: { known }) == .foreign else { return }
+        let look: VolumeMarker.Look
+        do {
+            let found = try await threads.run(on: .standard, patience: VolumeThreads.spinUp) {
+                let look = VolumeMarker.look(in: root)
+                return (look, isOurs: look == .found(marker) || claim(look, known: { known }) == .ours)
+            }
+            guard !found.isOurs else { return }
+            look = found.0
+        } catch {
+            look = .failed("it does not answer")
+        }
         var watch = VolumeWatch(expected: marker, isMarked: true)
         _ = watch.saw(look, now: 0, at: time)
         volumes.set(.standard, .folder(root, marker: marker), name: Self.name, loss: watch.loss)

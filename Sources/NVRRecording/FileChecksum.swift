@@ -5,13 +5,16 @@ import Zlib
 package enum FileChecksum {
     private static let piece = 1 << 20
 
-    /// Of a whole file.
-    package static func of(_ path: String) throws -> UInt32 { try of(try POSIXFile.openExisting(path)) }
+    /// Of a whole file. `onPiece` is called before each piece that is read, and ends it by throwing.
+    package static func of(_ path: String, onPiece: () throws -> Void = {}) throws -> UInt32 {
+        try of(try POSIXFile.openExisting(path), onPiece: onPiece)
+    }
 
-    static func of(_ file: any FootageFile) throws -> UInt32 {
+    static func of(_ file: any FootageFile, onPiece: () throws -> Void = {}) throws -> UInt32 {
         var sum = CRC32()
         var offset: Int64 = 0
         while true {
+            try onPiece()
             let bytes = try file.read(at: offset, count: piece)
             if bytes.isEmpty { return sum.value }
             sum.update(bytes)

@@ -4,7 +4,7 @@ package import NVRModel
 package import NVRStore
 import Synchronization
 
-/// Makes rows and files agree while the server runs: one pass at a time, on a thread of its own, with a state that can be asked for.
+/// Makes rows and files agree while the server runs: one pass at a time, on threads of its own, with a state that can be asked for.
 package final class FootageSync: Sendable {
     package enum Phase: String, Sendable {
         /// No pass since the start of the program.
@@ -52,17 +52,14 @@ package final class FootageSync: Sendable {
     private let store: Store
     private let clock: any NVRClock
     private let logger: Logger
-    private let thread = BlockingThread(name: "sync")
     private let status = Mutex(Status())
 
     package init(layout: RecordingLayout, store: Store, clock: any NVRClock, logger: Logger) {
-        check = IntegrityCheck(layout: layout, store: store, thread: thread)
+        check = IntegrityCheck(layout: layout, store: store, threads: VolumeThreads("sync", volumes: layout.volumes), isLive: true)
         self.store = store
         self.clock = clock
         self.logger = logger
     }
-
-    deinit { thread.stop() }
 
     /// The last pass, or the one that runs.
     package var current: Status { status.withLock { $0 } }
@@ -113,7 +110,7 @@ package final class FootageSync: Sendable {
                 "rows and files of footage were compared",
                 metadata: [
                     "segments": "\(report.segments)", "files": "\(report.files)", "problems": "\(report.problems.count)",
-                    "repaired": "\(report.repaired)",
+                    "repaired": "\(report.repaired)", "left_alone": "\(report.notes.joined(separator: "; "))",
                 ])
         } catch {
             finish(.failed) { $0.notes = ["The comparison ended early"] }

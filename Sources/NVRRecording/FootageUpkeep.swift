@@ -27,7 +27,6 @@ package final class FootageUpkeep: Service {
     private let pace: Pace
     private let clock: any NVRClock
     private let logger: Logger
-    private let thread = BlockingThread(name: "upkeep", niceness: 10)
     private let onListed: @Sendable () async -> Void
 
     /// `onListed` is called when footage was listed again.
@@ -35,7 +34,8 @@ package final class FootageUpkeep: Service {
         layout: RecordingLayout, store: Store, health: HealthLog, pace: Pace = Pace(), clock: any NVRClock, logger: Logger,
         onListed: @escaping @Sendable () async -> Void = {}
     ) {
-        check = IntegrityCheck(layout: layout, store: store, thread: thread)
+        check = IntegrityCheck(
+            layout: layout, store: store, threads: VolumeThreads("upkeep", volumes: layout.volumes, niceness: 10), isLive: true)
         self.layout = layout
         self.store = store
         self.health = health
@@ -50,7 +50,6 @@ package final class FootageUpkeep: Service {
             await self.listAgainIfNeeded()
             await self.goRound()
         }
-        thread.stop()
     }
 
     // MARK: After a lost database
@@ -67,8 +66,8 @@ package final class FootageUpkeep: Service {
                 options.adopts = true
                 options.takesYoung = true
                 let report = try await check.run(options) { _, _ in try Task.checkCancellation() }
-                // What is encrypted with a key that is not there is looked for again by the next start.
-                if report.locked == 0 { try await store.upkeep.set(.reindexing, nil) }
+                // What is encrypted with a key that is not there, or lies on a volume that does not answer, is looked for again by the next start.
+                if report.locked == 0, report.silent.isEmpty { try await store.upkeep.set(.reindexing, nil) }
                 tellLocked(report)
                 let missing = report.problems.count { if case .missingFile = $0 { true } else { false } }
                 logger.notice(
@@ -157,7 +156,12 @@ package final class FootageUpkeep: Service {
             case .unlisted, .locked, .database: continue
             }
         }
-        guard !counts.isEmpty else { return health.clear(.footageDrift) }
+        for note in report.notes { logger.warning("not all footage was looked at", metadata: ["reason": "\(note)"]) }
+        guard !counts.isEmpty else {
+            // What was found on a volume that does not answer now may still be so.
+            if report.silent.isEmpty { health.clear(.footageDrift) }
+            return
+        }
         let text = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         logger.warning("rows and files of footage differ", metadata: ["problems": "\(text)", "segments": "\(report.segments)"])
         health.raise(.footageDrift, cause: nil, detail: text + "; POST /settings/sync-orphans mends what can be mended")

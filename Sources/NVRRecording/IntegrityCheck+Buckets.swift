@@ -76,12 +76,12 @@ extension IntegrityCheck {
             if let problem = Self.problem(row.entry, bytes), try await isStill(row.entry) { found.append((row.entry, problem)) }
         }
         // Since the list was made, it may have been deleted with its row.
-        var orphans: [FootagePlace] = []
+        var orphans: [String] = []
         for place in unknown {
             if try await store.segments.isGarbage(place) { continue }
-            if try await remote.size(of: place.path) != nil { orphans.append(place) }
+            if try await remote.size(of: place.path) != nil { orphans.append(place.path) }
         }
-        try await withOwnThread { try await $0.take(orphans, options, &report) }
+        try await take(orphans, on: volume, options, &report)
         return found
     }
 
@@ -110,21 +110,25 @@ extension IntegrityCheck {
                 let problem = bytes.map { Self.problem(row.entry, $0) } ?? .missingFile(path: row.entry.path)
                 if let problem, try await isStill(row.entry) { found.append((row.entry, problem)) }
             }
-            if options.readsAll, options.readsBuckets { found += try await read(page, options) }
+            if options.readsAll, options.readsBuckets { found += try await read(page, on: volume, options, &report) }
         }
     }
 
     /// Every byte of some objects.
-    private func read(_ rows: [SegmentToCheck], _ options: Options) async throws -> [(entry: SegmentEntry, problem: Problem)] {
+    private func read(
+        _ rows: [SegmentToCheck], on volume: VolumeID, _ options: Options, _ report: inout Report
+    ) async throws -> [(entry: SegmentEntry, problem: Problem)] {
         var found: [(entry: SegmentEntry, problem: Problem)] = []
         for row in rows {
             try Task.checkCancellation()
             try await options.pace?(1, row.entry.bytes)
             let sum: UInt32
             do {
-                sum = try await withOwnThread { check in
-                    try await check.onDisk { [layout] in try FileChecksum.of(try layout.volumes.openAsStored(row.entry.place)) }
+                let read = try await onDisk(volume, options, &report) { [layout] turn in
+                    try FileChecksum.of(try layout.volumes.openAsStored(row.entry.place)) { try turn.goOn() }
                 }
+                guard let read else { return found }
+                sum = read
             } catch let error as NVRError where error.kind == .notFound {
                 // It is missing, and told of as that.
                 continue
@@ -138,18 +142,12 @@ extension IntegrityCheck {
         return found
     }
 
-    /// What waits for the network does so on a thread made for it, also where the shell lets everything else block.
-    private func withOwnThread<Value>(_ body: (IntegrityCheck) async throws -> Value) async throws -> Value {
-        if isLive { return try await body(self) }
-        let thread = BlockingThread(name: "bucket-check")
-        defer { thread.stop() }
-        return try await body(IntegrityCheck(layout: layout, store: store, reading: thread))
-    }
-
     // MARK: Repair
 
     /// Mends a row of a bucket. Objects are not changed.
-    func repair(_ entry: SegmentEntry, _ problem: Problem, in remote: any RemoteVolume) async throws -> Bool {
+    func repair(
+        _ entry: SegmentEntry, _ problem: Problem, in remote: any RemoteVolume, _ options: Options, _ report: inout Report
+    ) async throws -> Bool {
         guard await remote.isRightOne() else { return false }
         switch problem {
         case .missingFile:
@@ -161,15 +159,13 @@ extension IntegrityCheck {
             return !garbage.isEmpty
         case .shortFile, .longFile:
             guard let segment = try await store.segments.get(entry.id) else { return false }
-            let closing = try await withOwnThread { check in
-                try await check.onDisk { [layout] () throws -> SegmentClosing? in
-                    // What cannot be read stays a problem of the report.
-                    guard let scan = try? StartupRecovery.scan(try layout.volumes.open(entry.place)) else { return nil }
-                    // Objects cannot be cut: a rest behind the last whole fragment would differ again.
-                    return scan.length == scan.kept ? scan.closing(of: segment) : nil
-                }
+            let closing = try await onDisk(entry.volume, options, &report) { [layout] (_) throws -> SegmentClosing? in
+                // What cannot be read stays a problem of the report.
+                guard let scan = try? StartupRecovery.scan(try layout.volumes.open(entry.place)) else { return nil }
+                // Objects cannot be cut: a rest behind the last whole fragment would differ again.
+                return scan.length == scan.kept ? scan.closing(of: segment) : nil
             }
-            guard let closing else { return false }
+            guard let closing = closing ?? nil else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
         case .unreadable, .alteredFile, .wrongRow, .unlisted, .locked, .database: return false

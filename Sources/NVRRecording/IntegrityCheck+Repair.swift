@@ -16,8 +16,8 @@ extension IntegrityCheck {
                 + "there? If the footage is really gone, repair with force."
             left = Set(found.filter { Self.removes($0.problem) }.map(\.entry.id))
         }
-        for (entry, problem) in found where !left.contains(entry.id) {
-            if try await repair(entry, problem) { report.repaired += 1 }
+        for (entry, problem) in found where !left.contains(entry.id) && !report.silent.contains(entry.volume) {
+            if try await repair(entry, problem, options, &report) { report.repaired += 1 }
         }
     }
 
@@ -28,8 +28,8 @@ extension IntegrityCheck {
         }
     }
 
-    private func repair(_ entry: SegmentEntry, _ problem: Problem) async throws -> Bool {
-        if let remote = layout.volumes.remote(entry.volume) { return try await repair(entry, problem, in: remote) }
+    private func repair(_ entry: SegmentEntry, _ problem: Problem, _ options: Options, _ report: inout Report) async throws -> Bool {
+        if let remote = layout.volumes.remote(entry.volume) { return try await repair(entry, problem, in: remote, options, &report) }
         switch problem {
         // Out of descriptors, a disk that was pulled: while the server runs, nothing goes for what may pass.
         case .unreadable where isLive: return false
@@ -37,19 +37,25 @@ extension IntegrityCheck {
             // What is held stays as it is: its file may come back, and what is left of it may be read by somebody.
             let garbage = try await store.segments.markGarbage([entry.id])
             guard !garbage.isEmpty else { return false }
-            let isGone = try await onDisk { [layout] in
+            let isGone = try await onDisk(entry.volume, options, &report) { [layout] turn in
                 guard layout.volumes.confirm(entry.volume) else { return false }
-                for item in garbage { try Self.putAside(try layout.absolute(item.place)) }
+                for item in garbage {
+                    // The volume may have hung for long: by now the name may be another's.
+                    try turn.goOn()
+                    try Self.putAside(try layout.absolute(item.place))
+                }
                 return layout.volumes.confirm(entry.volume)
             }
             // Lost in this very moment: what is to go waits for its return.
-            guard isGone else { return false }
+            guard isGone ?? false else { return false }
             try await store.segments.removeGarbage(garbage.map(\.id))
             return true
         case .shortFile, .longFile:
-            guard let segment = try await store.segments.get(entry.id),
-                let closing = try await onDisk({ [layout] in try Self.cut(try layout.absolute(entry.place), segment, layout.cipher) })
-            else { return false }
+            guard let segment = try await store.segments.get(entry.id) else { return false }
+            let closing = try await onDisk(entry.volume, options, &report) { [layout] _ in
+                try Self.cut(try layout.absolute(entry.place), segment, layout.cipher)
+            }
+            guard let closing = closing ?? nil else { return false }
             try await store.segments.finish(entry.id, closing)
             return true
         case .wrongRow:

@@ -6,8 +6,8 @@ package import NVRBase
 package import NVRModel
 package import NVRStore
 
-/// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Reads files on `thread` when it has one;
-/// without, it blocks, which is for the shell. What lies on a volume that is not there is left as it is.
+/// Compares the rows of footage with the files on the disk, and mends what differs when asked to. Files are read on threads of their volumes:
+/// one that does not answer is left alone for the rest of the run, which says so, and so is what lies on a volume that is not there.
 package struct IntegrityCheck: Sendable {
     /// What is looked at, and what is done about it.
     package struct Options: Sendable {
@@ -23,6 +23,8 @@ package struct IntegrityCheck: Sendable {
         package var readsBuckets = false
         /// Also lists files that were touched a moment ago: right after a start nobody else has them in hand.
         package var takesYoung = false
+        /// For how long a volume may be busy with one file, or one piece of it, before it counts as one that does not answer.
+        package var patience = VolumeThreads.spinUp
         /// Rows up to this one were looked at before.
         package var after: ID<Segment>?
         /// Called before each piece of work, with the bytes that are to be read; may wait.
@@ -77,39 +79,35 @@ package struct IntegrityCheck: Sendable {
         package var refusal: String?
         /// Volumes that were left alone, and why.
         package var notes: [String] = []
+        /// Volumes that did not answer, and that nothing was asked of from then on.
+        package var silent: Set<VolumeID> = []
     }
 
     let layout: RecordingLayout
     let store: Store
-    private let thread: BlockingThread?
+    /// Read files.
+    let threads: VolumeThreads
     /// Whether the server runs meanwhile.
     let isLive: Bool
 
-    /// With a thread the check may run while the server records: what is being written, and files that were touched within
-    /// `youngest` seconds, are left alone.
-    package init(layout: RecordingLayout, store: Store, thread: BlockingThread? = nil) {
+    /// `isLive`: while the server records. What is being written, and files that were touched within `youngest` seconds, are left alone then.
+    package init(layout: RecordingLayout, store: Store, threads: VolumeThreads, isLive: Bool) {
         self.layout = layout
         self.store = store
-        self.thread = thread
-        isLive = thread != nil
+        self.threads = threads
+        self.isLive = isLive
     }
 
-    /// With a thread to read on, although no server runs.
-    init(layout: RecordingLayout, store: Store, reading thread: BlockingThread) {
-        self.layout = layout
-        self.store = store
-        self.thread = thread
-        isLive = false
+    /// For the shell, while no server runs.
+    package init(layout: RecordingLayout, store: Store) {
+        self.init(layout: layout, store: store, threads: VolumeThreads("check", volumes: layout.volumes), isLive: false)
     }
 
     /// Seconds after which nobody writes to a file any more: a segment lasts 300 at most.
     private static let youngest: Int64 = 900
     static let pageRows = 500
-
-    func onDisk<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        guard let thread else { return try body() }
-        return try await thread.run(body)
-    }
+    /// Of files that are read slowly: as many as may be read at once before there is another pause.
+    private static let pacedRows = 10
 
     /// `progress` hears how many rows were looked at, and the last of them.
     package func run(_ options: Options, progress: @Sendable (Int, ID<Segment>?) async throws -> Void) async throws -> Report {
@@ -117,24 +115,29 @@ package struct IntegrityCheck: Sendable {
         // Reading the whole database takes minutes at times, and holds what was deleted meanwhile.
         if !isLive { report.problems += try await store.problems().map(Problem.database) }
         var found: [(entry: SegmentEntry, problem: Problem)] = []
-        let volumes = try await onDisk { [layout] in layout.volumes.confirmed() }
+        let volumes = try await rightOnes(options, &report)
         var after = options.after
+        let atOnce = options.pace != nil && options.readsAll ? Self.pacedRows : Self.pageRows
         while true {
             let page = try await store.segments.pageToCheck(after: after, limit: Self.pageRows)
             guard let last = page.last else { break }
             after = last.entry.id
-            let looked = page.filter { row in
-                volumes.contains(row.entry.volume) && (row.entry.state == .finished || row.entry.state == .growing && !isLive)
+            let looked = page.filter { [silent = report.silent] row in
+                volumes.contains(row.entry.volume) && !silent.contains(row.entry.volume)
+                    && (row.entry.state == .finished || row.entry.state == .growing && !isLive)
             }
             report.segments += looked.count
-            try await options.pace?(looked.count, options.readsAll ? looked.reduce(0) { $0 + $1.entry.bytes } : 0)
-            for (entry, problem) in try await check(looked, options, &report) where try await isStill(entry) { found.append((entry, problem)) }
+            for first in stride(from: 0, to: looked.count, by: atOnce) {
+                let rows = looked[first..<min(first + atOnce, looked.count)]
+                try await options.pace?(rows.count, options.readsAll ? rows.reduce(0) { $0 + $1.entry.bytes } : 0)
+                for (entry, problem) in try await check(rows, options, &report) where try await isStill(entry) { found.append((entry, problem)) }
+            }
             try await progress(report.segments, after)
         }
         for (volume, remote) in layout.volumes.remotes { found += try await check(volume, remote, options, &report) }
         report.problems += found.map(\.problem)
         if options.repairs { try await repair(found, options, &report) }
-        for volume in volumes.sorted() { try await findUnlisted(on: volume, options, &report) }
+        for volume in volumes.sorted() where !report.silent.contains(volume) { try await findUnlisted(on: volume, options, &report) }
         return report
     }
 
@@ -147,35 +150,51 @@ package struct IntegrityCheck: Sendable {
 
     // MARK: Rows
 
-    /// What is wrong with some rows' files.
-    private func check(_ rows: [SegmentToCheck], _ options: Options, _ report: inout Report) async throws -> [(SegmentEntry, Problem)] {
-        let (problems, checksums, locked) = try await onDisk { [layout] in
-            var problems: [(SegmentEntry, Problem)] = []
-            var locked = 0
-            var checksums: [(ID<Segment>, UInt32)] = []
-            for row in rows {
-                guard layout.volumes.isUsable(row.entry.volume) else { continue }
-                if let problem = Self.look(row, layout) {
-                    // With its volume, not by itself.
-                    guard layout.volumes.confirm(row.entry.volume) else { continue }
-                    problems.append((row.entry, problem))
-                } else if options.readsAll {
-                    let (problem, checksum) = Self.read(row, layout, &locked)
-                    if let problem {
-                        guard layout.volumes.confirm(row.entry.volume) else { continue }
-                        problems.append((row.entry, problem))
-                    } else if row.checksum == nil, let checksum {
-                        checksums.append((row.entry.id, checksum))
-                    }
-                }
+    /// What is wrong with some rows' files, volume by volume.
+    private func check(_ rows: ArraySlice<SegmentToCheck>, _ options: Options, _ report: inout Report) async throws -> [(SegmentEntry, Problem)] {
+        var problems: [(SegmentEntry, Problem)] = []
+        for (volume, rows) in Dictionary(grouping: rows, by: \.entry.volume).sorted(by: { $0.key < $1.key }) {
+            guard let looked = try await onDisk(volume, options, &report, { [layout] in try Self.look(rows, on: volume, layout, options, $0) }) else {
+                continue
             }
-            return (problems, checksums, locked)
-        }
-        report.locked += locked
-        if options.repairs || options.adopts {
-            for (id, checksum) in checksums { try await store.segments.setChecksum(checksum, of: id) }
+            problems += looked.problems
+            report.locked += looked.locked
+            guard options.repairs || options.adopts else { continue }
+            for (id, checksum) in looked.checksums { try await store.segments.setChecksum(checksum, of: id) }
         }
         return problems
+    }
+
+    /// What was found of some rows.
+    private struct Looked: Sendable {
+        var problems: [(SegmentEntry, Problem)] = []
+        /// Of files that had none in their rows.
+        var checksums: [(ID<Segment>, UInt32)] = []
+        var locked = 0
+    }
+
+    private static func look(
+        _ rows: [SegmentToCheck], on volume: VolumeID, _ layout: RecordingLayout, _ options: Options, _ turn: VolumeTurn
+    ) throws -> Looked {
+        var looked = Looked()
+        for row in rows {
+            try turn.goOn()
+            guard layout.volumes.isUsable(volume) else { break }
+            if let problem = look(row, layout) {
+                // With its volume, not by itself.
+                guard layout.volumes.confirm(volume) else { continue }
+                looked.problems.append((row.entry, problem))
+            } else if options.readsAll {
+                let (problem, checksum) = try read(row, layout, &looked.locked, turn)
+                if let problem {
+                    guard layout.volumes.confirm(volume) else { continue }
+                    looked.problems.append((row.entry, problem))
+                } else if row.checksum == nil, let checksum {
+                    looked.checksums.append((row.entry.id, checksum))
+                }
+            }
+        }
+        return looked
     }
 
     /// Size and, where that is not what it should be, the boxes.
@@ -204,12 +223,14 @@ package struct IntegrityCheck: Sendable {
     }
 
     /// Every byte of a file of the right size.
-    private static func read(_ row: SegmentToCheck, _ layout: RecordingLayout, _ locked: inout Int) -> (Problem?, checksum: UInt32?) {
+    private static func read(
+        _ row: SegmentToCheck, _ layout: RecordingLayout, _ locked: inout Int, _ turn: VolumeTurn
+    ) throws -> (Problem?, checksum: UInt32?) {
         let entry = row.entry
         guard entry.state == .finished else { return (nil, nil) }
         do {
             let path = try layout.absolute(entry.place)
-            let checksum = try FileChecksum.of(path)
+            let checksum = try FileChecksum.of(path) { try turn.goOn() }
             // What is read anew already may still not be what was written when nobody noted its checksum then.
             if let known = row.checksum, known != checksum { return (.alteredFile(path: entry.path), nil) }
             if try layout.cipher.isLocked(try POSIXFile.openExisting(path)) {
@@ -220,7 +241,7 @@ package struct IntegrityCheck: Sendable {
             guard scan.kept == entry.bytes else {
                 return (.shortFile(path: entry.path, bytes: scan.kept, expected: entry.bytes), nil)
             }
-            do { try scan.sealed?.verify() } catch let error as NVRError where error.kind == .dataLoss {
+            do { try scan.sealed?.verify { try turn.goOn() } } catch let error as NVRError where error.kind == .dataLoss {
                 return (.alteredFile(path: entry.path), nil)
             }
             if let identity = scan.identity, identity.cameraID != entry.cameraID || identity.start != entry.start {
@@ -229,6 +250,8 @@ package struct IntegrityCheck: Sendable {
             return (nil, checksum)
         } catch let error as FileError where error.isMissing {
             return (.missingFile(path: entry.path), nil)
+        } catch let error as CancellationError {
+            throw error
         } catch {
             return (.unreadable(path: entry.path, why: "\(error)"), nil)
         }
@@ -249,7 +272,7 @@ package struct IntegrityCheck: Sendable {
         guard let root = layout.volumes.root(of: volume) else { return }
         var folders = [""]
         while let folder = folders.popLast() {
-            let content = try await onDisk { FolderContent(root, folder) }
+            guard let content = try await onDisk(volume, options, &report, { _ in FolderContent(root, folder) }) else { return }
             folders += content.folders
             report.files += content.files.count
             var rest = content.files.filter { $0.hasSuffix(".mp4") }[...]
@@ -258,26 +281,51 @@ package struct IntegrityCheck: Sendable {
                 rest = rest.dropFirst(batch.count)
                 try await options.pace?(batch.count, 0)
                 let known = try await store.segments.listed(among: batch)
-                try await take(batch.filter { !known.contains($0) }.map { FootagePlace(volume, $0) }, options, &report)
+                try await take(batch.filter { !known.contains($0) }, on: volume, options, &report)
             }
         }
     }
 
-    func take(_ places: [FootagePlace], _ options: Options, _ report: inout Report) async throws {
-        guard !places.isEmpty else { return }
-        let (old, found, locked) = try await onDisk { [layout, isLive] () throws -> ([FootagePlace], [Description], Set<FootagePlace>) in
-            let aged = places.filter { !isLive || options.takesYoung || $0.volume.isRemote || !Self.isYoung($0, layout) }
-            // What cannot be opened is told by what is tried with it next.
-            let locked = Set(aged.filter { (try? layout.cipher.isLocked(layout.volumes.openAsStored($0))) ?? false })
-            let old = aged.filter { !locked.contains($0) }
-            return (old, options.repairs || options.adopts ? old.compactMap { Self.description(of: $0, layout) } : [], locked)
+    /// Tells of files that no row knows, and lists those again that say what they are.
+    func take(_ paths: [String], on volume: VolumeID, _ options: Options, _ report: inout Report) async throws {
+        guard !paths.isEmpty else { return }
+        let taken = try await onDisk(volume, options, &report) { [layout, isLive] turn in
+            try Self.describe(paths.map { FootagePlace(volume, $0) }, layout, isLive: isLive, options, turn)
         }
-        report.locked += locked.count
-        report.problems += locked.sorted { $0.path < $1.path }.map { Problem.locked(path: $0.path) }
-        report.problems += old.map { Problem.unlisted(path: $0.path) }
-        let adopted = try await store.segments.adopt(found.map { ($0.segment, $0.closing) })
+        guard let taken else { return }
+        report.locked += taken.locked.count
+        report.problems += taken.locked.sorted { $0.path < $1.path }.map { Problem.locked(path: $0.path) }
+        report.problems += taken.old.map { Problem.unlisted(path: $0.path) }
+        let adopted = try await store.segments.adopt(taken.found.map { ($0.segment, $0.closing) })
         report.adopted += adopted
         report.repaired += adopted
+    }
+
+    /// What files are that no row knows.
+    private struct Taken: Sendable {
+        /// Nobody writes to them any more, and they can be read.
+        var old: [FootagePlace] = []
+        var found: [Description] = []
+        /// Encrypted with a key that is not there.
+        var locked: Set<FootagePlace> = []
+    }
+
+    private static func describe(
+        _ places: [FootagePlace], _ layout: RecordingLayout, isLive: Bool, _ options: Options, _ turn: VolumeTurn
+    ) throws -> Taken {
+        var taken = Taken()
+        for place in places {
+            try turn.goOn()
+            guard !isLive || options.takesYoung || place.volume.isRemote || !isYoung(place, layout) else { continue }
+            // What cannot be opened is told by what is tried with it next.
+            if (try? layout.cipher.isLocked(layout.volumes.openAsStored(place))) ?? false {
+                taken.locked.insert(place)
+                continue
+            }
+            taken.old.append(place)
+            if options.repairs || options.adopts, let description = description(of: place, layout) { taken.found.append(description) }
+        }
+        return taken
     }
 
     /// Whether a file that no row knew is one that a row may know by now.

@@ -50,8 +50,8 @@ package final class VolumeThreads: Sendable {
     }
 
     /// Runs `body`, which touches the files of `wanted` and no others, on their thread. Throws `unavailable` when one of them is lost
-    /// meanwhile, or their thread is stuck in one step for longer than `patience`, or for some seconds when the task is cancelled. A body is
-    /// one step, unless it tells of more.
+    /// meanwhile, or their thread is stuck in one step for longer than `patience`, or for some seconds when the task is cancelled; its underlying
+    /// error is `DiskThread.Unanswered` then. A body is one step, unless it tells of more.
     /// `also`: volumes that it reads, without being their work.
     package func run<Value: Sendable>(
         on wanted: Set<VolumeID>, also: Set<VolumeID> = [], patience: Duration = VolumeThreads.longest, _ body: @escaping @Sendable () throws -> Value
@@ -79,8 +79,8 @@ package final class VolumeThreads: Sendable {
             } onCancel: {
                 isCancelled.store(true, ordering: .relaxed)
             }
-        } catch is DiskThread.Unanswered {
-            throw NVRError(.unavailable, "the volume cannot be used now: it does not answer")
+        } catch let error as DiskThread.Unanswered {
+            throw NVRError(.unavailable, "the volume cannot be used now: it does not answer", underlying: error)
         }
     }
 
@@ -90,8 +90,14 @@ package final class VolumeThreads: Sendable {
         try await run(on: [volume], also: also, patience: patience, body)
     }
 
+    /// How much is being done, or waits, on the thread of one volume.
+    package func pending(_ volume: VolumeID) -> Int { threads.withLock { $0[.one(volume)] }?.pending ?? 0 }
+
     /// Another step begins: for bodies, on the thread of their volume.
     package func nextStep(on volume: VolumeID) { thread(.one(volume)).nextStep() }
+
+    /// How long somebody waits for a volume whose disk may have to spin up.
+    package static let spinUp = Duration.seconds(20)
 
     /// How long a look at a marker may take before the volume is not taken for the right one.
     package static let glance = Duration.seconds(5)

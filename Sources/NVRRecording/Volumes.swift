@@ -70,16 +70,28 @@ package final class Volumes: Sendable {
         entries.withLock { $0[volume] = Entry(content: content, name: name, loss: loss) }
     }
 
-    /// Makes the folders of profiles known by one look at each; nothing is written. For the shell; a server has a `VolumeSentry`. Blocks.
-    package func survey(_ profiles: [StorageProfile], instance: String, at time: WallTime) {
-        for profile in profiles {
-            let marker = VolumeMarker(instance: instance, volume: VolumeID(profile.id))
-            var watch = VolumeWatch(expected: marker, isMarked: profile.markedAt != nil)
-            _ = watch.saw(VolumeMarker.look(in: profile.path), now: 0, at: time)
-            // One that was never marked holds nothing yet.
-            let loss = watch.loss ?? (watch.isAvailable ? nil : VolumeLoss(.unknown, "it was never used", since: time))
-            set(marker.volume, .folder(profile.path, marker: marker), name: profile.name, loss: loss)
+    /// Makes the folders of profiles known by one look at each, all at once; nothing is written. One that does not answer counts as lost. For
+    /// the shell; a server has a `VolumeSentry`.
+    package func survey(_ profiles: [StorageProfile], on threads: VolumeThreads, instance: String, at time: WallTime) async {
+        await withTaskGroup(of: Void.self) { group in
+            for profile in profiles {
+                let marker = VolumeMarker(instance: instance, volume: VolumeID(profile.id))
+                set(marker.volume, .folder(profile.path, marker: marker), name: profile.name, loss: nil)
+                group.addTask { [self] in setLoss(marker.volume, await loss(of: profile, marker, on: threads, at: time)) }
+            }
         }
+    }
+
+    private func loss(of profile: StorageProfile, _ marker: VolumeMarker, on threads: VolumeThreads, at time: WallTime) async -> VolumeLoss? {
+        var watch = VolumeWatch(expected: marker, isMarked: profile.markedAt != nil)
+        do {
+            let look = try await threads.run(on: marker.volume, patience: VolumeThreads.spinUp) { VolumeMarker.look(in: profile.path) }
+            _ = watch.saw(look, now: 0, at: time)
+        } catch {
+            _ = watch.saw(.failed("it does not answer"), now: 0, at: time)
+        }
+        // One that was never marked holds nothing yet.
+        return watch.loss ?? (watch.isAvailable ? nil : VolumeLoss(.unknown, "it was never used", since: time))
     }
 
     package func rename(_ volume: VolumeID, _ name: String) { entries.withLock { $0[volume]?.name = name } }

@@ -39,22 +39,17 @@ package struct FootageKeyStore: Sendable {
         }
     }
 
-    // The index holds what is encrypted alone, so that this costs nothing where nothing is.
-    static let inUseSQL = """
-        SELECT key FROM footage_key_names AS n
-        WHERE EXISTS (SELECT 1 FROM segments AS s INDEXED BY segments_by_key WHERE s.sealed_by = n.id AND s.state IN (1, 2)) ORDER BY id
-        """
     static let amountsSQL = """
-        SELECT (SELECT key FROM footage_key_names AS n WHERE n.id = s.sealed_by) AS key, count(*) AS count, sum(s.bytes) AS bytes
-        FROM segments AS s INDEXED BY segments_by_key WHERE s.sealed_by IS NOT NULL AND s.state IN (1, 2) GROUP BY s.sealed_by
+        SELECT (SELECT key FROM footage_key_names AS n WHERE n.id = t.sealed_by) AS key, count, bytes FROM sealed_totals AS t
+        WHERE count > 0 ORDER BY sealed_by
         """
 
     /// Keys that footage which is still listed is encrypted with, those that were used first in front.
     package func inUse() async throws -> [String] {
-        try await rows.read("reading the keys of footage") { db in try db.rows(Self.inUseSQL, []) { $0["key"] as String } }
+        try await rows.read("reading the keys of footage") { db in try db.rows(Self.amountsSQL, []) { $0["key"] as String } }
     }
 
-    /// How much listed footage each key has, and how much lies in the clear, which comes last. Reads the row of every encrypted segment.
+    /// How much listed footage each key has, and how much lies in the clear, which comes last.
     package func amounts() async throws -> [Amount] {
         try await rows.read("counting encrypted footage") { db in
             let sealed = try db.rows(Self.amountsSQL, []) { Amount(key: $0["key"], count: $0["count"], bytes: $0["bytes"]) }

@@ -32,9 +32,9 @@ extension RetentionStore {
 }
 
 extension FootageKeyStore {
-    /// The plans of looking for keys and of counting what has them.
+    /// The plan of counting what has which key.
     package func plans() async throws -> [String] {
-        try await rows.read("explaining a query") { try $0.plan(Self.inUseSQL, []) + $0.plan(Self.amountsSQL, []) }
+        try await rows.read("explaining a query") { try $0.plan(Self.amountsSQL, []) }
     }
 }
 

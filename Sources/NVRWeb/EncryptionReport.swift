@@ -5,22 +5,16 @@ import NVRStore
 
 /// What administrators are told of the encryption of footage: keys by their names, which tell nothing of them, and how much footage has which.
 final class EncryptionReport: Sendable {
-    /// Microseconds for which counts are good: every row of encrypted footage is read for them.
-    private static let period: Int64 = 15_000_000
-
     private let store: Store
     private let keys: FootageKeys
-    private let clock: any NVRClock
-    private let amounts = Refreshed<[FootageKeyStore.Amount]>(every: period)
 
-    init(store: Store, keys: FootageKeys, clock: any NVRClock) {
+    init(store: Store, keys: FootageKeys) {
         self.store = store
         self.keys = keys
-        self.clock = clock
     }
 
     func json() async throws -> JSONValue {
-        let amounts = try await amounts.value(at: clock.monotonic()) { [store] in try await store.footageKeys.amounts() }
+        let amounts = try await store.footageKeys.amounts()
         let since = try await store.footageKeys.writingSince()
         return Self.json(writing: keys.writing?.description, given: Set(keys.ids.map(\.description)), amounts: amounts, since: since)
     }

@@ -48,18 +48,20 @@ struct Check: AsyncParsableCommand {
         } catch let error as NVRError where error.kind == .dataLoss {
             throw StartFailure(message: "\(error)\nStart the server: it puts the newest good backup in its place and lists footage made since again.")
         }
-        let layout = RecordingLayout(root: try absolutePath(data.recordingRoot), cipher: FootageCipher(keys: keys))
+        // As the server names it: a link in its place is not followed before somebody waits for its disk.
+        let layout = RecordingLayout(root: try absolutePath(data.path) + "/recordings", cipher: FootageCipher(keys: keys))
         let instance = try await store.settings.values()[Settings.instanceID]
         let now = WallTime(microseconds: SystemClock().wall())
-        try await DefaultFolder(root: layout.root, store: store).survey(layout.volumes, instance: instance, at: now)
-        layout.volumes.survey(try await store.storageProfiles.all(), instance: instance, at: now)
+        let threads = VolumeThreads("check", volumes: layout.volumes)
+        try await DefaultFolder(root: layout.root, store: store).survey(layout.volumes, on: threads, instance: instance, at: now)
+        await layout.volumes.survey(try await store.storageProfiles.all(), on: threads, instance: instance, at: now)
         for state in layout.volumes.states {
             if let loss = state.loss { say("\(state.volume == .standard ? "the" : "storage profile") \(state.name) is left alone: \(loss.detail)") }
         }
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let allowsLoopback = try allowLoopbackCameras || environmentFlag("VIBENVR_ALLOW_LOOPBACK_CAMERAS")
         try await mountBuckets(store: store, layout: layout, allowsLoopback: allowsLoopback, loop: loop)
-        let check = IntegrityCheck(layout: layout, store: store)
+        let check = IntegrityCheck(layout: layout, store: store, threads: threads, isLive: false)
         var options = IntegrityCheck.Options()
         options.repairs = mends
         options.isForced = force

@@ -21,7 +21,8 @@ func offsiteCopies(
             guard let url = SourceURL("http://\(shown):\(port)/") else { throw NVRError(.invalid, "the endpoint has no host") }
             return try addresses.addresses(of: url)
         },
-        thread: BlockingThread(name: "offsite", stackBytes: 1 << 20), names: BlockingThread(name: "offsite-names"), group: loop, clock: clock,
+        threads: VolumeThreads("offsite", volumes: layout.volumes, stackBytes: 1 << 20), names: BlockingThread(name: "offsite-names"), group: loop,
+        clock: clock,
         logger: logger,
         userAgent: "VibeNVR/\(VibeNVR.version)")
     environment.storedRange = { try playback.open($0).storedRange(ofFragments: $1) }

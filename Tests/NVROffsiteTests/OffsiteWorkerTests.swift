@@ -1,3 +1,4 @@
+import Foundation
 import ISOBMFF
 import Logging
 import NIOCore
@@ -5,6 +6,7 @@ import NIOPosix
 import NVRBase
 import NVRModel
 import NVROffsite
+import NVRRecording
 import NVRStore
 import Synchronization
 import Testing
@@ -15,6 +17,11 @@ final class Rig: Sendable {
         var wall: Int64 = 1_795_000_000_000_000
         var segments: [Segment] = []
         var isFileGone = false
+        /// Reads of this volume do not come back.
+        var hanging: VolumeID?
+        /// Reads of it that were begun, and those that go on.
+        var tries = 0
+        var stuck = 0
     }
 
     struct Clock: NVRClock {
@@ -28,6 +35,7 @@ final class Rig: Sendable {
     let world = Mutex(World())
     let store: Store
     let bucket: MemoryBucket
+    let volumes = Volumes(root: "/nowhere")
     private let copies = Mutex<(copies: OffsiteCopies, task: Task<Void, any Error>)?>(nil)
 
     init() async throws {
@@ -48,15 +56,27 @@ final class Rig: Sendable {
     var environment: OffsiteEnvironment {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        return OffsiteEnvironment(
+        var environment = OffsiteEnvironment(
             store: store, segments: { [unowned self] _, range in world.withLock { $0.segments.filter { $0.range.overlaps(range) } } },
             read: { [unowned self] segment, offset, count in
                 if world.withLock({ $0.isFileGone }) { throw NVRError(.notFound, "File not found") }
+                if segment.volume != .standard { hang(on: segment.volume) }
                 return Self.bytes(offset, count)
             },
-            addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, thread: BlockingThread(name: "test"),
+            addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, threads: VolumeThreads("test", volumes: volumes),
             names: BlockingThread(name: "names"),
             group: MultiThreadedEventLoopGroup.singleton, clock: Clock(rig: self), logger: logger, userAgent: "test")
+        environment.patience = .milliseconds(300)
+        return environment
+    }
+
+    private func hang(on volume: VolumeID) {
+        world.withLock { world in
+            world.tries += 1
+            world.stuck += 1
+        }
+        while world.withLock({ $0.hanging == volume }) { Thread.sleep(forTimeInterval: 0.01) }
+        world.withLock { $0.stuck -= 1 }
     }
 
     /// Begins to copy, as after a start of the server.
@@ -89,6 +109,12 @@ final class Rig: Sendable {
             id: ID(id), cameraID: ID(1), role: .main, run: 1, path: "1/\(id).mp4", start: at(start), end: at(start + Double(count)),
             bytes: 50 + Int64(count) * fragmentBytes, state: isGrowing ? .growing : .finished, width: 640, height: 360, codecs: "avc1",
             initLength: 50, timescale: 1000, index: FragmentIndex(entries: entries).packed())
+    }
+
+    func segment(_ id: Int64, on volume: VolumeID, from start: Double, count: Int) -> Segment {
+        var segment = segment(id, from: start, count: count)
+        segment.volume = volume
+        return segment
     }
 
     func event(_ start: Double, end: Double? = nil) async throws -> Event {
@@ -216,6 +242,32 @@ struct OffsiteWorkerTests {
         rig.start()
         try await rig.eventually("all are over") { try await rig.outcomes() == [.footageGone: 1, .noFootage: 1] }
         #expect(try await rig.state()?.cameras.first?.waiting == 0)
+        try await rig.stop()
+        try await rig.bucket.stop()
+    }
+
+    @Test("A volume that does not answer keeps no event of another waiting, nor the end of the program, and its own are copied once it does")
+    func hanging() async throws {
+        let rig = try await Rig()
+        _ = try await rig.makeProfile()
+        let one = VolumeID(rawValue: 1)
+        rig.volumes.set(one, .folder("/nowhere-1", marker: nil), name: "one", loss: nil)
+        rig.world.withLock { world in
+            world.segments = [rig.segment(1, from: -10, count: 30), rig.segment(2, on: one, from: 90, count: 40)]
+            world.hanging = one
+            world.wall += 600_000_000
+        }
+        rig.start()
+        // The newer one, which goes first, lies on the volume that hangs.
+        for start in [0.0, 100] { _ = try await rig.event(start, end: start + 3) }
+        try await rig.eventually("the other event is copied") { try await rig.outcomes() == [.copied: 1] }
+        #expect(rig.movies().keys.allSatisfy { $0.hasSuffix("-s1.mp4") })
+        #expect(try await rig.state()?.cameras.first?.waiting == 1)
+        try await rig.stop()
+        rig.start()
+        try await rig.eventually("the other is tried again") { rig.world.withLock { $0.tries } > 1 }
+        rig.world.withLock { $0.hanging = nil }
+        try await rig.eventually("all are copied") { try await rig.outcomes() == [.copied: 2] && rig.world.withLock { $0.stuck } == 0 }
         try await rig.stop()
         try await rig.bucket.stop()
     }

@@ -214,4 +214,81 @@ struct WritingThreadTests {
         rig.layout.volumes.setLoss(one, nil)
         #expect(await threads.confirmed() == [.standard, one, two])
     }
+
+    /// Three finished segments on each of two volumes and the default folder.
+    private func shelves() async throws -> Rig {
+        let rig = try Rig()
+        try rig.addVolume(1)
+        try rig.addVolume(2)
+        for (camera, volume) in [(Int64(1), one), (2, two), (3, .standard)] {
+            var stream = SyntheticStream(run: camera)
+            let recorder = rig.recorder(writer(rig, camera: camera, on: volume), seconds: 2)
+            recorder.begin(stream.description)
+            for packet in stream.packets(90) { recorder.receive(packet) }
+            await recorder.finish()
+        }
+        return rig
+    }
+
+    @Test("A comparison leaves a volume alone that does not answer, says so, and goes on with what lies elsewhere")
+    func comparing() async throws {
+        let rig = try await shelves()
+        let before = try await rig.segments()
+        #expect(before.count == 9)
+        // On each volume a file is gone; beside them lies one that nobody knows.
+        for volume in [one, two, .standard] {
+            let gone = try #require(before.first { $0.volume == volume })
+            try FileManager.default.removeItem(atPath: rig.layout.absolute(gone.place))
+        }
+        let last = try #require(before.last { $0.volume == two })
+        let copy = try rig.layout.absolute(last.place)
+        try FileManager.default.copyItem(atPath: copy, toPath: copy.replacing(".mp4", with: "-more.mp4"))
+        let threads = VolumeThreads("check", volumes: rig.layout.volumes)
+        let (hang, one) = (Hang(), one)
+        let stuck = Task { try await threads.run(on: one) { hang.job() } }
+        await hang.begins()
+        let check = IntegrityCheck(layout: rig.layout, store: rig.store, threads: threads, isLive: false)
+        var options = IntegrityCheck.Options()
+        options.repairs = true
+        options.readsAll = true
+        options.patience = .milliseconds(300)
+        let report = try await check.run(options) { _, _ in }
+        #expect(report.silent == [one] && report.notes == ["the volume volume 1 cannot be used now: it does not answer"])
+        #expect(Reason(report.notes[0])?.code == "footage_not_there")
+        #expect(report.segments == 6 && report.problems.count == 3 && report.adopted == 1 && report.repaired == 3 && report.refusal == nil)
+        #expect(try await rig.segments().count { $0.volume == one } == 3)
+        hang.end()
+        try await stuck.value
+        let whole = try await check.run(options) { _, _ in }
+        #expect(whole.silent.isEmpty && whole.notes.isEmpty && whole.problems.count == 1 && whole.repaired == 1)
+        #expect(try await rig.segments().count { $0.volume == one } == 2)
+    }
+
+    @Test("A comparison whose volume stops answering in its midst reads no more there, and one that is cancelled ends at the next file")
+    func comparingMeanwhile() async throws {
+        let rig = try await shelves()
+        let threads = VolumeThreads("check", volumes: rig.layout.volumes)
+        let check = IntegrityCheck(layout: rig.layout, store: rig.store, threads: threads, isLive: true)
+        let (hang, one) = (Hang(), one)
+        var options = IntegrityCheck.Options()
+        options.readsAll = true
+        options.patience = .milliseconds(300)
+        let first = Atomic(true)
+        // The pause is taken after the volumes were found to be the right ones.
+        options.pace = { _, _ in
+            guard first.exchange(false, ordering: .relaxed) else { return }
+            Task { try await threads.run(on: one) { hang.job() } }
+            await hang.begins()
+        }
+        let report = try await check.run(options) { _, _ in }
+        #expect(report.silent == [one] && report.problems.isEmpty)
+        // Whoever ends the program does not wait for the volume, either.
+        options.patience = .seconds(600)
+        let before = threads.pending(one)
+        let waiting = Task { [options] in try await check.run(options) { _, _ in } }
+        while threads.pending(one) == before { try await Task.sleep(for: .milliseconds(5)) }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+        hang.end()
+    }
 }

@@ -57,6 +57,7 @@ class SoakCamera:
         self.ledger = Ledger(self.ledger_path)
         self.ups: list[Span] = []
         self.stalls: list[Span] = []
+        self.left: list[float] = []  # when it went, stood still or lost its connections: wall, seconds
         self.id = 0
         self._lock = threading.Lock()
         self._peer: GstCamera | None = None
@@ -91,12 +92,14 @@ class SoakCamera:
             if self._peer is None:
                 return
             self.ups[-1].end = time.time()
+            self.left.append(self.ups[-1].end)
             os.kill(self._peer.pid, signal.SIGKILL)
             self._peer.close()
             self._peer = None
 
     def stop(self) -> None:
         self.stalls.append(Span(time.time()))
+        self.left.append(self.stalls[-1].start)
         os.kill(self._peer.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -104,7 +107,12 @@ class SoakCamera:
         self.stalls[-1].end = time.time()
 
     def drop(self) -> None:
+        self.left.append(time.time())
         self._peer.drop()
+
+    def left_since(self, moment: float) -> bool:
+        """Whether it was away at any time since."""
+        return not self.is_on or any(time >= moment for time in self.left)
 
     def close(self) -> None:
         if self.stalls and self.stalls[-1].end is None and self._peer:

@@ -158,8 +158,13 @@ def restarts_section(soak: Soak) -> list[str]:
         rows.append([
             kind, str(len(mine)), cell([r.ended for r in mine]), cell([r.ready for r in mine]), cell([r.first for r in mine if r.first is not None]),
             cell([r.all for r in mine if r.all is not None])])
-    return table(
+    lines = table(
         ["restart", "times", "s until it had ended: median, most", "s until it listens", "s until the first new bytes", "s until all cameras' new bytes"], rows)
+    for restart in soak.restarts:
+        if restart.away:
+            lines += ["", f"{clock(restart.time)}, {restart.kind}: camera {', '.join(str(number + 1) for number in restart.away)} went away or stood "
+                      "still before it had new bytes, and is not waited for."]
+    return lines
 
 
 def deletions(soak: Soak) -> tuple[list[str], int]:
@@ -221,7 +226,7 @@ def make(soak: Soak, command: str) -> tuple[list[str], list[Verdict], list[str]]
         ("a restart until it listens, slowest", f"≤ {READY:g} s", f"{ready:.2f} s", ready <= READY),
         ("a restart until the first new bytes, median", f"≤ {FIRST:g} s", f"{percentile(firsts, 0.5):.2f} s" if firsts else "no restart",
          not firsts or percentile(firsts, 0.5) <= FIRST),
-        ("a restart until new bytes of all cameras, slowest", f"≤ {BACK:g} s", f"{max(everything):.2f} s" if everything else "no restart",
+        ("a restart until new bytes of all cameras that were there, slowest", f"≤ {BACK:g} s", f"{max(everything):.2f} s" if everything else "no restart",
          not everything or max(everything) <= BACK),
         *verdicts,
         ("`vibenvr check` at the end", "clean", checked[0] if checked else "", soak.checked.returncode == 0),

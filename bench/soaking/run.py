@@ -33,7 +33,8 @@ class Restart:
     ended: float  # seconds until the old process was gone
     ready: float  # seconds from the start of the new one until it listens
     first: float | None  # seconds from its start until there is new footage of any camera
-    all: float | None  # of all cameras; None when some were off
+    all: float | None  # of all cameras that were there all the time; None when it did not come
+    away: tuple[int, ...] = ()  # numbers of cameras that went away, or stood still, before they had new footage: they do not count
 
 
 @dataclass(frozen=True)
@@ -227,17 +228,19 @@ class Soak:
         finally:
             # Even when it does not come up, this is why nothing is recorded.
             self.faults.append(Fault(kind, ended, time.time(), before=before))
-        ready, first, fresh = time.time() - begun, None, set()
-        while time.time() - begun < 20 and not on <= fresh:
+        ready, first, fresh, away = time.time() - begun, None, set(), set()
+        while time.time() - begun < 20 and not on - away <= fresh:
             fresh |= {int(path.relative_to(self.nvr.recordings).parts[0]) for path in self.nvr.files() if path not in known and path.stat().st_size > 2000}
+            # A camera that left meanwhile says nothing of the server, and when it is back, neither.
+            away |= {camera.id for camera in self.cameras if camera.id in on - fresh and camera.left_since(begun)}
             if fresh and first is None:
                 first = time.time() - begun
             time.sleep(0.05)
-        everything = time.time() - begun if on <= fresh else None
-        still = {camera.id for camera in self.cameras if camera.is_on}
-        if everything is None and on <= still and not any(fault.camera >= 0 and fault.end > begun - 20 for fault in self.faults):
-            self.problems.append(f"{kind}: no new footage of cameras {sorted(on - fresh)} within 20 s of the start")
-        self.restarts.append(Restart(kind, ended, took, ready, first, everything))
+        everything = time.time() - begun if on - away <= fresh else None
+        if everything is None:
+            self.problems.append(f"{kind}: no new footage of cameras {sorted(on - away - fresh)} within 20 s of the start")
+        numbers = tuple(camera.number for camera in self.cameras if camera.id in away)
+        self.restarts.append(Restart(kind, ended, took, ready, first, everything, numbers))
 
     # Counting.
 

@@ -83,10 +83,13 @@ package final class SealedFile: FootageFile {
         return (first == 0 ? 0 : table.storedStart(first))..<table.storedStart(last)
     }
 
-    /// Decrypts every record. Throws `dataLoss` for one that was altered.
-    package func verify() throws {
+    /// Decrypts every record. Throws `dataLoss` for one that was altered. `onRecord` is called before each, and ends it by throwing.
+    package func verify(onRecord: () throws -> Void = {}) throws {
         let table = try state(upTo: .max).table
-        for record in 0..<table.count { _ = try open(record, table) }
+        for record in 0..<table.count {
+            try onRecord()
+            _ = try open(record, table)
+        }
     }
 
     // MARK: Records

@@ -29,6 +29,7 @@ enum Migrations {
         // As M0007.
         migrator.registerMigration("M0019_SealedSegments", foreignKeyChecks: .immediate) { try M0019_SealedSegments.run($0) }
         migrator.registerMigration("M0020_FootageIndex", foreignKeyChecks: .immediate) { try M0020_FootageIndex.run($0) }
+        migrator.registerMigration("M0021_SealedTotals", foreignKeyChecks: .immediate) { try M0021_SealedTotals.run($0) }
         return migrator
     }
 

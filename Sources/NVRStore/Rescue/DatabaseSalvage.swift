@@ -16,6 +16,7 @@ package enum DatabaseSalvage {
         "segment_indexes": "made with the segments",
         "footage_key_names": "made with the segments",
         "segment_totals": "kept by triggers",
+        "sealed_totals": "kept by triggers",
         "segment_hours": "kept by triggers",
         "event_totals": "kept by triggers",
         "event_counts": "kept by triggers",

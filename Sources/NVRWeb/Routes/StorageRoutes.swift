@@ -21,7 +21,7 @@ struct StorageRoutes: Sendable {
         self.volumes = volumes
         self.threads = threads
         self.clock = clock
-        encryption = EncryptionReport(store: store, keys: volumes.cipher.keys, clock: clock)
+        encryption = EncryptionReport(store: store, keys: volumes.cipher.keys)
     }
 
     var routes: [Route] {
