@@ -5,6 +5,7 @@ Each page as a desktop and as a phone shows it, dark and light. They are made sm
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from peers.gst_camera import GstCamera  # noqa: E402
 TARGET = REPOSITORY / "docs" / "screenshots"
 # Bytes of all of them together.
 BUDGET = 3_000_000
+# Where the server's data lies: a page shows it, and it should look like any machine's.
+PLACE = Path("/tmp/vibenvr")
 
 PAGES = {
     "live": ("/ui/live", "return document.querySelectorAll('.tile[data-condition=playing]').length >= Math.min(document.querySelectorAll('.tile').length - 1, innerWidth > 600 ? 9 : 2)"),
@@ -74,10 +77,18 @@ def prepare(nvr: NVR, camera: GstCamera) -> float:
 
 
 def main() -> None:
+    PLACE.mkdir()
+    try:
+        take()
+    finally:
+        shutil.rmtree(PLACE)
+
+
+def take() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     large, small = footage.walkers()
     mounts = {"/street": (footage.street(), footage.sound("aac")), "/street-small": footage.small(), "/walkers": large, "/walkers-small": small}
-    with GstCamera(mounts, live=True) as camera, NVR(segment_seconds=20) as nvr, tempfile.TemporaryDirectory() as folder, browsing(Path(folder) / "profile") as browser:
+    with GstCamera(mounts, live=True) as camera, NVR(PLACE, segment_seconds=20) as nvr, tempfile.TemporaryDirectory() as folder, browsing(Path(folder) / "profile") as browser:
         raw = Path(folder) / "raw.png"
         nvr.start()
         for phone in (False, True):

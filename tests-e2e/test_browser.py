@@ -101,6 +101,8 @@ def test_a_person_sets_it_up_and_watches(browser):
         browser.fill("#auth-form", username=USER, password="wrong-Passw0rd")
         browser.press("#auth-submit")
         assert shown(browser, "#auth-problem").text
+        # Who types goes on typing.
+        assert browser.execute_script("return document.activeElement.name") == "password"
         # The refused sign-in is a 401 the browser itself notes; nothing else may be there.
         assert [line for line in complaints(browser) if "401" not in line] == []
 

@@ -132,6 +132,15 @@ def test_going_back_asks_before_what_was_typed_is_given_up(scene, tmp_path):
         assert nvr.api.get("/ui/%E0%A4%A/x").status_code == 404
         browser.execute_script("const state = {index: 99}; history.pushState(state, '', '/ui/%E0%A4%A/x'); dispatchEvent(new PopStateEvent('popstate', {state}))")
         browser.shown("#main .empty")
+        # Signing out gives it up as well.
+        browser.open("/ui/cameras/2/general")
+        browser.fill(".editor", location="By the gate")
+        browser.press("#sign-out")
+        browser.switch_to.alert.dismiss()
+        assert browser.shown(".editor [name=location]").get_attribute("value") == "By the gate"
+        browser.press("#sign-out")
+        browser.switch_to.alert.accept()
+        browser.shown("#auth-form")
 
 
 def test_pages_have_names_and_places_of_their_own(scene, tmp_path):
@@ -202,6 +211,15 @@ def test_a_delete_happens_even_when_the_page_is_closed_at_once(scene, tmp_path):
         browser.shown(".toast .button")
         browser.get("about:blank")
         wait_for("it is deleted", lambda: ids[0] not in {event["id"] for event in nvr.api.events(event_type="continuous")}, 20)
+        # So it does when somebody signs out at once.
+        browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
+        ids = events_of(browser, 2)
+        browser.execute_script("document.querySelector('#event-list .event-choose input').click()")
+        browser.press("#delete-chosen")
+        browser.shown(".toast .button")
+        browser.press("#sign-out")
+        browser.shown("#auth-form")
+        assert ids[0] not in {event["id"] for event in nvr.api.events(event_type="continuous")}
 
 
 LONG_LIST = """
@@ -393,6 +411,21 @@ def test_what_does_nothing_here_says_so(scene, tmp_path):
         assert "without effect" in browser.execute_script(hint, "rotation") and "without effect" not in browser.execute_script(hint, "rtsp_transport")
         browser.open("/ui/cameras/1/snapshots")
         assert [option.text for option in Select(browser.shown("[name=picture_recording_mode]")).options] == ["By hand", "On motion"]
+        # Settings that go together so that nothing is ever recorded are told before they are saved, and in the list when they are.
+        browser.open("/ui/cameras/2/recording")
+        browser.shown(".editor [name=recording_mode]")
+        assert not browser.find_elements(By.ID, "records-nothing")
+        browser.fill(".editor", recording_mode="On motion")
+        assert "nothing looks for motion" in browser.text("#records-nothing")
+        browser.press(".tabs a[href$='/motion']")
+        browser.shown("#records-nothing")
+        browser.fill(".editor", detect_motion_mode="Always")
+        browser.gone("#records-nothing")
+        assert nvr.api.put("/cameras/2", json={"recording_mode": "Motion Triggered"}).status_code == 200
+        browser.press("#nav-cameras")
+        browser.switch_to.alert.accept()
+        browser.until("the list tells", "return document.querySelector(\"[data-camera='2'] .why\")?.textContent.includes('nothing looks for motion')")
+        assert nvr.api.put("/cameras/2", json={"recording_mode": "Off"}).status_code == 200
 
 
 def test_keys_of_single_letters_can_be_switched_off(scene, tmp_path):

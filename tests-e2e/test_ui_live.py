@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from harness.browser import DESKTOP, PHONE, browsing
@@ -134,6 +137,14 @@ def test_a_restart_of_the_server_is_told_and_healed(tmp_path):
         browser.shown(".banner.bad")
         nvr.start()
         browser.gone(".banner.bad")
+        browser.until("it plays again", "return document.querySelector('.tile').dataset.condition === 'playing'")
+        moves(browser, CounterReader(film), [key])
+        # A server, or a line, that stands still says nothing of it: the last picture must not pass for a live one.
+        os.kill(nvr.pid, signal.SIGSTOP)
+        try:
+            browser.until("it is told", "return document.querySelector('.tile').dataset.condition === 'connecting'")
+        finally:
+            os.kill(nvr.pid, signal.SIGCONT)
         browser.until("it plays again", "return document.querySelector('.tile').dataset.condition === 'playing'")
         moves(browser, CounterReader(film), [key])
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from harness.browser import DESKTOP, PHONE, browsing
 from harness.media import probe
@@ -324,6 +325,12 @@ def test_events_are_filtered_by_group_time_of_day_label_and_zone(scene, tmp_path
         browser.until("everything again", "return !location.search && document.querySelectorAll('#event-list .event[data-event]').length >= 3")
         browser.open(f"/ui/events?from={(hour + 22) % 24:02}:00&to={(hour + 3) % 24:02}:00")
         browser.until("events", "return document.querySelectorAll('#event-list .event[data-event]').length >= 3")
+        assert not browser.find_elements(By.ID, "server-days")
+        # Who looks from elsewhere is told whose hours these are.
+        browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Kolkata"})
+        browser.open(f"/ui/events?date={nvr.api.json('/events')[0]['timestamp_start'][:10]}")
+        assert "those of the server" in browser.text("#server-days")
+        browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
         # What a detector tells of its events is offered, and found.
         of = nvr.api.events(event_type="continuous")[1]
@@ -509,6 +516,10 @@ def test_languages_and_colours_are_chosen(scene, tmp_path):
             browser.until(name, "return document.querySelector('#nav-replay').textContent === arguments[0]", live)
         browser.fill("#main", theme="Light")
         assert browser.until("light", "return document.documentElement.dataset.theme === 'light' && getComputedStyle(document.body).backgroundColor") == "rgb(243, 245, 248)"
+        # A number is typed digit by digit, also through one that is too small.
+        browser.shown("[name=tour]").send_keys(Keys.CONTROL, "a")
+        browser.shown("[name=tour]").send_keys("20")
+        browser.until("it is kept", "return document.querySelector('[name=tour]').value === '20' && JSON.parse(localStorage.getItem('vibenvr.preferences')).tourSeconds === 20")
         assert browser.complaints() == []
 
 

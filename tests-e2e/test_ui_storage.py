@@ -36,7 +36,7 @@ def test_a_lost_folder_is_told_everywhere_until_it_is_back(tmp_path):
         text = browser.text(".card.lost")
         # What the disk below has free is of no interest.
         assert "Recordings go to the default folder." in text and "marker is missing" in text and "free" not in text, text
-        browser.until("the banner", "return document.querySelector('#health-banner')?.textContent.includes('A storage folder is lost: The disk is not mounted')")
+        browser.until("the banner", "return document.querySelector('#health-banner')?.textContent.includes('A storage folder or bucket is lost: The disk is not mounted')")
         wait_for("recording goes on in the default folder", lambda: [row for row in nvr.volume_rows() if row.volume == 0 and row.camera == key], 30)
         browser.picture(SCREENSHOTS / "lost-storage.png")
         # The camera that it concerns, and no other, in the list and on the dashboard.
@@ -45,7 +45,7 @@ def test_a_lost_folder_is_told_everywhere_until_it_is_back(tmp_path):
             browser.until(page, "return document.querySelector(`${arguments[0]}[data-camera='${arguments[1]}'] .problem`)?.textContent.startsWith(arguments[2])", row, str(key), LOST["en"])
             assert not browser.find_elements("css selector", f"{row}[data-camera='{other}'] .problem")
             browser.picture(SCREENSHOTS / f"lost-{page.rsplit('/', 1)[1]}.png")
-        assert "A storage folder is lost" in browser.text("#health-problems")
+        assert "A storage folder or bucket is lost" in browser.text("#health-problems")
         # Other languages, phones, and people who cannot see.
         for language, told in LOST.items():
             browser.sign_in(nvr.api.base, preferences={"language": language}).emulate(PHONE, phone=True)

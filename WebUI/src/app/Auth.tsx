@@ -126,6 +126,10 @@ function SignIn({ expired, known }: { expired: boolean; known?: User }): ReactEl
         setCode('');
       } else if (failure instanceof Failure && failure.status === 401) {
         setProblem(step === 'password' ? t('auth.wrong') : t('auth.wrongCode'));
+        // What was typed is typed again.
+        const typed = form.current?.querySelector<HTMLInputElement>(step === 'password' ? '[name=password]' : '[name=code]');
+        typed?.focus();
+        typed?.select();
       } else if (failure instanceof Failure && failure.status === 429) setProblem(t('auth.tooMany'));
       else setProblem(reason(failure));
     } finally { setBusy(false); }

@@ -7,9 +7,9 @@ import { t, type Key } from '../i18n';
 import { Button } from '../ui/Button';
 import { Spinner } from '../ui/Bits';
 import { Icon, Mark, type IconName } from '../ui/Icon';
-import { toast } from '../ui/Toasts';
+import { attempt, toast } from '../ui/Toasts';
 import { Boundary } from './Boundary';
-import { Link, usePlace } from './router';
+import { Link, mayLeave, usePlace } from './router';
 
 interface Entry { path: string; key: Key; icon: IconName; adminOnly?: boolean }
 
@@ -87,7 +87,7 @@ export function Shell({ children }: { children: ReactNode }): ReactElement {
             {user.avatar_path ? <img className="avatar" src={user.avatar_path} alt="" /> : <span className="avatar" aria-hidden="true">{user.username.slice(0, 1).toUpperCase()}</span>}
             <span className="who">{user.username}</span>
           </Link>
-          <Button kind="quiet" icon="signOut" label={t('auth.signOut')} id="sign-out" onClick={signOut} />
+          <Button kind="quiet" icon="signOut" label={t('auth.signOut')} id="sign-out" onClick={() => mayLeave('/') ? attempt(signOut) : undefined} />
         </div>
       </aside>
       <Banner />

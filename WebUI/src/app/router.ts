@@ -23,6 +23,9 @@ export const place = new Store<Place>(read());
 let guard: ((to: string) => boolean) | null = null;
 export function guardLeaving(ask: ((to: string) => boolean) | null): void { guard = ask; }
 
+/** Asks whether what was typed may be given up, where that is in question. */
+export const mayLeave = (to: string): boolean => !guard || guard(to);
+
 /** Asks before what was typed is given up: by a link, by the browser's buttons, by closing the tab. `stays` tells places that keep it. */
 export function useGuard(isChanged: boolean, stays?: (to: string) => boolean): void {
   const keeps = useRef(stays);
@@ -77,7 +80,7 @@ addEventListener('popstate', (event) => {
   }
   const next = read();
   const text = next.query.toString();
-  if (guard && !guard(next.path + (text ? `?${text}` : ''))) {
+  if (!mayLeave(next.path + (text ? `?${text}` : ''))) {
     isReturning = true;
     history.go(index - to);
     return;
@@ -89,7 +92,7 @@ addEventListener('popstate', (event) => {
 });
 
 export function navigate(path: string, options: { replace?: boolean } = {}): void {
-  if (guard && !guard(path)) return;
+  if (!mayLeave(path)) return;
   if (options.replace) history.replaceState({ index }, '', BASE + path);
   else {
     tops.set(index, scroller()?.scrollTop ?? 0);

@@ -12,6 +12,7 @@ import { Icon } from '../ui/Icon';
 import { complain, toast } from '../ui/Toasts';
 import { CameraField } from './CameraField';
 import { tabOf, tabs, unknownFields, type Section } from './fields';
+import { recordsNothing } from './lint';
 import { ProbeButton } from './ProbeButton';
 import { Schedule } from './Schedule';
 import { MaskEditor } from './MaskEditor';
@@ -69,6 +70,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
   const current = tabs.find((one) => one.id === tab) ?? tabs[0]!;
   const others = current.id === 'general' ? unknownFields(Object.keys(schema)) : [];
   const problem = trouble(camera);
+  const idle = recordsNothing(value);
 
   const content = (section: Section): ReactElement => {
     if (section.id === 'week') return <Schedule value={value} set={set} errors={errors} />;
@@ -108,6 +110,7 @@ export function CameraEditor({ id, tab }: { id: number; tab: string }): ReactEle
         })}
       </nav>
       {current.isIdle ? <p className="note"><Icon name="info" /><span>{t('cameras.idle')}</span></p> : null}
+      {idle && ['recording', 'motion', 'schedule'].includes(current.id) ? <p className="note warn" role="status" id="records-nothing"><Icon name="warning" /><span>{t(`cameras.${idle}`)}</span></p> : null}
       {current.id === 'recording' ? <ShortStay camera={id} /> : null}
       {current.sections.map((section) => <Card key={section.id} title={words(`section.${section.id}`, section.id)}>{content(section)}</Card>)}
       {others.length > 0 ? <Card title={t('section.others')}>{content({ id: 'others', fields: others })}</Card> : null}

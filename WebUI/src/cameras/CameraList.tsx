@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useState, type ReactElement } from 're
 import { api, isShutOut, save } from '../core/api';
 import { invalidate, useQuery } from '../core/query';
 import { Store, useStore } from '../core/store';
-import type { Camera, Statistics } from '../core/types';
+import type { Camera, CameraFields, Statistics } from '../core/types';
 import { lostFor, useLostVolumes } from '../core/volumes';
 import { showGB } from '../core/time';
 import { count, t } from '../i18n';
@@ -18,6 +18,7 @@ import { useDrag } from '../ui/useDrag';
 import { choiceLabel } from './CameraField';
 import { CopySettings } from './CopySettings';
 import { ImportDialog } from './ImportDialog';
+import { recordsNothing } from './lint';
 
 /** Cameras that are about to be deleted and can still be taken back. */
 const leaving = new Store<ReadonlySet<number>>(new Set());
@@ -124,6 +125,7 @@ export function CameraList(): ReactElement {
             {shown.map((camera, index) => {
               const problem = trouble(camera);
               const missing = lostFor(camera, lost);
+              const idle = recordsNothing((name) => (camera as CameraFields)[name]);
               const held = statistics?.details.cameras[String(camera.id)]?.movies;
               return (
                 <li key={camera.id} data-camera={camera.id}>
@@ -134,6 +136,7 @@ export function CameraList(): ReactElement {
                       <strong>{camera.name}</strong>
                       <span className="row tight"><span className={`dot ${tone(camera.status)}`} /><span className="state">{statusText(camera.status)}</span>{camera.location ? <span className="soft">· {camera.location}</span> : null}</span>
                       {missing ? <span className="problem why">{t('storage.cameraLost', { name: missing.name })}</span> : null}
+                      {idle ? <span className="problem why">{t(`cameras.${idle}`)}</span> : null}
                       {problem?.lines[0] ? <span className="soft why">{problem.lines.join(' · ')}</span> : null}
                     </span>
                   </Link>

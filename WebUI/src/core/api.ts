@@ -1,5 +1,6 @@
 import { jsonHeaders, takeAhead } from './ahead';
 import { connection } from './connection';
+import { hearClock } from './now';
 import { complaint, said } from './said';
 import { Store } from './store';
 
@@ -78,6 +79,9 @@ export function whenSignedOut(callback: () => void): void { onSignedOut = callba
 
 export interface CallOptions { query?: Query; body?: unknown; signal?: AbortSignal; keepalive?: boolean }
 
+/** Milliseconds that the beginning of an answer to a question may take: a server or a line that stands still does not say so. */
+export const PATIENCE = 30_000;
+
 async function send(method: string, path: string, options: CallOptions): Promise<Response> {
   if (isShutOut.value && !path.startsWith('/auth/')) throw new Failure(401, 'Not authenticated');
   const headers: Record<string, string> = { ...jsonHeaders };
@@ -87,17 +91,27 @@ async function send(method: string, path: string, options: CallOptions): Promise
     body = JSON.stringify(options.body);
     headers['Content-Type'] = 'application/json';
   }
+  const asking = new AbortController();
+  const stop = () => asking.abort();
+  options.signal?.addEventListener('abort', stop);
+  if (options.signal?.aborted) stop();
+  // What changes something is done or not; giving it up would leave that open.
+  const deadline = method === 'GET' ? setTimeout(stop, PATIENCE) : undefined;
   try {
     const target = withQuery(path, options.query);
     const response = await (method === 'GET' && takeAhead(target)) || await fetch(`/api${target}`, {
-      method, headers, body, credentials: 'same-origin', signal: options.signal ?? null, keepalive: options.keepalive ?? isLeaving,
+      method, headers, body, credentials: 'same-origin', signal: asking.signal, keepalive: options.keepalive ?? isLeaving,
     });
     connection.reached();
+    hearClock(response.headers.get('Date'));
     return response;
   } catch (problem) {
-    if (problem instanceof DOMException && problem.name === 'AbortError') throw problem;
+    if (options.signal?.aborted) throw problem;
     connection.lost();
     throw new Failure(0, 'unreachable');
+  } finally {
+    clearTimeout(deadline);
+    options.signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -1,5 +1,5 @@
 import { forgetAhead } from './ahead';
-import { api, isShutOut, whenSignedOut } from './api';
+import { api, Failure, isShutOut, whenSignedOut } from './api';
 import { forgetAll, refreshShown } from './query';
 import { setLanguage } from '../i18n';
 import { Store, useStore } from './store';
@@ -31,14 +31,21 @@ export async function enter(user: User): Promise<void> {
   if (isSame) refreshShown();
 }
 
+/** What is still to be done in the name of who signs out. */
+const lastDeeds = new Set<() => Promise<unknown>>();
+export function beforeSignOut(deed: () => Promise<unknown>): void { lastDeeds.add(deed); }
+
+/** Throws while the server cannot be reached: it alone ends a session, and whoever comes next would find it open. */
 export async function signOut(): Promise<void> {
-  // The page forgets the user either way; without the server the session ends by itself.
-  try { await api.post('/auth/logout'); } finally {
-    isShutOut.set(false);
-    forgetAhead();
-    forgetAll();
-    session.set({ state: 'signed-out', expired: false });
+  for (const deed of lastDeeds) await deed();
+  try { await api.post('/auth/logout'); } catch (problem) {
+    // One that has ended already.
+    if (!(problem instanceof Failure) || problem.status !== 401) throw problem;
   }
+  isShutOut.set(false);
+  forgetAhead();
+  forgetAll();
+  session.set({ state: 'signed-out', expired: false });
 }
 
 export async function refreshUser(): Promise<void> {

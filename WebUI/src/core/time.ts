@@ -1,12 +1,22 @@
 import { locale } from '../i18n';
 import { prefs } from './prefs';
 import { Store } from './store';
+import { present } from './now';
 
 /** The server's time zone, once it is known. */
 export const serverZone = new Store<string | undefined>(undefined);
 
 /** The zone in which times are shown; undefined is the viewer's own. */
 export function zone(): string | undefined { return prefs.value.zone === 'server' ? serverZone.value : undefined; }
+
+/** The server's zone where its clocks show something else than the times that are shown; undefined where they agree. */
+export function otherServerZone(ms = present()): string | undefined {
+  const server = serverZone.value;
+  const mine = zone();
+  if (!server || server === mine) return undefined;
+  const shows = (timeZone: string | undefined): string => new Intl.DateTimeFormat('en', { dateStyle: 'short', timeStyle: 'short', timeZone }).format(ms);
+  return shows(server) === shows(mine) ? undefined : server;
+}
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -26,7 +36,7 @@ const date = (moment: Moment): Date => moment instanceof Date ? moment : new Dat
 export const showDateTime = (moment: Moment): string => format('dt', { dateStyle: 'medium', timeStyle: 'medium' }).format(date(moment));
 /** As short as can be, with the seconds: the year is left out while it is this one. */
 export function showMoment(moment: Moment): string {
-  const isThisYear = civil(date(moment).getTime()).year === civil(Date.now()).year;
+  const isThisYear = civil(date(moment).getTime()).year === civil(present()).year;
   return format(isThisYear ? 'sm' : 'sy', { ...(isThisYear ? {} : { year: '2-digit' }), month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' }).format(date(moment));
 }
 export const showDay = (moment: Moment): string => format('d', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).format(date(moment));
@@ -52,7 +62,7 @@ export function showUptime(text: string): string {
 }
 
 /** `5 minutes ago`, in the viewer's language. */
-export function showAgo(moment: Moment, now = Date.now()): string {
+export function showAgo(moment: Moment, now = present()): string {
   const seconds = (date(moment).getTime() - now) / 1000;
   const relative = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' });
   const magnitude = Math.abs(seconds);

@@ -1,12 +1,13 @@
 import { memo, useEffect, useState, type ReactElement } from 'react';
 import type { NVREvent } from '../core/types';
 import { showBytes, showDateTime, showDuration, showMoment, showNumber } from '../core/time';
+import { present } from '../core/now';
 import { t, words } from '../i18n';
 import { Badge } from '../ui/Bits';
 import { Icon } from '../ui/Icon';
 
 /** Seconds that an event lasts, or has lasted until now. */
-export const lengthOf = (event: NVREvent): number => ((event.timestamp_end ? Date.parse(event.timestamp_end) : Date.now()) - Date.parse(event.timestamp_start)) / 1000;
+export const lengthOf = (event: NVREvent): number => ((event.timestamp_end ? Date.parse(event.timestamp_end) : present()) - Date.parse(event.timestamp_start)) / 1000;
 export const kindName = (event: NVREvent): string => event.type === 'snapshot' ? t('events.snapshot') : words(`events.${event.event_type}`, event.event_type);
 
 const STEPS = 6;

@@ -1,9 +1,12 @@
 import { useState, type ReactElement } from 'react';
 import { useQuery } from '../core/query';
+import { useStore } from '../core/store';
+import { otherServerZone, serverZone } from '../core/time';
 import type { Camera, EventLabels, Group } from '../core/types';
 import { t } from '../i18n';
 import { useQueryItems } from '../app/router';
 import { Button } from '../ui/Button';
+import { Icon } from '../ui/Icon';
 import { allFilters, moreFilters } from './filters';
 
 function Select({ name, label, all, options }: { name: string; label: string; all: string; options: { value: string | number; label: string }[] }): ReactElement {
@@ -27,6 +30,9 @@ export function EventFilters({ cameras, children }: { cameras: Camera[]; childre
   const hasMore = moreFilters.some((name) => items.has(name));
   const [isOpen, setOpen] = useState(hasMore);
   const isFiltered = allFilters.some((name) => items.has(name));
+  useStore(serverZone);
+  // Days and times of day are asked of the server, which counts them by its own clock.
+  const elsewhere = ['date', 'from', 'to'].some((name) => items.has(name)) ? otherServerZone() : undefined;
   const seen = new Set(cameras.map((camera) => camera.id));
   const ofMine = groups.filter((group) => group.cameras.some((camera) => seen.has(camera.id)));
   const time = (name: 'from' | 'to', label: string) => <label className="time-filter"><span>{label}</span><input type="time" name={name} value={items.get(name) ?? ''} onChange={(event) => change({ [name]: event.target.value })} /></label>;
@@ -51,6 +57,7 @@ export function EventFilters({ cameras, children }: { cameras: Camera[]; childre
           <span className="time-range" role="group" aria-label={t('events.timeOfDay')} title={t('events.timeOfDayHint')}>{time('from', t('events.timeFrom'))}{time('to', t('events.timeTo'))}</span>
         </div>
       ) : null}
+      {elsewhere ? <p className="note" id="server-days"><Icon name="info" /><span>{t('events.serverDays', { zone: elsewhere })}</span></p> : null}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { useState, type ReactElement } from 'react';
 import { api } from '../core/api';
 import type { NVREvent } from '../core/types';
+import { present } from '../core/now';
 import { count, t } from '../i18n';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
@@ -17,7 +18,7 @@ export function HoldDialog({ events, onClose, onDone }: { events: NVREvent[]; on
       for (const event of events) {
         const start = Date.parse(event.timestamp_start) / 1000;
         // A picture is held with the second that it is of.
-        const end = event.timestamp_end ? Date.parse(event.timestamp_end) / 1000 : event.type === 'video' ? Date.now() / 1000 : start + 1;
+        const end = event.timestamp_end ? Date.parse(event.timestamp_end) / 1000 : event.type === 'video' ? present() / 1000 : start + 1;
         await api.put(`/cameras/${event.camera_id}/holds`, { start, end: Math.max(end, start + 1), reason: why.trim() });
       }
       toast(t('export.heldUntil'));

@@ -5,6 +5,7 @@ import { setPref, usePrefs } from '../core/prefs';
 import { isAdmin, mayReplay, useUser } from '../core/session';
 import { localText, showBytes, showNumber } from '../core/time';
 import type { Camera } from '../core/types';
+import { present } from '../core/now';
 import { t } from '../i18n';
 import { Link, navigate } from '../app/router';
 import { Button } from '../ui/Button';
@@ -71,7 +72,7 @@ export function Enlarged({ camera, motion, stored, others, path, isTouring, stop
       toast(t('live.noPicture'), 'bad');
       return;
     }
-    copy.toBlob((blob) => { if (blob) saveBlob(blob, `${camera.name} ${localText(Date.now()).replace('T', ' ').replaceAll(':', '.')}.jpg`); }, 'image/jpeg', 0.92);
+    copy.toBlob((blob) => { if (blob) saveBlob(blob, `${camera.name} ${localText(present()).replace('T', ' ').replaceAll(':', '.')}.jpg`); }, 'image/jpeg', 0.92);
   };
   const facts = showing?.facts;
   return (

@@ -5,6 +5,8 @@ import { Backoff } from './policy';
 
 /** Milliseconds between two pictures at least. */
 const PACE = 200;
+/** Milliseconds that one may take: then the line counts as dead. */
+const LONGEST = 12_000;
 
 /** Live pictures one by one: the next is asked for when the last is shown, never more than one at a time. */
 export class JPEGPictures implements Backend {
@@ -45,8 +47,12 @@ export class JPEGPictures implements Backend {
     this.isRunning = true;
     const began = performance.now();
     let pause: number;
+    const asking = new AbortController();
+    const stop = () => asking.abort();
+    this.ending.signal.addEventListener('abort', stop);
+    const deadline = setTimeout(stop, LONGEST);
     try {
-      const answer = await fetch(`/api/cameras/${this.options.camera}/frame?width=${this.options.width}`, { cache: 'no-store', signal: this.ending.signal });
+      const answer = await fetch(`/api/cameras/${this.options.camera}/frame?width=${this.options.width}`, { cache: 'no-store', signal: asking.signal });
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       const url = URL.createObjectURL(await answer.blob());
       this.element.src = url;
@@ -61,7 +67,11 @@ export class JPEGPictures implements Backend {
       if (problem instanceof TypeError) connection.lost();
       this.events.interrupted();
       pause = this.backoff.next();
-    } finally { this.isRunning = false; }
+    } finally {
+      clearTimeout(deadline);
+      this.ending.signal.removeEventListener('abort', stop);
+      this.isRunning = false;
+    }
     this.timer = setTimeout(() => { void this.next(); }, pause);
   }
 }

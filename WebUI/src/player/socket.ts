@@ -77,7 +77,10 @@ export class LiveSocket {
     };
     clearInterval(this.watchdog);
     this.watchdog = setInterval(() => {
-      if (this.socket && performance.now() - this.heard > SILENCE) this.again();
+      if (!this.socket || performance.now() - this.heard <= SILENCE) return;
+      // What is shown is old: a server or a line that stands still says nothing of it.
+      this.events.lost(0);
+      this.again();
     }, 3000);
   }
 }

@@ -8,6 +8,7 @@ import { useStore } from '../core/store';
 import type { Camera } from '../core/types';
 import { localText, momentOf, showDay, showNumber, showTime } from '../core/time';
 import { said } from '../core/said';
+import { present } from '../core/now';
 import { count, t, words } from '../i18n';
 import { href, usePlace, useQueryItems } from '../app/router';
 import { bestColumns } from '../live/geometry';
@@ -67,9 +68,9 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     return seconds > 0 ? seconds * 1000 : asked?.start ?? null;
   });
   const [view, setView] = useState<View>(() => {
-    if (asked) return held({ start: asked.start - lengthOf(asked) * 0.5, end: asked.end + lengthOf(asked) * 0.5 }, Date.now());
-    const middle = begin ?? Date.now();
-    return held({ start: middle - HOUR / 2, end: middle + HOUR / 2 }, Date.now());
+    if (asked) return held({ start: asked.start - lengthOf(asked) * 0.5, end: asked.end + lengthOf(asked) * 0.5 }, present());
+    const middle = begin ?? present();
+    return held({ start: middle - HOUR / 2, end: middle + HOUR / 2 }, present());
   });
   const [width, setWidth] = useState(0);
   const { facts, failure } = useTimeline(ids, view, width);
@@ -107,7 +108,7 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     const timer = setInterval(() => {
       if (!isPlaying && !isLive) return;
       const now = position();
-      setView((old) => now > old.start && now < old.end ? held(revealing(old, now, isLive ? 0.2 : 0.1), Date.now()) : old);
+      setView((old) => now > old.start && now < old.end ? held(revealing(old, now, isLive ? 0.2 : 0.1), present()) : old);
     }, 500);
     return () => clearInterval(timer);
   }, [isPlaying, isLive, position]);
@@ -116,17 +117,17 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
   }, [films, hasSound]);
 
   const goTo = useCallback((time: number) => {
-    if (time > Date.now() - 1500) return goLive();
+    if (time > present() - 1500) return goLive();
     seek(time);
     change({ t: (time / 1000).toFixed(1) });
-    setView((old) => held(revealing(old, time), Date.now()));
+    setView((old) => held(revealing(old, time), present()));
     return undefined;
   }, [seek, goLive, change]);
   const jump = useCallback(async (direction: 1 | -1) => {
     const ask = async ({ start, end }: Span) => readTimeline(await api.get<Answer>('/timeline', { cameras: ids.join(), start: (start / 1000).toFixed(3), end: (end / 1000).toFixed(3) }));
     try {
       // Who has just come to an event wants the one before it.
-      const found = await nearestEvent(ask, position() + (direction > 0 ? 500 : -2500), direction, Date.now());
+      const found = await nearestEvent(ask, position() + (direction > 0 ? 500 : -2500), direction, present());
       if (found === null) {
         toast(t(direction > 0 ? 'replay.noNext' : 'replay.noPrevious'), 'plain');
         return;
@@ -147,7 +148,7 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
     });
   }, [pause, goTo]);
   const shift = useCallback((direction: 1 | -1) => {
-    if (isLive) seek(Date.now() - 3000);
+    if (isLive) seek(present() - 3000);
     setRate(shuttle(rate, isPlaying, direction));
     play();
   }, [isLive, seek, rate, isPlaying, setRate, play]);
@@ -197,7 +198,7 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
             ))}
           </div>
         </details>
-        <GoTo time={replay.time} goTo={(time) => { goTo(time); setView((old) => held({ start: time - lengthOf(old) / 2, end: time + lengthOf(old) / 2 }, Date.now())); }} />
+        <GoTo time={replay.time} goTo={(time) => { goTo(time); setView((old) => held({ start: time - lengthOf(old) / 2, end: time + lengthOf(old) / 2 }, present())); }} />
         <span className="spring" />
         <Button kind="quiet" icon="link" label={t('replay.share')} onClick={share} />
         {canBe ? <Button kind="quiet" icon={isFull ? 'shrink' : 'expand'} label={t(isFull ? 'live.leaveFull' : 'live.full')} onClick={toggleFull} /> : null}
@@ -216,11 +217,11 @@ function Player({ cameras }: { cameras: Camera[] }): ReactElement {
           {RATES.map((one) => <option key={one} value={one}>{showNumber(one, 2)}×</option>)}
           {rate < 0 ? <option value={rate}>{showNumber(rate, 2)}×</option> : null}
         </select>
-        <Button kind={isLive ? 'danger' : 'plain'} className={`live-button${isLive ? ' on' : ''}`} aria-pressed={isLive} id="go-live" onClick={() => { goLive(); change({ t: null }); setView((old) => held({ start: Date.now() - lengthOf(old) * 0.7, end: Date.now() + lengthOf(old) * 0.3 }, Date.now())); }}>{t('nav.live')}</Button>
+        <Button kind={isLive ? 'danger' : 'plain'} className={`live-button${isLive ? ' on' : ''}`} aria-pressed={isLive} id="go-live" onClick={() => { goLive(); change({ t: null }); setView((old) => held({ start: present() - lengthOf(old) * 0.7, end: present() + lengthOf(old) * 0.3 }, present())); }}>{t('nav.live')}</Button>
         <Button kind="quiet" icon={hasSound ? 'sound' : 'mute'} label={t(hasSound ? 'live.soundOff' : 'live.soundOn')} aria-pressed={hasSound} onClick={() => setSound(!hasSound)} />
         <span className="spring" />
-        <Button kind="quiet" icon="zoomOut" label={t('replay.wider')} className="wide-only" onClick={() => setView((old) => zoomed(old, 0.5, position(), Date.now()))} />
-        <Button kind="quiet" icon="zoomIn" label={t('replay.closer')} className="wide-only" onClick={() => setView((old) => zoomed(old, 2, position(), Date.now()))} />
+        <Button kind="quiet" icon="zoomOut" label={t('replay.wider')} className="wide-only" onClick={() => setView((old) => zoomed(old, 0.5, position(), present()))} />
+        <Button kind="quiet" icon="zoomIn" label={t('replay.closer')} className="wide-only" onClick={() => setView((old) => zoomed(old, 2, position(), present()))} />
         <Button icon="edit" className="terse" aria-pressed={isSelecting} id="select-range" onClick={() => { setSelecting(!isSelecting); if (isSelecting) setSelection(null); }}>{t('replay.select')}</Button>
         <Button icon="download" className="terse" id="export" disabled={!selection || selection.end - selection.start < 500} onClick={() => setExporting(true)}>{t('action.export')}</Button>
       </div>
@@ -242,12 +243,12 @@ function GoTo({ time, goTo }: { time: Parameters<typeof useStore<number>>[0]; go
   const [text, setText] = useState('');
   const go = () => {
     const moment = momentOf(text);
-    if (Number.isNaN(moment) || moment > Date.now()) toast(t('replay.badTime'), 'bad');
+    if (Number.isNaN(moment) || moment > present()) toast(t('replay.badTime'), 'bad');
     else goTo(moment);
   };
   return (
     <form className="go-to" onSubmit={(event) => { event.preventDefault(); go(); }}>
-      <input type="datetime-local" step="1" aria-label={t('replay.goTo')} name="time" value={text} max={localText(Date.now())} onFocus={() => { if (!text) setText(localText(time.value)); }} onChange={(event) => setText(event.target.value)} />
+      <input type="datetime-local" step="1" aria-label={t('replay.goTo')} name="time" value={text} max={localText(present())} onFocus={() => { if (!text) setText(localText(time.value)); }} onChange={(event) => setText(event.target.value)} />
       <Button type="submit">{t('replay.go')}</Button>
     </form>
   );

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, typ
 import { withQuery } from '../core/api';
 import { showDateTime } from '../core/time';
 import { said } from '../core/said';
+import { present } from '../core/now';
 import { t, words } from '../i18n';
 import { held, lengthOf, panned, timeOf, xOf, zoomed, type Span, type View } from './geometry';
 import { LANE, paint, RULER } from './paint';
@@ -62,12 +63,12 @@ export function Timeline(props: TimelineProps): ReactElement {
       const position = now.position();
       const pixel = (time: number) => Math.round(xOf(seen, width, time) * 2);
       // Painted when something has moved by half a pixel, and now and then, since colours may change.
-      const shown = [seen.start, seen.end, known, chosen, lanes, hover.current, pixel(position), pixel(Date.now())];
+      const shown = [seen.start, seen.end, known, chosen, lanes, hover.current, pixel(position), pixel(present())];
       if (moment - painted < REPAINT && shown.length === last.length && shown.every((value, index) => value === last[index])) return;
       last = shown;
       painted = moment;
       paint(canvas.current, {
-        view: seen, width, height, laneHeight: lane, cameras: lanes.map((camera) => camera.id), facts: known, position, now: Date.now(), hover: hover.current, selection: chosen, names: width < NARROW && lanes.length > 1 ? lanes.map((camera) => camera.name) : null,
+        view: seen, width, height, laneHeight: lane, cameras: lanes.map((camera) => camera.id), facts: known, position, now: present(), hover: hover.current, selection: chosen, names: width < NARROW && lanes.length > 1 ? lanes.map((camera) => camera.name) : null,
       });
     };
     request = requestAnimationFrame(draw);
@@ -81,8 +82,8 @@ export function Timeline(props: TimelineProps): ReactElement {
       const size = element.clientWidth;
       const x = event.clientX - element.getBoundingClientRect().left;
       onView((old) => {
-        if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) return panned(old, ((event.deltaX || event.deltaY) / size) * lengthOf(old), Date.now());
-        return zoomed(old, Math.exp(-event.deltaY * 0.0018), timeOf(old, size, x), Date.now());
+        if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) return panned(old, ((event.deltaX || event.deltaY) / size) * lengthOf(old), present());
+        return zoomed(old, Math.exp(-event.deltaY * 0.0018), timeOf(old, size, x), present());
       });
     };
     element.addEventListener('wheel', wheel, { passive: false });
@@ -112,7 +113,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       onSelection({ start: time, end: time });
     } else if (y < RULER) {
       gesture.current = { kind: 'scrub' };
-      onScrub(Math.min(time, Date.now()));
+      onScrub(Math.min(time, present()));
     } else gesture.current = { kind: 'pan', x, view, hasMoved: false };
   };
   const move = (event: PointerEvent) => {
@@ -125,7 +126,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       const camera = cameras[row];
       const time = timeOf(view, width, x);
       const gap = camera ? facts?.lanes.get(camera.id)?.gaps.find((one) => time >= one.start && time <= one.end) : undefined;
-      if (event.pointerType === 'mouse') setTip({ x, left: event.clientX - x, top: frame.current!.getBoundingClientRect().top, time, camera: camera && time < Date.now() ? camera.id : null, text: gap ? said(gap, 'reason') ?? words(`gap.${gap.cause}`, gap.cause) : null });
+      if (event.pointerType === 'mouse') setTip({ x, left: event.clientX - x, top: frame.current!.getBoundingClientRect().top, time, camera: camera && time < present() ? camera.id : null, text: gap ? said(gap, 'reason') ?? words(`gap.${gap.cause}`, gap.cause) : null });
       return;
     }
     pointers.current.set(event.pointerId, x);
@@ -135,19 +136,19 @@ export function Timeline(props: TimelineProps): ReactElement {
         if (Math.abs(x - now.x) > 4) now.hasMoved = true;
         if (now.hasMoved) {
           setTip(null);
-          onView(() => panned(now.view, -((x - now.x) / width) * lengthOf(now.view), Date.now()));
+          onView(() => panned(now.view, -((x - now.x) / width) * lengthOf(now.view), present()));
         }
         break;
-      case 'scrub': onScrub(Math.min(time, Date.now())); break;
-      case 'select': onSelection({ start: Math.min(now.from, time), end: Math.min(Math.max(now.from, time), Date.now()) }); break;
-      case 'edge': onSelection({ start: Math.min(now.other, time), end: Math.min(Math.max(now.other, time), Date.now()) }); break;
+      case 'scrub': onScrub(Math.min(time, present())); break;
+      case 'select': onSelection({ start: Math.min(now.from, time), end: Math.min(Math.max(now.from, time), present()) }); break;
+      case 'edge': onSelection({ start: Math.min(now.other, time), end: Math.min(Math.max(now.other, time), present()) }); break;
       case 'pinch': {
         const other = [...pointers.current].find(([id]) => id !== event.pointerId)?.[1];
         if (other === undefined) break;
         const factor = Math.max(8, Math.abs(x - other)) / Math.max(8, Math.abs(before - other));
         const middle = (x + other) / 2;
         const shift = (x - before) / 2;
-        onView((old) => panned(zoomed(old, factor, timeOf(old, width, middle), Date.now()), -(shift / width) * lengthOf(old), Date.now()));
+        onView((old) => panned(zoomed(old, factor, timeOf(old, width, middle), present()), -(shift / width) * lengthOf(old), present()));
         break;
       }
     }
@@ -158,7 +159,7 @@ export function Timeline(props: TimelineProps): ReactElement {
     const now = gesture.current;
     if (now?.kind === 'pinch' && pointers.current.size > 0) return;
     gesture.current = null;
-    if (now?.kind === 'pan' && !now.hasMoved && event.type === 'pointerup') onSeek(Math.min(Date.now(), timeOf(view, width, x)));
+    if (now?.kind === 'pan' && !now.hasMoved && event.type === 'pointerup') onSeek(Math.min(present(), timeOf(view, width, x)));
     if (now?.kind === 'scrub') onScrub(null);
     if (now?.kind === 'select' && Math.abs(xOf(view, width, now.from) - x) < 4) onSelection(null);
   };
@@ -170,14 +171,14 @@ export function Timeline(props: TimelineProps): ReactElement {
     const now = props.position();
     const step = lengthOf(view) / 100;
     switch (event.key) {
-      case 'PageUp': onView((old) => panned(old, -lengthOf(old) * 0.8, Date.now())); break;
-      case 'PageDown': onView((old) => panned(old, lengthOf(old) * 0.8, Date.now())); break;
-      case 'ArrowUp': onView((old) => zoomed(old, 1.5, now, Date.now())); break;
-      case 'ArrowDown': onView((old) => zoomed(old, 1 / 1.5, now, Date.now())); break;
+      case 'PageUp': onView((old) => panned(old, -lengthOf(old) * 0.8, present())); break;
+      case 'PageDown': onView((old) => panned(old, lengthOf(old) * 0.8, present())); break;
+      case 'ArrowUp': onView((old) => zoomed(old, 1.5, now, present())); break;
+      case 'ArrowDown': onView((old) => zoomed(old, 1 / 1.5, now, present())); break;
       case 'Home': onSeek(view.start); break;
-      case 'End': onSeek(Math.min(Date.now(), view.end)); break;
+      case 'End': onSeek(Math.min(present(), view.end)); break;
       case 'ArrowLeft': if (event.shiftKey) onSeek(now - step); else return; break;
-      case 'ArrowRight': if (event.shiftKey) onSeek(Math.min(Date.now(), now + step)); else return; break;
+      case 'ArrowRight': if (event.shiftKey) onSeek(Math.min(present(), now + step)); else return; break;
       default: return;
     }
     event.preventDefault();
@@ -191,7 +192,7 @@ export function Timeline(props: TimelineProps): ReactElement {
       </div>
       <div className="timeline-frame" ref={frame}>
         <canvas ref={canvas} id="timeline" className={isSelecting ? 'selecting' : ''} style={{ height }} tabIndex={0} role="slider" aria-label={t('replay.timeline')} aria-orientation="horizontal"
-          aria-valuemin={Math.round(view.start / 1000)} aria-valuemax={Math.round(held(view, Date.now()).end / 1000)} aria-valuenow={Math.round(Math.min(view.end, Math.max(view.start, position)) / 1000)} aria-valuetext={showDateTime(position)}
+          aria-valuemin={Math.round(view.start / 1000)} aria-valuemax={Math.round(held(view, present()).end / 1000)} aria-valuenow={Math.round(Math.min(view.end, Math.max(view.start, position)) / 1000)} aria-valuetext={showDateTime(position)}
           data-start={Math.round(view.start)} data-end={Math.round(view.end)} onKeyDown={key} onPointerDown={down} onPointerMove={move} onPointerUp={up} onPointerCancel={up} onPointerLeave={leave} />
         {tip ? <Tip {...tip} width={width} isCoarse={(30_000 / lengthOf(view)) * width < COARSEST} /> : null}
       </div>

@@ -1,5 +1,6 @@
 import { api, Failure, failureOf } from '../core/api';
 import type { PlaybackIndex } from '../core/types';
+import { present } from '../core/now';
 import { spans } from '../player/fragments';
 import { Backoff } from '../player/policy';
 import { isPlayable, isSated, mediaSourceClass, prepareElement } from '../player/source';
@@ -179,7 +180,7 @@ export class Film {
   /** Sees to it that the index is known around a time. */
   private look(time: number, rate: number): void {
     const span = AHEAD * Math.max(1, Math.abs(rate) / 4);
-    const now = Date.now();
+    const now = present();
     const needsMore = !this.known || time < this.known.start || time > this.known.end - Math.min(60_000, span / 4) || (rate < 0 && time < this.known.start + 15_000);
     // What is being recorded grows: near the present the index is asked for again and again.
     const grows = this.known !== null && this.known.end > now - 15_000;

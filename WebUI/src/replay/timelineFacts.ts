@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { api, type Failure } from '../core/api';
+import { present } from '../core/now';
 import { lengthOf, type View } from './geometry';
 import { readTimeline, type Answer, type Facts } from './lanes';
 
@@ -23,7 +24,7 @@ export function useTimeline(cameras: readonly number[], view: View, width: numbe
       const resolution = Math.max(0.01, (length / pixels) * 2 / 1000);
       const key = ids.join();
       const old = held.current;
-      const now = Date.now();
+      const now = present();
       const covers = old && old.cameras === key && old.start <= seen.start && old.end >= Math.min(seen.end, now) && resolution > old.resolution * 0.45 && resolution < old.resolution * 2.2;
       const isStale = old && seen.end > now - 10_000 && performance.now() - old.at > FRESH;
       if (covers && !isStale) return;

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Store } from '../core/store';
+import { present } from '../core/now';
 import { KEYS_ABOVE, ReplayClock } from './clock';
 import { Film, type FilmState } from './film';
 
@@ -18,10 +19,10 @@ export interface Replay {
 export function useReplay(cameras: readonly number[], start: number | null, resumes: (time: number) => number | null): Replay {
   const [isLive, setLive] = useState(start === null);
   const clock = useRef<ReplayClock>();
-  clock.current ??= new ReplayClock(start ?? Date.now(), performance.now());
+  clock.current ??= new ReplayClock(start ?? present(), performance.now());
   const [films, setFilms] = useState<ReadonlyMap<number, Film>>(new Map());
   const filmsNow = useRef(films);
-  const stores = useMemo(() => ({ time: new Store(start ?? Date.now()), states: new Store<ReadonlyMap<number, FilmState>>(new Map()), isPlaying: new Store(false), rate: new Store(1) }), []);
+  const stores = useMemo(() => ({ time: new Store(start ?? present()), states: new Store<ReadonlyMap<number, FilmState>>(new Map()), isPlaying: new Store(false), rate: new Store(1) }), []);
   const resumesNow = useRef(resumes);
   resumesNow.current = resumes;
   const key = cameras.join();
@@ -51,11 +52,11 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
       const now = performance.now();
       const time = clock.current!;
       if (isLive) {
-        stores.time.set(Math.floor(Date.now() / 250) * 250);
+        stores.time.set(Math.floor(present() / 250) * 250);
         return;
       }
       let position = time.position(now);
-      if (time.isPlaying && time.rate > 0 && position > Date.now() - 1200) return goLive();
+      if (time.isPlaying && time.rate > 0 && position > present() - 1200) return goLive();
       const all = [...filmsNow.current.values()];
       for (const film of all) film.lead(position, time.rate, time.isPlaying && !time.isWaiting);
       if (time.isPlaying) {
@@ -70,7 +71,7 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
           if (target !== null && target > position) {
             position = target;
             time.seek(target, now);
-          } else if (Date.now() - position < 20_000) return goLive();
+          } else if (present() - position < 20_000) return goLive();
           else {
             time.pause(now);
             stores.isPlaying.set(false);
@@ -84,7 +85,7 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
     return () => cancelAnimationFrame(request);
   }, [isLive, goLive, stores]);
 
-  const position = useCallback(() => isLive ? Date.now() : clock.current!.position(performance.now()), [isLive]);
+  const position = useCallback(() => isLive ? present() : clock.current!.position(performance.now()), [isLive]);
   const seek = useCallback((time: number) => {
     clock.current!.seek(time, performance.now());
     stores.time.set(time);
@@ -106,7 +107,7 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
   const toggle = useCallback(() => {
     if (isLive) {
       // Pausing the present is looking at it.
-      seek(Date.now() - 2000);
+      seek(present() - 2000);
       return;
     }
     if (clock.current!.isPlaying) {

@@ -18,7 +18,7 @@ export function ProfilePage(): ReactElement {
   const user = useUser();
   return (
     <div className="page narrow">
-      <PageHead title={t('nav.profile')}><Button icon="signOut" onClick={signOut}>{t('auth.signOut')}</Button></PageHead>
+      <PageHead title={t('nav.profile')}><Button icon="signOut" onClick={() => attempt(signOut)}>{t('auth.signOut')}</Button></PageHead>
       <Card title={user.username}><Avatar user={user} /></Card>
       <Appearance />
       <Password user={user} />
@@ -52,8 +52,18 @@ function Avatar({ user }: { user: User }): ReactElement {
   );
 }
 
+/** Seconds that a tour may show a camera. */
+const TOUR = { least: 3, most: 600 };
+const isTour = (text: string): boolean => Number.isInteger(Number(text)) && Number(text) >= TOUR.least && Number(text) <= TOUR.most;
+
 function Appearance(): ReactElement {
   const prefs = usePrefs();
+  // As it is typed: on the way to 20 stands a 2.
+  const [tour, typeTour] = useState(String(prefs.tourSeconds));
+  const setTour = (text: string) => {
+    typeTour(text);
+    if (isTour(text)) setPref('tourSeconds', Number(text));
+  };
   const shown = useStore(language);
   const zone = useStore(serverZone);
   const choose = (tag: string) => attempt(async () => {
@@ -72,7 +82,8 @@ function Appearance(): ReactElement {
           options={[{ value: 'viewer', label: t('profile.zoneMine', { zone: mine }) }, ...(zone ? [{ value: 'server', label: t('profile.zoneServer', { zone }) }] : [])]} />
         <SelectField label={t('profile.player')} name="player" value={prefs.player} onValue={(value) => setPref('player', value as Prefs['player'])} hint={t('profile.playerHint')}
           options={[{ value: 'auto', label: t('live.columnsAuto') }, { value: 'webcodecs', label: 'WebCodecs' }, { value: 'mse', label: 'MSE' }, { value: 'jpeg', label: 'JPEG' }]} />
-        <TextField label={t('profile.tour')} name="tour" type="number" min={3} max={600} suffix="s" value={String(prefs.tourSeconds)} onValue={(value) => { if (Number(value) >= 3) setPref('tourSeconds', Math.min(600, Number(value))); }} />
+        <TextField label={t('profile.tour')} name="tour" type="number" min={TOUR.least} max={TOUR.most} suffix="s" value={tour} onValue={setTour}
+          error={isTour(tour) ? undefined : t(Number(tour) > TOUR.most ? 'form.most' : 'form.least', { value: String(Number(tour) > TOUR.most ? TOUR.most : TOUR.least) })} />
         <SwitchField label={t('profile.shortcuts')} name="shortcuts" hint={t('profile.shortcutsHint')} value={prefs.shortcuts} onValue={(value) => setPref('shortcuts', value)} />
       </div>
     </Card>

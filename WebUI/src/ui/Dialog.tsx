@@ -29,9 +29,13 @@ export function Dialog({ title, onClose, children, actions, wide, className, onS
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  // Over a slow line the button is pressed twice: that is meant once.
+  const isBusy = useRef(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void onSubmit?.();
+    if (isBusy.current) return;
+    isBusy.current = true;
+    void Promise.resolve(onSubmit?.()).finally(() => { isBusy.current = false; });
   };
   const content = (
     <>
@@ -46,7 +50,8 @@ export function Dialog({ title, onClose, children, actions, wide, className, onS
   return (
     <dialog ref={dialog} className={`dialog${wide ? ' wide' : ''} ${className ?? ''}`} aria-labelledby={heading}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onMouseDown={(event) => { if (event.target === dialog.current) onClose(); }}>
+      // What was typed is not given up by a press beside it.
+      onMouseDown={(event) => { if (event.target === dialog.current && !onSubmit) onClose(); }}>
       {onSubmit ? <form className="dialog-frame" noValidate onSubmit={submit}>{content}</form> : <div className="dialog-frame">{content}</div>}
     </dialog>
   );

@@ -1,6 +1,7 @@
 import { useSyncExternalStore, type ReactElement } from 'react';
 import { createPortal } from 'react-dom';
 import { Failure } from '../core/api';
+import { beforeSignOut } from '../core/session';
 import { Store, useStore } from '../core/store';
 import { t } from '../i18n';
 import { Button } from './Button';
@@ -89,24 +90,26 @@ export async function attempt(action: () => Promise<unknown>, done?: string): Pr
 }
 
 const UNDO_SECONDS = 6;
-const pending = new Set<() => void>();
-addEventListener('pagehide', () => { for (const run of [...pending]) run(); });
+const pending = new Set<() => Promise<unknown>>();
+const runAll = () => Promise.all([...pending].map((run) => run()));
+addEventListener('pagehide', () => { void runAll(); });
+beforeSignOut(runAll);
 
 /** Does something a little later, so that it can still be taken back. `apply` shows it as done at once, `revert` as not done. */
 export function undoable(text: string, steps: { apply: () => void; revert: () => void; run: () => Promise<unknown> }): void {
   steps.apply();
   let isOver = false;
-  const run = () => {
+  const run = async () => {
     if (isOver) return;
     isOver = true;
     pending.delete(run);
     callOff();
-    steps.run().catch((problem: unknown) => {
+    try { await steps.run(); } catch (problem) {
       steps.revert();
       complain(problem);
-    });
+    }
   };
-  const callOff = patience.after(UNDO_SECONDS * 1000, run);
+  const callOff = patience.after(UNDO_SECONDS * 1000, () => { void run(); });
   pending.add(run);
   const close = toast(text, 'plain', {
     label: t('action.undo'),
