@@ -63,33 +63,56 @@ package final class ConnectionRoom: Sendable {
     }
 }
 
-/// Tells the room when a connection asks and when it has its answer.
+/// Tells the room when a connection asks and when it has its answer. One whose request is still on its way counts as quiet since its last
+/// bytes, and so does one that does not take its answer: neither is a way to keep a place for long.
 final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    /// How long a client may take nothing of its answer before others go before it.
+    static let patience = TimeAmount.seconds(10)
+
     private let room: ConnectionRoom
+    /// Requests that came whole and are not answered; less than none where one was answered before it had come.
     private var open = 0
+    private var stall: Scheduled<Void>?
 
     init(room: ConnectionRoom) { self.room = room }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head = unwrapInboundIn(data) {
-            open += 1
-            room.becameBusy(ObjectIdentifier(context.channel))
-        }
+        if case .end = unwrapInboundIn(data) { open += 1 }
+        tell(context)
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             open -= 1
-            if open <= 0 { room.becameQuiet(ObjectIdentifier(context.channel)) }
+            tell(context)
         }
         context.write(data, promise: promise)
     }
+
+    private func tell(_ context: ChannelHandlerContext) {
+        let id = ObjectIdentifier(context.channel)
+        if open > 0 { room.becameBusy(id) } else { room.becameQuiet(id) }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        if context.channel.isWritable {
+            tell(context)
+        } else {
+            let (room, id) = (room, ObjectIdentifier(context.channel))
+            stall = context.eventLoop.scheduleTask(in: Self.patience) { room.becameQuiet(id) }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { stall?.cancel() }
 }
 
 /// Every connection of `base`, entered in a room.
