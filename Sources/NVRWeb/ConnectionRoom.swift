@@ -1,7 +1,7 @@
 import HummingbirdCore
 import Logging
-import NIOCore
-import NIOHTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
 import NVRBase
 import Synchronization
 
@@ -64,30 +64,26 @@ package final class ConnectionRoom: Sendable {
 }
 
 /// Tells the room when a connection asks and when it has its answer. One whose request is still on its way counts as quiet since its last
-/// bytes, and so does one that does not take its answer: neither is a way to keep a place for long.
-final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
-
-    /// How long a client may take nothing of its answer before others go before it.
-    static let patience = TimeAmount.seconds(10)
+/// bytes: to begin a body and to send no more of it is no way to keep a place.
+package final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
 
     private let room: ConnectionRoom
     /// Requests that came whole and are not answered; less than none where one was answered before it had come.
     private var open = 0
-    private var stall: Scheduled<Void>?
 
-    init(room: ConnectionRoom) { self.room = room }
+    package init(room: ConnectionRoom) { self.room = room }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .end = unwrapInboundIn(data) { open += 1 }
         tell(context)
         context.fireChannelRead(data)
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             open -= 1
             tell(context)
@@ -99,20 +95,6 @@ final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
         let id = ObjectIdentifier(context.channel)
         if open > 0 { room.becameBusy(id) } else { room.becameQuiet(id) }
     }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        stall?.cancel()
-        stall = nil
-        if context.channel.isWritable {
-            tell(context)
-        } else {
-            let (room, id) = (room, ObjectIdentifier(context.channel))
-            stall = context.eventLoop.scheduleTask(in: Self.patience) { room.becameQuiet(id) }
-        }
-        context.fireChannelWritabilityChanged()
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) { stall?.cancel() }
 }
 
 /// Every connection of `base`, entered in a room.
