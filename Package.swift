@@ -161,7 +161,7 @@ let package = Package(
                 "NVRWeb", "NVROffsite", "WebSocketUpgrade", "ISOBMFF", "Argon2", "NVRAccounts", "NVRBackup", "NVRStore", "NVRCameras", "NVRRecording",
                 "NVRMedia",
                 "NVRModel", "NVRBase", .hummingbird, .hummingbirdCore,
-                .httpTypes, .nioCore, .nioPosix, .logging,
+                .httpTypes, .nioCore, .nioPosix, .nioHTTPTypes, .product(name: "NIOEmbedded", package: "swift-nio"), .logging,
             ]),
         tests(
             "NVRRestreamTests",

@@ -410,12 +410,14 @@ def test_slow_clients_are_cut_off(nvr):
 
 @pytest.mark.parametrize("count", [200, 700])
 def test_idle_connections_keep_nobody_out(nvr, count):
-    """More connections than the server takes, all silent or resting after one answer: a newcomer is answered at once."""
+    """More connections than the server takes, silent, resting after one answer or in the midst of a body: a newcomer is answered at once."""
     with ExitStack() as stack:
         for number in range(count):
             connection = stack.enter_context(socket.create_connection(address(nvr), timeout=10))
-            if number % 2:
+            if number % 3 == 1:
                 connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            elif number % 3 == 2 or number > count * 0.3:
+                connection.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
         for _ in range(20):
             begun = time.monotonic()
             status, _ = ask(nvr, "GET", "/auth/me", timeout=10)

@@ -105,6 +105,16 @@ package final class Accounts: Sendable {
         return user
     }
 
+    /// The same for somebody who has to show his password first; nil when `old` is not it, or has ceased to be while this was decided:
+    /// what an administrator sets meanwhile stands.
+    package func changePassword(of id: ID<User>, from old: String, to password: String) async throws -> User? {
+        guard old.utf8.count <= PasswordPolicy.maxBytes, let credentials = try await store.users.credentials(id) else { return nil }
+        guard try await hasher.verify(old, credentials.passwordHash) else { return nil }
+        if let refusal = PasswordPolicy.refusal(of: password, username: credentials.user.username) { throw NVRError(.invalid, refusal) }
+        let hash = try await hasher.hash(password)
+        return try await store.users.replacePasswordHash(id, credentials.passwordHash, by: hash) ? credentials.user : nil
+    }
+
     /// Whether a password is the user's, for changes that ask for it again.
     package func isPassword(_ password: String, of id: ID<User>) async throws -> Bool {
         guard password.utf8.count <= PasswordPolicy.maxBytes, let credentials = try await store.users.credentials(id) else { return false }

@@ -128,6 +128,12 @@ package struct Authenticator: Sendable {
         return Access.allows(current, permission, camera: camera)
     }
 
+    /// The same for what shows several cameras, all of which he must be allowed; none: for what is of no camera.
+    package func stillAllowed(_ identity: Identity, _ permission: Permission, cameras: Set<ID<Camera>>) async -> Bool {
+        guard let current = try? await current(identity) else { return false }
+        return cameras.isEmpty ? Access.allows(current, permission) : cameras.allSatisfy { Access.allows(current, permission, camera: $0) }
+    }
+
     /// One question to the cache, and the place of its answer. The generation is read before the database is, so that an answer
     /// that a change overtakes counts for nothing.
     private struct Look {

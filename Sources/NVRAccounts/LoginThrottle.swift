@@ -24,8 +24,8 @@ package struct LoginThrottle: Sendable {
     private struct Key: Hashable {
         /// Nil counts all addresses.
         var address: String?
-        /// Nil counts all accounts of the address.
-        var account: String?
+        /// Bytes of the name; nil counts all accounts of the address.
+        var account: [UInt8]?
 
         var window: Int64 { address == nil ? LoginThrottle.longWindow : LoginThrottle.window }
     }
@@ -79,18 +79,13 @@ package struct LoginThrottle: Sendable {
         return Dictionary(uniqueKeysWithValues: kept.map { ($0.key, $0.value) })
     }
 
+    /// Names count as one where the database takes them for one: the letters of ASCII in any case, and nothing else. Longer ones than
+    /// any user has are nobody's.
     private static func pair(_ address: String, _ account: String) -> Key {
-        Key(address: network(of: address), account: String(account.lowercased().prefix(64)))
+        let name = account.utf8.prefix(longestName).map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+        return Key(address: AddressNetwork.name(of: address), account: name)
     }
 
-    /// A home has a whole /64 of IPv6 addresses: it counts as one.
-    private static func network(of address: String) -> String {
-        guard address.contains(":"), !address.contains(".") else { return String(address.prefix(64)) }
-        var groups: [Substring] = []
-        for group in address.split(separator: ":", omittingEmptySubsequences: false).prefix(4) {
-            if group.isEmpty { break }
-            groups.append(group)
-        }
-        return groups.joined(separator: ":") + "::/64"
-    }
+    /// Bytes.
+    private static let longestName = 257
 }

@@ -39,25 +39,31 @@ package struct Sessions: Sendable {
             return nil
         }
         guard try await hasher.verify(password, credentials.passwordHash), credentials.user.isActive else { return nil }
-        if hasher.isWeak(credentials.passwordHash) {
+        var shown = credentials.passwordHash
+        if hasher.isWeak(shown) {
             let hash = try await hasher.hash(password)
-            try await store.users.upgradePasswordHash(credentials.user.id, from: credentials.passwordHash, to: hash)
+            if try await store.users.upgradePasswordHash(credentials.user.id, from: shown, to: hash) { shown = hash }
         }
         let deviceToken = try await twoFactor.demand(factor, of: credentials.user, beforeCode: beforeCode)
-        var signIn = try await open(for: credentials.user)
-        signIn.deviceToken = deviceToken
+        var signIn = try await open(for: credentials.user, whileHash: shown)
+        if signIn == nil {
+            // Another hash by now: of another password, or of the same one where somebody else signed in at the same time.
+            guard let current = try await store.users.credentials(credentials.user.id), try await hasher.verify(password, current.passwordHash)
+            else { return nil }
+            signIn = try await open(for: current.user, whileHash: current.passwordHash)
+        }
+        signIn?.deviceToken = deviceToken
         return signIn
     }
 
-    /// Opens a session for a user whose identity is proven.
-    package func open(for user: User) async throws -> SignIn {
+    /// Opens a session for a user who showed the password of a hash; nil when that is no longer his, or he is inactive or gone.
+    private func open(for user: User, whileHash hash: String) async throws -> SignIn? {
         let time = now
         try await store.sessions.prune(before: time)
         let session = Session(
             id: randomText(bytes: 24), userID: user.id, createdAt: time,
             expiresAt: time.advanced(byMicroseconds: Self.lifetime * 1_000_000))
-        try await store.sessions.insert(session)
-        return tokens(for: user, session)
+        return try await store.sessions.insert(session, passwordHash: hash) ? tokens(for: user, session) : nil
     }
 
     /// Tokens of a running session again, for a browser that kept only its cookies; nil when it is over.

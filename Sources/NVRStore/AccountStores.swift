@@ -7,11 +7,19 @@ package import NVRModel
 package struct SessionStore: Sendable {
     let rows: Rows
 
-    package func insert(_ session: Session) async throws {
+    /// Stores a session of a user who showed the password of `passwordHash`. False, and nothing is stored, when the user has another
+    /// password by now, is inactive or gone: whoever was signing in meanwhile must not stay.
+    package func insert(_ session: Session, passwordHash: String) async throws -> Bool {
         try await rows.write("storing a session") { db in
             try db.run(
-                "INSERT INTO sessions (id, user_id, created_us, expires_us) VALUES (?, ?, ?, ?)",
-                [session.id, session.userID.rawValue, session.createdAt.microseconds, session.expiresAt.microseconds])
+                """
+                INSERT INTO sessions (id, user_id, created_us, expires_us)
+                    SELECT ?, id, ?, ? FROM users WHERE id = ? AND is_active AND password_hash = ?
+                """,
+                [
+                    session.id, session.createdAt.microseconds, session.expiresAt.microseconds, session.userID.rawValue, passwordHash,
+                ])
+            return db.changesCount > 0
         }
     }
 

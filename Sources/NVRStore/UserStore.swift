@@ -30,7 +30,9 @@ package struct UserStore: Sendable {
 
     /// By name, upper and lower case alike.
     package func credentials(username: String) async throws -> Credentials? {
-        try await rows.read("reading a user") { db in
+        // SQLite is given C strings: behind a zero byte anything could follow the name of somebody else.
+        guard !username.utf8.contains(0) else { return nil }
+        return try await rows.read("reading a user") { db in
             try db.row(Self.select + " WHERE username = ?", [username]) {
                 Credentials(user: try Self.withGrants(db, Self.user($0)), passwordHash: $0["password_hash"])
             }
@@ -116,6 +118,15 @@ package struct UserStore: Sendable {
         try await rows.write("changing a password") { try Self.setPasswordHash($0, id, hash) }
     }
 
+    /// The same in the place of a certain hash; false, and nothing is changed, when it is another one by now.
+    package func replacePasswordHash(_ id: ID<User>, _ old: String, by hash: String) async throws -> Bool {
+        try await rows.write("changing a password") { db in
+            if try db.row("SELECT 1 FROM users WHERE id = ? AND password_hash = ?", [id.rawValue, old], { _ in true }) == nil { return false }
+            try Self.setPasswordHash(db, id, hash)
+            return true
+        }
+    }
+
     private static func setPasswordHash(_ db: Database, _ id: ID<User>, _ hash: String) throws {
         try db.run("UPDATE users SET password_hash = ? WHERE id = ?", [hash, id.rawValue])
         guard db.changesCount > 0 else { throw NVRError(.notFound, "User not found") }
@@ -123,10 +134,11 @@ package struct UserStore: Sendable {
         try db.run("DELETE FROM trusted_devices WHERE user_id = ?", [id.rawValue])
     }
 
-    /// Replaces a hash by one of the same password with stronger parameters, unless it was changed meanwhile. Sessions go on.
-    package func upgradePasswordHash(_ id: ID<User>, from old: String, to new: String) async throws {
+    /// Replaces a hash by one of the same password with stronger parameters; false when it was changed meanwhile. Sessions go on.
+    package func upgradePasswordHash(_ id: ID<User>, from old: String, to new: String) async throws -> Bool {
         try await rows.write("strengthening a password hash") { db in
             try db.run("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?", [new, id.rawValue, old])
+            return db.changesCount > 0
         }
     }
 

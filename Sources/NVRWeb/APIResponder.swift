@@ -83,19 +83,22 @@ package struct APIResponder: HTTPResponder {
         let (route, parameters) = try find(request.method, path)
         trace.route = route
         trace.parameters = parameters
-        let caller = try await identity(of: request, for: route)
+        var caller = try await identity(of: request, for: route)
         trace.caller = caller
         if context.webSocket != nil, !route.isWebSocket { throw HTTPFailure(.badRequest, "There is no WebSocket at this address") }
         // Asked before the route runs, which may end the session: the trail names who signs out.
         if caller == nil, Auditor.isUnsafe(request.method) { trace.caller = try? await authentication.identityIfAny(request.head) }
-        guard origins.allows(request.head, knownByCookie: caller?.via == .cookie || caller?.via == .mediaCookie),
+        let isByCookie = caller?.via == .cookie || caller?.via == .mediaCookie
+        guard origins.allows(request.head, knownByCookie: isByCookie, isSecure: client.isSecure),
             // A browser sends cookies along with a WebSocket of any page, and lets the page read what comes.
-            context.webSocket == nil || origins.provenance(of: request.head) != .foreign
+            context.webSocket == nil || origins.provenance(of: request.head, isSecure: client.isSecure) != .foreign
         else { throw HTTPFailure.foreignPage }
         let body = try await upload.collect(
             upTo: route.largestBody ?? (route.access.knowsCaller ? Self.largestBody : Self.largestAnonymousBody),
             deadline: context.closeConnection(in: Self.longestUpload))
         trace.body = body
+        // The client decides how long its body takes: what was allowed when it began may be so no longer.
+        if body.readableBytes > 0, caller != nil { caller = try await identity(of: request, for: route) }
         let call = Call(
             head: request.head, parameters: parameters, query: QueryItems(query: request.uri.query), body: body, caller: caller,
             client: client,

@@ -12,7 +12,7 @@ enum APIRouter {
         let rules = CameraURL.Rules(allowLoopback: web.settings.allowLoopbackCameras)
         // Half of the connections stay for requests.
         let totals = LiveTotals(most: max(1, web.settings.mostConnections / 2))
-        let responder = MediaResponder(threads: MediaThreads(common: threads))
+        let responder = MediaResponder(threads: MediaThreads(common: threads), authenticator: web.accounts.authenticator)
         let gates = AttemptGates(passwords: web.accounts.passwordAttempts)
         let ui = StaticUI()
         return documented(

@@ -1,4 +1,5 @@
 package import Logging
+import NVRAccounts
 package import NVRBase
 import NVRModel
 package import NVRStore
@@ -174,37 +175,51 @@ package final class AuditTrail: Sendable {
     }
 }
 
-/// How many refusals of one address are listed one by one: some at once, then one a second. Pure; times are monotonic microseconds.
+/// How many refusals of one address are listed one by one: some at once, then one a second; and how many of all addresses, since some
+/// people have very many. Pure; times are monotonic microseconds.
 package struct RefusalBudget: Sendable {
     private struct Account {
         var left: Double
         var at: Int64
         var omitted: Int
+
+        mutating func fill(upTo most: Int, perSecond: Double, at now: Int64) {
+            left = min(Double(most), left + Double(max(0, now - at)) / 1_000_000 * perSecond)
+            at = now
+        }
     }
 
     /// Refusals at once.
     package static let burst = 60
+    /// The same of all addresses together, and how many a second after that.
+    package static let burstOfAll = 1200
+    static let perSecondOfAll = 10.0
     /// Addresses that are told apart.
     static let mostAddresses = 1024
 
     private var accounts: [String: Account] = [:]
+    private var all = Account(left: Double(burstOfAll), at: 0, omitted: 0)
 
     package init() {}
 
     /// Nil when this one is too many; otherwise how many before it were.
     package mutating func take(_ address: String, at now: Int64) -> Int? {
-        var account = filled(address, at: now)
-        defer { accounts[address] = account }
-        guard account.left >= 1 else { return nil }
+        let network = AddressNetwork.name(of: address)
+        var account = filled(network, at: now)
+        defer { accounts[network] = account }
+        all.fill(upTo: Self.burstOfAll, perSecond: Self.perSecondOfAll, at: now)
+        guard account.left >= 1, all.left >= 1 else { return nil }
         account.left -= 1
+        all.left -= 1
         defer { account.omitted = 0 }
         return account.omitted
     }
 
     package mutating func omit(_ address: String, at now: Int64) {
-        var account = filled(address, at: now)
+        let network = AddressNetwork.name(of: address)
+        var account = filled(network, at: now)
         account.omitted += 1
-        accounts[address] = account
+        accounts[network] = account
     }
 
     /// Addresses with omissions, and how many; of those that are quiet again unless all are wanted. Counted from 0 again.
@@ -218,8 +233,16 @@ package struct RefusalBudget: Sendable {
             }
             accounts[address] = account.omitted == 0 && account.left >= Double(Self.burst) ? nil : account
         }
+        guard found.count > Self.mostTold else { return found }
+        found.sort { $0.1 > $1.1 }
+        let rest = found[(Self.mostTold - 1)...].reduce(0) { $0 + $1.1 }
+        found.removeLast(found.count - Self.mostTold + 1)
+        found.append((Self.others, rest))
         return found
     }
+
+    /// Addresses whose omissions are told one by one at a time.
+    static let mostTold = 64
 
     private mutating func filled(_ address: String, at now: Int64) -> Account {
         guard var account = accounts[address] else {
@@ -232,8 +255,7 @@ package struct RefusalBudget: Sendable {
             }
             return Account(left: Double(Self.burst), at: now, omitted: 0)
         }
-        account.left = min(Double(Self.burst), account.left + Double(max(0, now - account.at)) / 1_000_000)
-        account.at = now
+        account.fill(upTo: Self.burst, perSecond: 1, at: now)
         return account
     }
 

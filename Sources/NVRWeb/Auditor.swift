@@ -30,6 +30,8 @@ struct Auditor: Sendable {
         var caller = trace.caller
         // One who is known and may not: the refusal comes before the route hears who it is. Who cannot be known stays unknown.
         if caller == nil, status == 403 { caller = try? await authentication.identityIfAny(request.head) }
+        // Nobody signed out: nothing was done, and anybody can do that in any number.
+        if caller == nil, route.pattern == "/auth/logout" { return }
         var entry = AuditEntry(
             time: WallTime(microseconds: clock.wall()), address: client.address, method: request.method.rawValue, route: route.pattern,
             status: status,

@@ -31,10 +31,19 @@ package struct Authentication: Sendable {
     }
 
     /// Whoever the request can be told to be from; nil when it is nobody, or names itself wrongly.
-    func identityIfAny(_ request: HTTPRequest) async throws -> Identity? {
+    func identityIfAny(_ request: HTTPRequest) async throws -> Identity? { try await identities(request).first }
+
+    /// The same by each of the tokens that it carries: they may be of several sessions.
+    func identities(_ request: HTTPRequest) async throws -> [Identity] {
         let sent = Self.credentials(in: Request(head: request, body: .init(buffer: ByteBuffer())))
-        if let bearer = sent.bearer, let identity = try await known(PresentedCredentials(bearer: bearer)) { return identity }
-        return try await known(PresentedCredentials(authCookie: sent.authCookie, mediaCookie: sent.mediaCookie))
+        var found: [Identity] = []
+        for token in [
+            PresentedCredentials(bearer: sent.bearer), PresentedCredentials(authCookie: sent.authCookie),
+            PresentedCredentials(mediaCookie: sent.mediaCookie),
+        ] {
+            if let identity = try await known(token) { found.append(identity) }
+        }
+        return found
     }
 
     private func known(_ sent: PresentedCredentials) async throws -> Identity? {

@@ -14,11 +14,11 @@ package struct ClientAddress: Sendable, Equatable {
     package init(peer: String?, head: HTTPRequest, trustedProxies: TrustedProxies) {
         let peer = peer ?? "unknown"
         let fields = head.headerFields
-        let isForwarded = Self.forwardingNames.contains { fields.contains($0) }
+        let isForwarded = fields.contains { Self.tellsOfProxy($0.name) }
         if let proxy = IPAddress(peer), trustedProxies.contains(proxy) {
             let hops = fields[values: .xForwardedFor].flatMap { $0.split(separator: ",") }.map { Self.trimmed($0) }
             address = Self.client(behind: hops, trustedProxies) ?? peer
-            isSecure = fields[.xForwardedProto].map { Self.trimmed($0[...]).lowercased() == "https" } ?? (head.scheme == "https")
+            isSecure = fields[.xForwardedProto].map(Self.beginsWithHTTPS) ?? (head.scheme == "https")
         } else {
             address = peer
             isSecure = head.scheme == "https"
@@ -57,9 +57,22 @@ package struct ClientAddress: Sendable, Equatable {
         return name.lowercased() == "localhost" || isLoopback(String(name))
     }
 
-    private static func trimmed(_ text: Substring) -> String { String(text.drop { $0 == " " }.prefix { $0 != " " }) }
+    /// Proxies in a row each add what they saw: the first word is how the client spoke.
+    private static func beginsWithHTTPS(_ list: String) -> Bool {
+        trimmed(list.prefix { $0 != "," }).lowercased() == "https"
+    }
 
-    private static let forwardingNames: [HTTPField.Name] = [
-        .xForwardedFor, .forwarded, .xRealIP, .via, .xForwardedHost,
+    private static func trimmed(_ text: Substring) -> String {
+        func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
+        return String(text.drop(while: isBlank).prefix { !isBlank($0) })
+    }
+
+    /// Whether a field is one that proxies add. Not all add the same, and one is enough to know.
+    private static func tellsOfProxy(_ name: HTTPField.Name) -> Bool {
+        name.canonicalName.hasPrefix("x-forwarded") || proxyNames.contains(name.canonicalName)
+    }
+
+    private static let proxyNames: Set<String> = [
+        "forwarded", "x-real-ip", "x-client-ip", "via", "true-client-ip", "cf-connecting-ip", "x-original-host", "x-original-url",
     ]
 }

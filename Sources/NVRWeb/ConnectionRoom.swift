@@ -1,7 +1,7 @@
 import HummingbirdCore
 import Logging
-import NIOCore
-import NIOHTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
 import NVRBase
 import Synchronization
 
@@ -63,32 +63,37 @@ package final class ConnectionRoom: Sendable {
     }
 }
 
-/// Tells the room when a connection asks and when it has its answer.
-final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+/// Tells the room when a connection asks and when it has its answer. One whose request is still on its way counts as quiet since its last
+/// bytes: to begin a body and to send no more of it is no way to keep a place.
+package final class RequestCounter: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPRequestPart
+    package typealias InboundOut = HTTPRequestPart
+    package typealias OutboundIn = HTTPResponsePart
+    package typealias OutboundOut = HTTPResponsePart
 
     private let room: ConnectionRoom
+    /// Requests that came whole and are not answered; less than none where one was answered before it had come.
     private var open = 0
 
-    init(room: ConnectionRoom) { self.room = room }
+    package init(room: ConnectionRoom) { self.room = room }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .head = unwrapInboundIn(data) {
-            open += 1
-            room.becameBusy(ObjectIdentifier(context.channel))
-        }
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .end = unwrapInboundIn(data) { open += 1 }
+        tell(context)
         context.fireChannelRead(data)
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         if case .end = unwrapOutboundIn(data) {
             open -= 1
-            if open <= 0 { room.becameQuiet(ObjectIdentifier(context.channel)) }
+            tell(context)
         }
         context.write(data, promise: promise)
+    }
+
+    private func tell(_ context: ChannelHandlerContext) {
+        let id = ObjectIdentifier(context.channel)
+        if open > 0 { room.becameBusy(id) } else { room.becameQuiet(id) }
     }
 }
 

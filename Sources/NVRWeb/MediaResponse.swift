@@ -1,6 +1,7 @@
 package import HTTPTypes
 package import Hummingbird
 import NIOCore
+package import NVRAccounts
 import NVRBase
 package import NVRModel
 import ServiceLifecycle
@@ -39,8 +40,19 @@ package struct MediaResponder: Sendable {
     /// Bytes read and sent at a time.
     static let chunk = 512 * 1024
     let threads: MediaThreads
+    /// Who is asked whether a transfer may go on; nil in tests that have no accounts.
+    private let authenticator: Authenticator?
 
-    package init(threads: MediaThreads) { self.threads = threads }
+    package init(threads: MediaThreads, authenticator: Authenticator? = nil) {
+        self.threads = threads
+        self.authenticator = authenticator
+    }
+
+    /// What a call was let in for: the files of some cameras, or what is of none and for administrators alone.
+    func access(_ call: Call, _ cameras: Set<ID<Camera>>) -> TransferAccess? {
+        guard let authenticator, let caller = call.caller else { return nil }
+        return TransferAccess(authenticator, caller, cameras.isEmpty ? .administer : .replay, cameras: cameras)
+    }
 
     /// How the answer names the file to a browser.
     package enum Disposition: Sendable {
@@ -50,15 +62,19 @@ package struct MediaResponder: Sendable {
         case attachment
     }
 
-    /// The answer to a call of a route.
-    func response(to call: Call, with content: MediaContent, disposition: Disposition, clock: any NVRClock) -> Response {
+    /// The answer to a call of a route. `cameras`: whose footage it is; none for what only administrators may have.
+    func response(
+        to call: Call, with content: MediaContent, of cameras: Set<ID<Camera>>, disposition: Disposition, clock: any NVRClock
+    ) -> Response {
         let now = HTTPDate(seconds: clock.wall().flooredDivision(by: 1_000_000).quotient)
-        return response(to: call.head, with: content, disposition: disposition, now: now, context: call.context)
+        return response(
+            to: call.head, with: content, disposition: disposition, now: now, context: call.context, access: access(call, cameras))
     }
 
-    /// `context`: the connection whose stalls end the transfer; nil in tests.
+    /// `context`: the connection whose stalls end the transfer; nil in tests. `access`: asked before every chunk but the first.
     package func response(
-        to head: HTTPRequest, with content: MediaContent, disposition: Disposition, now: HTTPDate, context: AppContext? = nil
+        to head: HTTPRequest, with content: MediaContent, disposition: Disposition, now: HTTPDate, context: AppContext? = nil,
+        access: TransferAccess? = nil
     ) -> Response {
         var fields: HTTPFields = [
             .acceptRanges: "bytes", .eTag: content.etag, .lastModified: content.lastModified.text,
@@ -77,15 +93,15 @@ package struct MediaResponder: Sendable {
         let isRanged = head.method == .get && preconditions.rangeApplies(to: head.headerFields, now: now)
         switch ByteRange(header: isRanged ? head.headerFields[.range] : nil, length: content.length) {
         case .whole:
-            return Response(status: .ok, headers: fields, body: body(of: content, [.bytes(0..<content.length)], context))
+            return Response(status: .ok, headers: fields, body: body(of: content, [.bytes(0..<content.length)], context, access))
         case .single(let range):
             fields[.contentRange] = ByteRange.contentRange(range, length: content.length)
-            return Response(status: .partialContent, headers: fields, body: body(of: content, [.bytes(range)], context))
+            return Response(status: .partialContent, headers: fields, body: body(of: content, [.bytes(range)], context, access))
         case .several(let ranges):
             let boundary = Self.boundary()
             fields[.contentType] = "multipart/byteranges; boundary=\(boundary)"
             let pieces = Self.multipart(ranges, of: content.contentType, length: content.length, boundary: boundary)
-            return Response(status: .partialContent, headers: fields, body: body(of: content, pieces, context))
+            return Response(status: .partialContent, headers: fields, body: body(of: content, pieces, context, access))
         case .unsatisfiable:
             return Response(
                 status: .rangeNotSatisfiable, json: ["detail": "Requested range not satisfiable"],
@@ -129,7 +145,9 @@ package struct MediaResponder: Sendable {
     /// Seconds in which a client has to take one chunk. A browser that pauses a movie stops reading; it asks again later.
     static let longestStall: Int64 = 120
 
-    private func body(of content: MediaContent, _ pieces: [Piece], _ context: AppContext?) -> ResponseBody {
+    private func body(
+        of content: MediaContent, _ pieces: [Piece], _ context: AppContext?, _ access: TransferAccess?
+    ) -> ResponseBody {
         let length = pieces.reduce(0) { $0 + $1.length }
         let threads = threads
         return ResponseBody(contentLength: Int(length)) { writer in
@@ -138,7 +156,7 @@ package struct MediaResponder: Sendable {
                 for piece in pieces {
                     switch piece {
                     case .text(let text): try await writer.write(ByteBuffer(string: text))
-                    case .bytes(let range): try await Self.send(range, of: content, to: &writer, threads, context)
+                    case .bytes(let range): try await Self.send(range, of: content, to: &writer, threads, context, access)
                     }
                 }
                 try await writer.finish(nil)
@@ -150,7 +168,7 @@ package struct MediaResponder: Sendable {
 
     private static func send(
         _ range: Range<Int64>, of content: MediaContent, to writer: inout any ResponseBodyWriter, _ threads: MediaThreads,
-        _ context: AppContext?
+        _ context: AppContext?, _ access: TransferAccess?
     ) async throws {
         @Sendable func read(_ offset: Int64) async throws -> [UInt8] {
             let count = Int(min(Int64(chunk), range.upperBound - offset))
@@ -163,6 +181,7 @@ package struct MediaResponder: Sendable {
         var offset = range.lowerBound
         var bytes = try await read(offset)
         while offset < range.upperBound {
+            if offset > range.lowerBound { try await access?.demand() }
             offset += Int64(bytes.count)
             // The disk reads on while the network sends.
             let place = offset

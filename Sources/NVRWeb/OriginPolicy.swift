@@ -17,11 +17,14 @@ package struct OriginPolicy: Sendable {
         case unknown
     }
 
-    package func provenance(of head: HTTPRequest) -> Provenance {
+    /// `isSecure`: the client spoke HTTPS.
+    package func provenance(of head: HTTPRequest, isSecure: Bool = false) -> Provenance {
         if let origin = head.headerFields[.origin] {
             if isAllowed(origin) { return .same }
             guard let authority = head.authority, let schemeEnd = origin.range(of: "://") else { return .foreign }
-            // Schemes are not compared: behind a proxy that ends TLS we see http where the browser sees https.
+            // Behind a proxy that ends TLS we see http where the browser sees https. Never the other way round: a page that came without
+            // encryption is whoever's is on the way.
+            if isSecure, origin.lowercased().hasPrefix("http:") { return .foreign }
             return origin[schemeEnd].lowercased() == authority.lowercased() ? .same : .foreign
         }
         switch head.headerFields[.secFetchSite] {
@@ -35,9 +38,9 @@ package struct OriginPolicy: Sendable {
 
     /// Whether a state-changing request may go on. A cookie goes along with requests of foreign pages, so a request that is known
     /// by a cookie alone has to prove where it comes from; any other only must not come from a foreign page.
-    package func allows(_ head: HTTPRequest, knownByCookie: Bool) -> Bool {
+    package func allows(_ head: HTTPRequest, knownByCookie: Bool, isSecure: Bool = false) -> Bool {
         if Self.safeMethods.contains(head.method) { return true }
-        switch provenance(of: head) {
+        switch provenance(of: head, isSecure: isSecure) {
         case .same: return true
         case .foreign: return false
         case .unknown: return !knownByCookie

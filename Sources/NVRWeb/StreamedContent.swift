@@ -26,17 +26,18 @@ package struct StreamedContent: Sendable {
 }
 
 extension MediaResponder {
-    /// The answer to a call: always the whole. When what is sent cannot be made any more, the connection ends before the promised length.
-    func response(to call: Call, with content: StreamedContent) -> Response {
+    /// The answer to a call: always the whole. When what is sent cannot be made any more, or the caller may not have the footage of these
+    /// cameras any longer, the connection ends before the promised length.
+    func response(to call: Call, with content: StreamedContent, of cameras: Set<ID<Camera>>) -> Response {
         var fields: HTTPFields = [
             // The checksums at the end come from all that was sent before it, so there is nothing to resume.
             .acceptRanges: "none", .cacheControl: "private, no-store", .contentType: content.contentType,
         ]
         fields[.contentDisposition] = Self.dispositionText(.attachment, content.fileName)
-        return Response(status: .ok, headers: fields, body: body(of: content, call.context))
+        return Response(status: .ok, headers: fields, body: body(of: content, call.context, access(call, cameras)))
     }
 
-    private func body(of content: StreamedContent, _ context: AppContext) -> ResponseBody {
+    private func body(of content: StreamedContent, _ context: AppContext, _ access: TransferAccess?) -> ResponseBody {
         ResponseBody(contentLength: Int(content.length)) { writer in
             try await withGracefulShutdownHandler {
                 var (reader, sent) = (content.reader, Int64(0))
@@ -48,6 +49,7 @@ extension MediaResponder {
                         return (reader, bytes)
                     }
                     guard !bytes.isEmpty else { break }
+                    if sent > 0 { try await access?.demand() }
                     let deadline = context.closeConnection(in: Self.longestStall)
                     defer { deadline?.cancel() }
                     try await writer.write(ByteBuffer(bytes: bytes))

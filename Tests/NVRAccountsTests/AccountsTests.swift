@@ -342,6 +342,70 @@ struct SecretTests {
         #expect(throttle.attempt(address: "10.0.1.1", account: "a", at: 1) == nil)
     }
 
+    @Test("Names are told apart in limits as the database tells them apart, and homes by their /64 however it is written")
+    func places() {
+        var throttle = LoginThrottle()
+        for _ in 0..<10 { #expect(throttle.attempt(address: "1.1.1.1", account: "müller", at: 0) == nil) }
+        #expect(throttle.attempt(address: "1.1.1.1", account: "MüLLER", at: 0) != nil)
+        // Another user to the database: signing in as him gives no new guesses at the first.
+        #expect(throttle.attempt(address: "1.1.1.1", account: "MÜLLER", at: 0) == nil)
+        throttle.succeeded(address: "1.1.1.1", account: "MÜLLER", at: 0)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "müller", at: 0) != nil)
+        #expect(throttle.attempt(address: "1.1.1.1", account: "mu\u{308}ller", at: 0) == nil)
+        for (address, name) in [
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2::", "2001:db8:1:2::/64"), ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
+            ("2a01:0:0:5::9", "2a01:0:0:5::/64"), ("2a01::5:1:2:3:4", "2a01:0:0:5::/64"), ("2a01:0:0:0005:1:2:3:4", "2a01:0:0:5::/64"),
+            ("2a01::1", "2a01:0:0:0::/64"), ("::1", "0:0:0:0::/64"), ("::", "0:0:0:0::/64"), ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1", "192.0.2.1"), ("unknown", "unknown"), ("", ""),
+        ] { #expect(AddressNetwork.name(of: address) == name) }
+    }
+
+    @Test("Whoever signs in with a password that is being changed does not stay")
+    func changedMeanwhile() async throws {
+        let bench = try await Bench(parameters: PasswordHash.Parameters(memory: 4096, passes: 1))
+        let user = try #require(try await bench.signedIn()).user
+        for round in 0..<3 {
+            let (old, new) = (round == 0 ? goodPassword : "Number-\(round - 1)-Passw0rd!", "Number-\(round)-Passw0rd!")
+            let tokens = try await withThrowingTaskGroup(of: String?.self, returning: [String].self) { group in
+                group.addTask {
+                    _ = try await bench.accounts.setPassword(of: user.id, to: new)
+                    return nil
+                }
+                for _ in 0..<10 {
+                    group.addTask { try await bench.accounts.sessions.signIn(username: "admin", password: old)?.accessToken }
+                }
+                return try await group.reduce(into: []) { if let token = $1 { $0.append(token) } }
+            }
+            for token in tokens { await #expect(throws: NVRError.self) { try await bench.identity(bearer: token) } }
+        }
+    }
+
+    @Test("Many may sign in at once while a hash is made stronger")
+    func strengthened() async throws {
+        let bench = try await Bench()
+        let user = try #require(try await bench.signedIn()).user
+        try await bench.store.users.setPasswordHash(
+            user.id, try PasswordHash.make(goodPassword, parameters: PasswordHash.Parameters(memory: 8, passes: 1)))
+        let tokens = try await withThrowingTaskGroup(of: String?.self, returning: [String].self) { group in
+            for _ in 0..<8 {
+                group.addTask { try await bench.accounts.sessions.signIn(username: "admin", password: goodPassword)?.accessToken }
+            }
+            return try await group.reduce(into: []) { if let token = $1 { $0.append(token) } }
+        }
+        #expect(tokens.count == 8)
+        for token in tokens { #expect(try await bench.identity(bearer: token) != nil) }
+    }
+
+    @Test("One's own change of a password needs the old one of this moment")
+    func ownChange() async throws {
+        let bench = try await Bench()
+        let user = try #require(try await bench.signedIn()).user
+        #expect(try await bench.accounts.changePassword(of: user.id, from: "wrong", to: "Another-Passw0rd!") == nil)
+        #expect(try await bench.accounts.changePassword(of: user.id, from: goodPassword, to: "Another-Passw0rd!")?.id == user.id)
+        #expect(try await bench.accounts.changePassword(of: user.id, from: goodPassword, to: "Third-Passw0rd!") == nil)
+        #expect(try await bench.accounts.isPassword("Another-Passw0rd!", of: user.id))
+    }
+
     @Test("A flood of sign-ins is refused at once instead of queueing")
     func flood() async throws {
         let bench = try await Bench(parameters: PasswordHash.Parameters(memory: 8192, passes: 1))

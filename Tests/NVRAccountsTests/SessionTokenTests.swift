@@ -52,10 +52,11 @@ struct SessionTokenTests {
         let bench = try await Bench(key: SigningKey(bytes: Array("0123456789abcdefghijklmnopqrstuv".utf8)))
         let user = try await bench.accounts.setUp(username: "admin", password: goodPassword)
         #expect(user.id == ID(1))
-        try await bench.store.sessions.insert(
-            Session(
-                id: "6OthKyK1lNqGyWOp5dB7jK_s2l_Sy2cp", userID: user.id, createdAt: WallTime(microseconds: 1_795_473_373_030_475),
-                expiresAt: WallTime(microseconds: 1_796_078_173_030_475)))
+        let hash = try #require(try await bench.store.users.credentials(user.id)?.passwordHash)
+        let session = Session(
+            id: "6OthKyK1lNqGyWOp5dB7jK_s2l_Sy2cp", userID: user.id, createdAt: WallTime(microseconds: 1_795_473_373_030_475),
+            expiresAt: WallTime(microseconds: 1_796_078_173_030_475))
+        #expect(try await bench.store.sessions.insert(session, passwordHash: hash))
         #expect(try await bench.identity(bearer: access)?.via == .jwt)
         #expect(try await bench.identity(media: media, isMediaRoute: true)?.via == .mediaCookie)
         #expect(try await bench.identity(cookie: media) == nil)

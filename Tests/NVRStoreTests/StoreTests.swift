@@ -180,7 +180,7 @@ struct UserStoreTests {
         let store = try Store.inMemory()
         _ = try await store.users.insert(user("admin", .admin), passwordHash: "h")
         let viewer = try await store.users.insert(user("v"), passwordHash: "h")
-        try await store.sessions.insert(Session(id: "s", userID: viewer.id, createdAt: at(0), expiresAt: at(10)))
+        #expect(try await store.sessions.insert(Session(id: "s", userID: viewer.id, createdAt: at(0), expiresAt: at(10)), passwordHash: "h"))
         let token = APIToken(id: ID(0), userID: viewer.id, name: "k", createdAt: at(0), expiresAt: at(10))
         _ = try await store.tokens.insert(token, hash: [1])
         #expect(try await store.sessions.active("s", at: at(9))?.user == viewer)
@@ -190,8 +190,34 @@ struct UserStoreTests {
         #expect(try await store.users.delete(viewer.id))
         #expect(try await store.sessions.active("s", at: at(1)) == nil)
         #expect(try await store.tokens.active(hash: [1], at: at(1)) == nil)
-        await #expect(throws: NVRError.self) {
-            try await store.sessions.insert(Session(id: "t", userID: viewer.id, createdAt: at(0), expiresAt: at(10)))
+        #expect(try await !store.sessions.insert(Session(id: "t", userID: viewer.id, createdAt: at(0), expiresAt: at(10)), passwordHash: "h"))
+    }
+
+    @Test("Nobody stays who signed in with a password that was changed meanwhile, nor a user who was deactivated")
+    func lateSessions() async throws {
+        let store = try Store.inMemory()
+        _ = try await store.users.insert(user("admin", .admin), passwordHash: "h")
+        let viewer = try await store.users.insert(user("v"), passwordHash: "old")
+        func open(_ id: String, _ hash: String) async throws -> Bool {
+            try await store.sessions.insert(Session(id: id, userID: viewer.id, createdAt: at(0), expiresAt: at(10)), passwordHash: hash)
         }
+        #expect(try await open("a", "old"))
+        #expect(try await store.users.replacePasswordHash(viewer.id, "old", by: "new"))
+        #expect(try await store.sessions.active("a", at: at(1)) == nil)
+        #expect(try await !open("b", "old"))
+        #expect(try await store.sessions.active("b", at: at(1)) == nil)
+        // Nor does a late change undo another.
+        #expect(try await !store.users.replacePasswordHash(viewer.id, "old", by: "late"))
+        #expect(try await open("c", "new"))
+        _ = try await store.users.update(viewer.id) { $0.isActive = false }
+        #expect(try await !open("d", "new"))
+    }
+
+    @Test("A name with a zero byte is nobody's, whatever stands before it")
+    func zeroBytes() async throws {
+        let store = try Store.inMemory()
+        _ = try await store.users.insert(user("admin", .admin), passwordHash: "h")
+        #expect(try await store.users.credentials(username: "ADMIN") != nil)
+        for name in ["admin\u{0}", "admin\u{0}x", "\u{0}admin", "\u{0}"] { #expect(try await store.users.credentials(username: name) == nil) }
     }
 }

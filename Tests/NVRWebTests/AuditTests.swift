@@ -195,6 +195,29 @@ import Testing
         #expect(budget.omissions(at: 4_000_000, all: true).reduce(0) { $0 + $1.count } == 5000)
     }
 
+    @Test("Strangers cannot fill the trail: neither by signing out of nothing nor from many addresses")
+    func strangers() async throws {
+        let web = try await WebFixture()
+        for _ in 0..<100 { #expect(try await web.send(.post, "/auth/logout").status == 200) }
+        #expect(await web.server.audit.write())
+        #expect(try await web.store.audit.list(AuditFilter()).isEmpty)
+        let someone = try await web.bearer(.viewer)
+        #expect(try await web.send(.post, "/auth/logout", someone).status == 200)
+        #expect(await web.server.audit.write())
+        #expect(try await web.store.audit.list(AuditFilter()).map(\.userName) == ["viewer"])
+        var budget = RefusalBudget()
+        #expect((0..<1000).count { budget.take("2001:db8:1:2::\(String($0, radix: 16))", at: 0) != nil } == RefusalBudget.burst)
+        let listed = (0..<10_000).count { number in
+            let isListed = budget.take("2001:db8:\(String(number, radix: 16))::1", at: 0) != nil
+            if !isListed { budget.omit("2001:db8:\(String(number, radix: 16))::1", at: 0) }
+            return isListed
+        }
+        #expect(listed == RefusalBudget.burstOfAll - RefusalBudget.burst)
+        let told = budget.omissions(at: 0, all: true)
+        #expect(told.count <= 64 && told.reduce(0) { $0 + $1.count } == 10_000 - listed)
+        #expect(budget.take("a", at: 1_000_000) == 0)
+    }
+
     @Test("While the database refuses entries they wait, and when it takes them again none is missing")
     func failures() async throws {
         let store = try Store.inMemory()

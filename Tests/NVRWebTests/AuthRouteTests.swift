@@ -133,6 +133,31 @@ import Testing
         #expect(try await web.send(.get, "/auth/me", bearer).status == 401)
         #expect(try await web.send(.get, "/cameras/1/frame", [.cookie: "media_token=\(signIn.mediaToken)"]).status == 401)
         #expect(try await web.send(.post, "/auth/logout").status == 200)
+        // A header and cookies of several sessions: each of them ends.
+        let several = try await [web.signIn(), web.signIn(), web.signIn()]
+        let all: HTTPFields = [
+            .authorization: "Bearer \(several[0].accessToken)",
+            .cookie: "auth_token=\(several[1].accessToken); media_token=\(several[2].mediaToken)", .secFetchSite: "same-origin",
+        ]
+        #expect(try await web.send(.post, "/auth/logout", all).status == 200)
+        for signIn in several { #expect(try await web.send(.get, "/auth/me", [.authorization: "Bearer \(signIn.accessToken)"]).status == 401) }
+    }
+
+    @Test("Who loses his rights while he sends a body has it refused")
+    func lateBody() async throws {
+        let web = try await WebFixture()
+        let admin = try await web.signIn()
+        let bearer: HTTPFields = [.authorization: "Bearer \(admin.accessToken)"]
+        let body = #"{"username": "back-door", "password": "Bench-Passw0rd!", "role": "admin"}"#
+        let late = try await web.send(.post, "/users", bearer, body: body, beforeBody: { try await web.store.sessions.end(admin.session.id) })
+        #expect(late.status == 401)
+        #expect(try await web.store.users.count() == 1)
+        _ = try await web.signIn()
+        let viewer = try await web.signIn(.viewer)
+        let gone = try await web.send(
+            .put, "/auth/me/layouts/x", [.authorization: "Bearer \(viewer.accessToken)"], body: #"{"layout": {}}"#,
+            beforeBody: { _ = try await web.accounts.update(viewer.user.id) { $0.isActive = false } })
+        #expect(gone.status == 401)
     }
 
     @Test("Everybody chooses his own language")

@@ -27,6 +27,32 @@ import Testing
         #expect(try await web.send(.get, "/events/99", admin).json == ["detail": "Event not found"])
     }
 
+    @Test("A file that is being sent ends with the rights to its camera or with the session, and goes on whatever else changes")
+    func transfers() async throws {
+        let web = try await WebFixture()
+        _ = try await web.signIn()
+        let cameras = try await [web.camera("A").id, web.camera("B").id]
+        web.world.change { $0.video = Array(repeating: 7, count: 2 << 20) }
+        let event = try await web.event(of: cameras[0])
+        let viewer = try await web.signIn(.viewer)
+        @Sendable func give(_ cameras: [ID<Camera>]) async throws {
+            _ = try await web.accounts.update(viewer.user.id) {
+                $0.restrictCameraAccess = true
+                $0.cameraGrants = cameras.map { Grant(id: $0) }
+            }
+        }
+        func get(_ afterChunk: @escaping @Sendable () async throws -> Void) async throws -> Int {
+            let bearer: HTTPFields = [.authorization: "Bearer \(viewer.accessToken)"]
+            return try await web.send(.get, "/events/\(event.id)/download", bearer, afterChunk: afterChunk).body.count
+        }
+        try await give(cameras)
+        #expect(try await get { try await give([cameras[0]]) } == 2 << 20)
+        #expect(await #expect(throws: NVRError.self) { try await get { try await give([cameras[1]]) } }?.kind == .forbidden)
+        try await give(cameras)
+        #expect(
+            await #expect(throws: NVRError.self) { try await get { try await web.store.sessions.end(viewer.session.id) } }?.kind == .forbidden)
+    }
+
     @Test("The list says what each event by itself says, to the letter")
     func listIsTheEvents() async throws {
         let web = try await WebFixture()

@@ -163,6 +163,15 @@ extension QueryItems {
         #expect(policy.allows(head(.get, [.origin: "http://evil.test"]), knownByCookie: true))
     }
 
+    @Test("Over HTTPS a page of the same name that came without encryption is a foreign one")
+    func downgraded() {
+        let plain = head(.post, [.origin: "http://nvr.test"], authority: "nvr.test")
+        let secure = head(.post, [.origin: "https://nvr.test"], authority: "nvr.test")
+        #expect(policy.allows(plain, knownByCookie: true) && policy.allows(secure, knownByCookie: true))
+        #expect(!policy.allows(plain, knownByCookie: true, isSecure: true) && policy.provenance(of: plain, isSecure: true) == .foreign)
+        #expect(policy.allows(secure, knownByCookie: true, isSecure: true))
+    }
+
     @Test("Scripts without a browser need no origin, foreign pages are refused all the same")
     func tokens() {
         #expect(policy.allows(head(.post, [:]), knownByCookie: false))
@@ -190,6 +199,21 @@ extension QueryItems {
         #expect(!client("127.0.0.1", host: "127.evil.example").isLocal)
         #expect(!client("127.0.0.1", [.xForwardedFor: "192.0.2.1"]).isLocal)
         #expect(!client(nil).isLocal)
+        for name in ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-Proto", "x-forwarded-port", "X-Forwarded-Server", "CF-Connecting-IP"] {
+            #expect(!client("127.0.0.1", [HTTPField.Name(name) ?? .host: "x"]).isLocal, "\(name)")
+        }
+    }
+
+    @Test("Of proxies in a row, the one that the client spoke to says whether it was HTTPS")
+    func schemes() {
+        for (sent, isSecure) in [
+            ("https", true), ("HTTPS", true), ("https, http", true), ("https,http", true), ("\thttps\t,http", true), ("http, https", false),
+            ("http", false), ("", false), ("httpsx", false),
+        ] { #expect(client("10.0.0.1", [.xForwardedProto: sent], proxies: ["10.0.0.1"]).isSecure == isSecure, "\(sent)") }
+        var fields = HTTPFields()
+        fields[values: .xForwardedProto] = ["https", "http"]
+        #expect(client("10.0.0.1", fields, proxies: ["10.0.0.1"]).isSecure)
+        #expect(client("10.0.0.1", [.xForwardedFor: "6.6.6.6,\t192.0.2.9\t"], proxies: ["10.0.0.1"]).address == "192.0.2.9")
     }
 
     @Test("Forwarding headers count from trusted proxies only, nearest hop first")

@@ -169,7 +169,8 @@ final class WebFixture: Sendable {
     /// Sends a request; `body` text is JSON unless `form` says otherwise.
     func send(
         _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields = [:], body: String? = nil, bytes: [UInt8]? = nil, form: Bool = false,
-        peer: String = "192.0.2.7", host: String = "nvr.test:8080", webSocket: WebSocketSlot? = nil
+        peer: String = "192.0.2.7", host: String = "nvr.test:8080", webSocket: WebSocketSlot? = nil,
+        afterChunk: (@Sendable () async throws -> Void)? = nil, beforeBody: (@Sendable () async throws -> Void)? = nil
     ) async throws -> Answer {
         var headers = headers
         if let body {
@@ -178,18 +179,47 @@ final class WebFixture: Sendable {
         }
         if let bytes { headers[.contentLength] = String(bytes.count) }
         let head = HTTPRequest(method: method, scheme: "http", authority: host, path: path, headerFields: headers)
-        let request = Request(head: head, body: .init(buffer: bytes.map { ByteBuffer(bytes: $0) } ?? ByteBuffer(string: body ?? "")))
+        let sent = bytes.map { ByteBuffer(bytes: $0) } ?? ByteBuffer(string: body ?? "")
+        let request = Request(
+            head: head, body: beforeBody.map { RequestBody(asyncSequence: LateBody(buffer: sent, before: $0)) } ?? .init(buffer: sent))
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let response = try await server.responder.respond(to: request, context: AppContext(peer: peer, logger: logger, webSocket: webSocket))
-        let collector = Collector()
+        let collector = Collector(afterChunk)
         try await response.body.write(collector)
         return Answer(status: response.status.code, headers: response.headers, body: collector.bytes)
     }
 
+    /// A body that comes when something else has happened.
+    private struct LateBody: AsyncSequence, Sendable {
+        let buffer: ByteBuffer
+        let before: @Sendable () async throws -> Void
+
+        struct AsyncIterator: AsyncIteratorProtocol {
+            var left: ByteBuffer?
+            let before: @Sendable () async throws -> Void
+
+            mutating func next() async throws -> ByteBuffer? {
+                guard let buffer = left else { return nil }
+                left = nil
+                try await before()
+                return buffer
+            }
+        }
+
+        func makeAsyncIterator() -> AsyncIterator { AsyncIterator(left: buffer, before: before) }
+    }
+
     private final class Collector: ResponseBodyWriter, @unchecked Sendable {
         var bytes: [UInt8] = []
-        func write(_ buffer: ByteBuffer) async throws { bytes += buffer.readableBytesView }
+        private let afterChunk: (@Sendable () async throws -> Void)?
+
+        init(_ afterChunk: (@Sendable () async throws -> Void)?) { self.afterChunk = afterChunk }
+
+        func write(_ buffer: ByteBuffer) async throws {
+            bytes += buffer.readableBytesView
+            try await afterChunk?()
+        }
         consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
     }
 

@@ -21,12 +21,17 @@ extension OpenAPIDocument {
             .answers(.named("User"), "The user.")
             .refuses(400, takenName),
         Operation("PUT /users/{user_id}", "updateUser", .users, "Change fields of a user")
-            .explained("What is not sent stays. A new role, a new password and `is_active: false` end all sessions; rights count at once.")
-            .body(.object(required: [], optional: [("username", userName), ("password", password)] + userFields))
+            .explained(
+                "What is not sent stays. A new role, a new password and `is_active: false` end all sessions; rights count at once. A new password of one's own needs `old_password`."
+            )
+            .body(
+                .object(required: [], optional: [("username", userName), ("password", password), ("old_password", Schema.text.orNull)] + userFields)
+            )
             .answers(.named("User"), "The user.")
-            .refuses(400, takenName)
+            .refuses(400, takenName + " Or the old password is missing or wrong.")
             .refuses(404, noUser)
-            .refuses(409, lastAdministrator),
+            .refuses(409, lastAdministrator)
+            .refuses(429, "Too many attempts."),
         Operation("DELETE /users/{user_id}", "deleteUser", .users, "Delete a user with sessions and API keys")
             .answers(.named("User"), "Who was deleted.")
             .refuses(404, noUser)

@@ -112,7 +112,7 @@ struct AuthRoutes: Sendable {
     }
 
     private func logOut(_ call: Call) async throws -> Response {
-        if let identity = try await authentication.identityIfAny(call.head) { try await accounts.sessions.signOut(identity) }
+        for identity in try await authentication.identities(call.head) { try await accounts.sessions.signOut(identity) }
         var response = Response(json: ["status": "logged out"])
         clearCookies(on: &response, call.client)
         return response

@@ -160,13 +160,13 @@ struct EventRoutes: Sendable {
         let event = try await event(call)
         let isInline = try call.flag("inline")
         let content = try await Self.found(await event.medium == .snapshot ? media.file(event.picturePath ?? "") : media.video(event))
-        return responder.response(to: call, with: content, disposition: isInline ? .inline : .attachment, clock: clock)
+        return responder.response(to: call, with: content, of: [event.cameraID], disposition: isInline ? .inline : .attachment, clock: clock)
     }
 
     private func thumbnail(_ call: Call) async throws -> Response {
         let event = try await event(call)
         let content = try await Self.found(await media.thumbnail(event))
-        return responder.response(to: call, with: content, disposition: .none, clock: clock)
+        return responder.response(to: call, with: content, of: [event.cameraID], disposition: .none, clock: clock)
     }
 
     /// An event whose file is gone answers like the file.

@@ -134,7 +134,7 @@ struct ExportRoutes: Sendable {
 
     private func answer(_ call: Call, _ request: ExportRequest) async throws -> Response {
         do {
-            return responder.response(to: call, with: try await replay.archive(request))
+            return responder.response(to: call, with: try await replay.archive(request), of: Set(request.subjects.map(\.camera)))
         } catch let error as NVRError where error.kind == .notFound {
             throw HTTPFailure(.notFound, "There is no footage of this time")
         }

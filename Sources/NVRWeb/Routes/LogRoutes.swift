@@ -64,6 +64,6 @@ struct LogRoutes: Sendable {
             lastModified: HTTPDate(seconds: now.microseconds.flooredDivision(by: 1_000_000).quotient),
             fileName: "vibenvr-\(String(LocalOffset.server.text(now).map { $0 == " " ? "_" : $0 == ":" ? "-" : $0 })).log",
             read: { try archive.read(at: $0, count: $1) })
-        return responder.response(to: call, with: content, disposition: .attachment, clock: clock)
+        return responder.response(to: call, with: content, of: [], disposition: .attachment, clock: clock)
     }
 }

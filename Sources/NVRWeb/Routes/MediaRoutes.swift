@@ -25,7 +25,7 @@ struct MediaRoutes: Sendable {
         }
         let isInline = try call.flag("inline")
         let content = try await content(of: [camera.description] + elements.dropFirst())
-        return responder.response(to: call, with: content, disposition: isInline ? .inline : .none, clock: clock)
+        return responder.response(to: call, with: content, of: [camera], disposition: isInline ? .inline : .none, clock: clock)
     }
 
     private func content(of elements: [String]) async throws -> MediaContent {

@@ -80,10 +80,11 @@ struct ReplayRoutes: Sendable {
             let request = ExportRequest(
                 subjects: [ExportRequest.Subject(camera: camera.id, name: camera.general.name, fileName: name)], range: range, isExact: isExact,
                 isSigned: true, person: ExportRequest.Person(try call.requireCaller()), fileName: name.dropLast(4) + ".zip")
-            return responder.response(to: call, with: try await found(await replay.archive(request)))
+            return responder.response(to: call, with: try await found(await replay.archive(request)), of: [camera.id])
         }
         let content = try await found(await replay.export(camera.id, range, isExact, Self.fileName(camera, range.start, "")))
-        return responder.response(to: call, with: content, disposition: try call.flag("inline") ? .inline : .attachment, clock: clock)
+        return responder.response(
+            to: call, with: content, of: [camera.id], disposition: try call.flag("inline") ? .inline : .attachment, clock: clock)
     }
 
     private func timeLapse(_ call: Call) async throws -> Response {
@@ -93,7 +94,8 @@ struct ReplayRoutes: Sendable {
         let seconds = fields.integer(call.query, "seconds", default: 60, limits: 5...300)
         try fields.finish()
         let content = try await found(await replay.timeLapse(camera.id, range, seconds, Self.fileName(camera, range.start, "time-lapse ")))
-        return responder.response(to: call, with: content, disposition: try call.flag("inline") ? .inline : .attachment, clock: clock)
+        return responder.response(
+            to: call, with: content, of: [camera.id], disposition: try call.flag("inline") ? .inline : .attachment, clock: clock)
     }
 
     private func preview(_ call: Call) async throws -> Response {
@@ -106,7 +108,7 @@ struct ReplayRoutes: Sendable {
         guard let time else { throw FieldProblems([.missing([.key("query"), .key("t")], body: .null)]) }
         let departure = await call.context.departure()
         let content = try await found(await replay.keyframe(camera.id, time, width) { departure?.hasHappened != true })
-        return responder.response(to: call, with: content, disposition: .none, clock: clock)
+        return responder.response(to: call, with: content, of: [camera.id], disposition: .none, clock: clock)
     }
 
     // MARK: Sheets
@@ -143,7 +145,7 @@ struct ReplayRoutes: Sendable {
         let time = try time(call)
         let departure = await call.context.departure()
         let content = try await found(await replay.sheetPicture(camera.id, time) { departure?.hasHappened != true })
-        return responder.response(to: call, with: content, disposition: .none, clock: clock)
+        return responder.response(to: call, with: content, of: [camera.id], disposition: .none, clock: clock)
     }
 
     /// `door 2026-11-23 22.15.00.mp4`, in the server's time zone.

@@ -102,7 +102,8 @@ function UserDialog({ user, onClose }: { user: User | null; onClose: () => void 
       <div className="form-grid">
         <TextField label={t('auth.username')} name="username" required maxLength={64} autoComplete="off" autoCapitalize="none" value={form.username} onValue={set('username')} error={errors['username']} />
         <TextField label={t('auth.email')} name="email" type="email" autoComplete="off" value={form.email} onValue={set('email')} error={errors['email']} hint={t('form.optional')} />
-        <TextField label={t(user ? 'profile.newPassword' : 'auth.password')} name="password" type="password" autoComplete="new-password" value={form.password} onValue={set('password')} error={errors['password']} hint={t(user ? 'users.passwordHint' : 'auth.passwordHint')} />
+        {/* One's own takes the old one: that is a matter of the profile. */}
+        {user?.id === me.id ? null : <TextField label={t(user ? 'profile.newPassword' : 'auth.password')} name="password" type="password" autoComplete="new-password" value={form.password} onValue={set('password')} error={errors['password']} hint={t(user ? 'users.passwordHint' : 'auth.passwordHint')} />}
         <SelectField label={t('users.role')} name="role" value={form.role} onValue={(value) => set('role')(value as 'admin' | 'viewer')} error={errors['role']} options={[{ value: 'viewer', label: t('users.viewer') }, { value: 'admin', label: t('users.admin') }]} />
         <SwitchField label={t('users.active')} name="is_active" value={form.is_active} onValue={set('is_active')} />
         {form.role === 'viewer' ? <SwitchField label={t('users.restrict')} name="restrict" value={form.restrict} onValue={set('restrict')} hint={t('users.restrictHint')} /> : null}
