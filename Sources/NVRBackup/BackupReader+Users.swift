@@ -10,21 +10,21 @@ extension BackupReader {
     /// Users with their rights, second factors and API keys.
     mutating func users(_ object: JSONObject) throws -> [StoredUser] {
         var users: [StoredUser] = []
-        var places: [String: Int] = [:]
+        var places: [NameKey: Int] = [:]
         for (index, item) in try list(object, "users").enumerated() {
             let place = "users[\(index)]"
             let name = try text(item, "username", place, atMost: 64) ?? ""
             if let refusal = User.refusal(ofName: name) { throw wrong(place + ".username", "is refused: \(refusal)") }
-            guard places.updateValue(index, forKey: name.lowercased()) == nil else { throw wrong(place + ".username", "is there twice") }
+            guard places.updateValue(index, forKey: NameKey(name)) == nil else { throw wrong(place + ".username", "is there twice") }
             users.append(try user(item, name, place))
         }
         for (index, item) in try list(object, "api_tokens").enumerated() {
-            guard let name = item["username"]?.string, let place = places[name.lowercased()] else { continue }
+            guard let name = item["username"]?.string, let place = places[NameKey(name)] else { continue }
             guard let token = try token(item, "api_tokens[\(index)]") else { continue }
             users[place].tokens.append(token)
         }
         for (index, item) in try list(object, "recovery_codes").enumerated() {
-            guard let name = item["username"]?.string, let place = places[name.lowercased()] else { continue }
+            guard let name = item["username"]?.string, let place = places[NameKey(name)] else { continue }
             // Only SHA-256 is known here; others are made anew by whoever needs them.
             if let hash = try Self.bytes(hex: text(item, "code_hash", "recovery_codes[\(index)]") ?? "") {
                 users[place].secondFactor?.recoveryCodes.append(hash)
@@ -39,7 +39,7 @@ extension BackupReader {
             id: ID(0), username: name, email: try text(item, "email", place, atMost: 320), role: role, createdAt: time(item, "created_at") ?? now)
         user.isActive = flag(item, "is_active", default: true)
         user.restrictCameraAccess = flag(item, "restrict_camera_access", default: false)
-        user.language = try text(item, "language", place, atMost: 10) ?? "en"
+        user.language = try text(item, "language", place, atMost: User.longestLanguage) ?? "en"
         user.cameraGrants = grants(item["camera_accesses"], allowed: item["allowed_camera_ids"])
         user.groupGrants = grants(item["group_accesses"], allowed: item["allowed_group_ids"])
         let hash = try text(item, "hashed_password", place).flatMap { PasswordHash.isVerifiable($0, atMost: Self.costliestHash) ? $0 : nil }

@@ -43,12 +43,14 @@ package struct BackupReader {
         guard let object = document.object, object["cameras"]?.array != nil else { throw NVRError(.invalid, "Invalid backup file format") }
         var configuration = StoredConfiguration(instance: object["instance"]?.string ?? "")
         configuration.settings = try settings(object["settings"])
-        configuration.storageProfiles = try profiles(list(object, "storage_profiles"))
+        (configuration.storageProfiles, configuration.unusableFolders) = try profiles(list(object, "storage_profiles"))
         configuration.s3Profiles = try s3Profiles(list(object, "s3_profiles"))
         let known = Set(configuration.storageProfiles.map(\.id))
         let buckets = Set(configuration.s3Profiles.map(\.id))
         for (index, item) in try list(object, "cameras").enumerated() {
-            var camera = try camera(item, "cameras[\(index)]")
+            let (found, fields) = try self.camera(item, "cameras[\(index)]")
+            var camera = found
+            configuration.cameraFields[camera.id] = fields
             for id in camera.storage.profiles.subtracting(known) {
                 camera.storage.forget(id)
                 warn("camera \(camera.general.name): its storage profile is not available; it records to the default folder")
@@ -90,7 +92,8 @@ package struct BackupReader {
     func wrong(_ place: String, _ reason: String) -> NVRError { NVRError(.invalid, "Invalid backup file format: \(place) \(reason)") }
 
     func id(_ object: JSONObject, _ key: String, _ place: String) throws -> Int64 {
-        guard case .integer(let id) = object[key], id > 0 else { throw wrong("\(place).\(key)", "is no id") }
+        // An id beyond those would be the last one that the database ever gives.
+        guard case .integer(let id) = object[key], (1...Int64(Int32.max)).contains(id) else { throw wrong("\(place).\(key)", "is no id") }
         return id
     }
 
@@ -163,21 +166,20 @@ package struct BackupReader {
         return settings
     }
 
-    private mutating func profiles(_ items: [JSONObject]) throws -> [StorageProfile] {
+    /// Profiles, and why the folders of some cannot be used here now: what is not mounted at the moment may be here all the same.
+    private func profiles(_ items: [JSONObject]) throws -> ([StorageProfile], unusable: [ID<StorageProfile>: String]) {
         var profiles: [StorageProfile] = []
+        var unusable: [ID<StorageProfile>: String] = [:]
         for (index, item) in items.enumerated() {
             let place = "storage_profiles[\(index)]"
             let id = try id(item, "id", place)
             guard let name = try text(item, "name", place, atMost: 100), !name.isEmpty else { throw wrong(place + ".name", "is no name") }
-            let path: String
-            do {
-                switch StorageProfile.checkedPath(try text(item, "path", place, atMost: StorageProfile.maxPathLength) ?? "") {
-                case .success(let checked): path = try rules.folder(checked)
-                case .failure(let refusal): throw NVRError(.invalid, refusal.message)
-                }
-            } catch let refusal as NVRError {
-                warn("storage profile \(name) was left out: \(refusal.message)")
-                continue
+            var path = try text(item, "path", place, atMost: StorageProfile.maxPathLength) ?? ""
+            switch StorageProfile.checkedPath(path) {
+            case .success(let checked):
+                path = checked
+                do { path = try rules.folder(checked) } catch let refusal as NVRError { unusable[ID(id)] = refusal.message }
+            case .failure(let refusal): unusable[ID(id)] = refusal.message
             }
             var size = 0.0
             if let sent = item["max_size_gb"], case .success(let number) = FieldCheck.number(sent, limits: 0...1_000_000, loc: []) { size = number }
@@ -187,20 +189,20 @@ package struct BackupReader {
                     createdAt: time(item, "created_at") ?? now))
         }
         try demandUnique(profiles.map(\.id.rawValue), "storage_profiles")
-        return profiles
+        return (profiles, unusable)
     }
 
     // MARK: Groups
 
     private mutating func groups(_ object: JSONObject) throws -> [CameraGroup] {
         var groups: [CameraGroup] = []
-        var names: Set<String> = []
+        var names: Set<NameKey> = []
         for (index, item) in try list(object, "groups").enumerated() {
             let place = "groups[\(index)]"
             guard case .success(let name) = FieldCheck.text(item["name"] ?? .null, length: 1...100, loc: []) else {
                 throw wrong(place + ".name", "is no name")
             }
-            guard names.insert(name.lowercased()).inserted else { throw wrong(place + ".name", "is there twice") }
+            guard names.insert(NameKey(name)).inserted else { throw wrong(place + ".name", "is there twice") }
             let embedded = (item["cameras"]?.array ?? []).map { $0["id"] ?? $0 }
             groups.append(
                 CameraGroup(

@@ -56,14 +56,22 @@ package final class Backups: Service {
 
     /// Stores a backup in the folder, and deletes those that are then too many.
     package func make(_ occasion: BackupFile.Occasion) async throws -> BackupFile {
+        let file = try await write(occasion)
+        try await deleteSurplus(of: occasion, sparing: [file.name])
+        return file
+    }
+
+    private func deleteSurplus(of occasion: BackupFile.Occasion, sparing needed: Set<String>) async throws {
+        let schedule = BackupSchedule(try await store.settings.values())
+        try await thread.run { [folder] in
+            for old in schedule.surplus(try folder.list(), of: occasion) where !needed.contains(old.name) { try folder.delete(old.name) }
+        }
+    }
+
+    private func write(_ occasion: BackupFile.Occasion) async throws -> BackupFile {
         let time = now
         let text = try await text(at: time, passphrase: passphrase)
-        let schedule = BackupSchedule(try await store.settings.values())
-        let file = try await thread.run { [folder] in
-            let file = try folder.write(text, occasion, at: time)
-            for old in schedule.surplus(try folder.list(), of: occasion) where old.name != file.name { try folder.delete(old.name) }
-            return file
-        }
+        let file = try await thread.run { [folder] in try folder.write(text, occasion, at: time) }
         logger.info("a backup of the configuration was made", metadata: ["file": "\(file.name)", "occasion": "\(occasion.rawValue)"])
         return file
     }
@@ -88,12 +96,17 @@ package final class Backups: Service {
     /// Restores a file of the folder. Without a passphrase, one that this server encrypted is opened with its own.
     package func restore(file name: String, passphrase: Secret?) async throws -> Restored {
         let bytes = try await thread.run { [folder] in try folder.read(name) }
-        return try await restore(bytes, passphrase: passphrase ?? self.passphrase)
+        // What is being restored is not deleted for the safety backup.
+        return try await restore(bytes, passphrase: passphrase ?? self.passphrase, sparing: name)
     }
 
     /// Restores the text of a backup: all of it or nothing. A backup of what was there is made first; when that fails, nothing is done.
     /// Throws `invalid` with what is wrong, `conflict` while another restore runs or when no administrator would be left.
     package func restore(_ bytes: some Collection<UInt8> & Sendable, passphrase: Secret?) async throws -> Restored {
+        try await restore(bytes, passphrase: passphrase, sparing: nil)
+    }
+
+    private func restore(_ bytes: some Collection<UInt8> & Sendable, passphrase: Secret?, sparing needed: String?) async throws -> Restored {
         guard isRestoring.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
             throw NVRError(.conflict, "Another restore is running")
         }
@@ -107,8 +120,16 @@ package final class Backups: Service {
         }
         let needsPassword = configuration.users.contains { $0.passwordHash == nil }
         let passwordless = needsPassword ? try await unknownPassword() : ""
-        let safety = try await make(.safety)
-        var report = try await store.restore(configuration, passwordless: passwordless)
+        let safety = try await write(.safety)
+        var report: RestoreReport
+        do {
+            report = try await store.restore(configuration, passwordless: passwordless)
+        } catch {
+            // Nothing was changed: it would only push older ones out, which may be wanted yet.
+            await discard(safety)
+            throw error
+        }
+        await tidy(sparing: [safety.name, needed ?? ""])
         report.warnings = warnings + report.warnings
         logger.notice(
             "a backup of the configuration was restored",
@@ -117,6 +138,19 @@ package final class Backups: Service {
                 "warnings": "\(report.warnings.count)", "safety_backup": "\(safety.name)",
             ])
         return Restored(report: report, safetyBackup: safety)
+    }
+
+    private func discard(_ file: BackupFile) async {
+        do { try await delete(file.name) } catch {
+            logger.warning("a backup that is not needed could not be deleted", metadata: ["file": "\(file.name)", "error": "\(error)"])
+        }
+    }
+
+    /// What was restored stays restored when old files cannot be deleted.
+    private func tidy(sparing needed: Set<String>) async {
+        do { try await deleteSurplus(of: .safety, sparing: needed) } catch {
+            logger.warning("old backups could not be deleted", metadata: ["error": "\(error)"])
+        }
     }
 
     private static func document(_ bytes: some Collection<UInt8>, passphrase: Secret?) throws -> JSONValue {

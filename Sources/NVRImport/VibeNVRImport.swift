@@ -125,9 +125,9 @@ package final class VibeNVRImport {
     private func read(_ json: JSONValue) throws -> StoredConfiguration {
         var object = json.object ?? [:]
         for (list, name) in [("cameras", "name"), ("storage_profiles", "name"), ("groups", "name"), ("users", "username")] {
-            var taken: Set<String> = []
+            var taken: Set<NameKey> = []
             sift(&object, list, name) { item in
-                let key = list == "users" ? (item[name]?.string ?? "").lowercased() : "\(item["id"] ?? .null)"
+                let key = NameKey(list == "users" ? item[name]?.string ?? "" : "\(item["id"] ?? .null)")
                 guard taken.insert(key).inserted else { throw ReasonedRefusal("it is there twice") }
                 return [list: [item]]
             }
@@ -140,8 +140,8 @@ package final class VibeNVRImport {
                 return ["users": [["username": "somebody"]], list: [.object(own)]]
             }
         }
-        var names: Set<String> = []
-        object["groups"] = .array((object["groups"]?.array ?? []).filter { names.insert(($0["name"]?.string ?? "").lowercased()).inserted })
+        var names: Set<NameKey> = []
+        object["groups"] = .array((object["groups"]?.array ?? []).filter { names.insert(NameKey($0["name"]?.string ?? "")).inserted })
         let groups = Set((object["groups"]?.array ?? []).compactMap { $0["id"] })
         let cameras = Set((object["cameras"]?.array ?? []).compactMap { $0["id"] })
         object["associations"] = .array(

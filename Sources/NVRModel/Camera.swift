@@ -6,6 +6,7 @@ package struct Camera: Sendable, Hashable {
     package var createdAt: WallTime
     /// Place in lists, smallest first.
     package var sortOrder = 0
+    package static let largestSortOrder = 1_000_000
     package var general = General()
     package var streams = Streams()
     package var onvif = ONVIF()

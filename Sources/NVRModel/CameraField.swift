@@ -226,7 +226,7 @@ package struct CameraField: Sendable {
         integer("archive_after_hours", \.storage.archiveAfterHours, 1...87_600, .storage),
         server("status") { _ in .string(CameraStatus.starting.rawValue) },
         server("last_seen") { _ in .null },
-        integer("sort_order", \.sortOrder, 0...1_000_000, .identity),
+        integer("sort_order", \.sortOrder, 0...Camera.largestSortOrder, .identity),
         flag("audio_enabled", \.streams.audioEnabled, .general, nullable: false),
         flag("enable_audio", \.streams.enableAudio, .general, nullable: false),
     ]

@@ -44,6 +44,11 @@ extension Camera {
         return String(redacted[..<dots] + redacted[redacted.index(dots, offsetBy: 4)...])
     }
 
+    /// Takes the values of some stored fields from another camera.
+    package mutating func take(fields names: Set<String>, of other: Camera) {
+        for field in CameraField.all where field.isStored && names.contains(field.name) { field.write(&self, field.read(other)) }
+    }
+
     /// Takes the settings of some categories from another camera. Identity, ONVIF and general settings stay.
     package mutating func copySettings(of other: Camera, categories: Set<CameraField.Category>) {
         for field in CameraField.all

@@ -71,7 +71,7 @@ package enum CameraTransfer {
                 let text = name.string ?? name["name"]?.string ?? ""
                 let place = loc + [.key("groups"), .index(index)]
                 switch FieldCheck.text(.string(text.utf8.count <= 10_000 ? trimmed(text) : text), length: 1...100, loc: place) {
-                case .success(let group): if !groups.contains(where: { $0.lowercased() == group.lowercased() }) { groups.append(group) }
+                case .success(let group): if !groups.contains(where: { NameKey($0) == NameKey(group) }) { groups.append(group) }
                 case .failure(let failure): problems += failure.problems
                 }
             }

@@ -19,8 +19,8 @@ package enum CameraURL {
         package let message: String
     }
 
-    /// Gives the URL as it is stored: the scheme in lower case and odd characters of user name and password percent-encoded, so
-    /// that every reader of it finds the same host.
+    /// Gives the URL as it is stored, which passes this check as it is: the scheme in lower case and odd characters of user name and
+    /// password percent-encoded, so that every reader of it finds the same host.
     package static func check(_ text: String, schemes: [String] = streamSchemes, rules: Rules)
         -> Result<String, Refusal>
     {
@@ -52,7 +52,7 @@ package enum CameraURL {
         normal += split.host
         if let port = split.port { normal += ":" + port }
         normal += split.tail
-        guard normal.utf8.count <= 2 * maxLength else { return refuse("URL must be at most \(maxLength) characters long") }
+        guard normal.utf8.count <= maxLength else { return refuse("URL must be at most \(maxLength) characters long") }
         return .success(normal)
     }
 

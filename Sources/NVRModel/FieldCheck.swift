@@ -62,7 +62,7 @@ package enum FieldCheck {
         case .number(let double): number = double
         case .bool(let flag): number = flag ? 1 : 0
         case .string(let text):
-            guard text.utf8.count <= 64, let parsed = Double(trimmed(text)) else {
+            guard let parsed = parseNumber(text) else {
                 return problem("float_parsing", "Input should be a valid number, unable to parse string as a number", value, loc)
             }
             number = parsed
@@ -148,6 +148,12 @@ package enum FieldCheck {
 
     private static func plain(_ number: Double) -> String {
         number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : number.description
+    }
+
+    /// A decimal number; Swift also reads hexadecimal ones, which nobody else means.
+    static func parseNumber(_ text: String) -> Double? {
+        guard text.utf8.count <= 64, !text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "x") }) else { return nil }
+        return Double(trimmed(text))
     }
 
     private static func parseInteger(_ text: String) -> Int? {

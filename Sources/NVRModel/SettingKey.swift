@@ -50,7 +50,7 @@ package struct SettingKey: Sendable {
             guard limits.contains(number) else { return refuse(refusal ?? "Must be between \(limits.lowerBound) and \(limits.upperBound)") }
             return .success(String(number))
         case .number(let limits):
-            guard text.utf8.count <= 64, let number = Double(text), number.isFinite else { return refuse("Must be a number") }
+            guard let number = FieldCheck.parseNumber(text), number.isFinite else { return refuse("Must be a number") }
             guard limits.contains(number) else {
                 return refuse(refusal ?? "Must be between \(Self.plain(limits.lowerBound)) and \(Self.plain(limits.upperBound))")
             }

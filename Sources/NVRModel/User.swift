@@ -84,6 +84,9 @@ package struct User: Sendable, Hashable {
     /// What is said of a name that another user has, in the words clients know.
     package static let nameTaken = "Username already registered"
 
+    /// Characters of a `language` at most.
+    package static let longestLanguage = 16
+
     /// Why an e-mail address is refused; nil when it looks like one.
     package static func refusal(ofEmail email: String) -> String? {
         let parts = email.split(separator: "@", omittingEmptySubsequences: false)

@@ -44,7 +44,7 @@ package struct UserPatch: Sendable {
         }.flatMap(User.Role.init(rawValue:))
         isActive = reader.read("is_active") { FieldCheck.boolean($0, loc: $1) }
         restrictCameraAccess = reader.read("restrict_camera_access") { FieldCheck.boolean($0, loc: $1) }
-        language = reader.read("language") { FieldCheck.text($0, length: 2...16, loc: $1) }
+        language = reader.read("language") { FieldCheck.text($0, length: 2...User.longestLanguage, loc: $1) }
         cameraGrants = reader.grants("camera_accesses", short: "allowed_camera_ids")
         groupGrants = reader.grants("group_accesses", short: "allowed_group_ids")
         if !reader.problems.isEmpty { throw FieldProblems(reader.problems) }

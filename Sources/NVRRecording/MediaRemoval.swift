@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 import NVRBase
 package import NVRModel
 package import NVRStore
@@ -12,6 +12,9 @@ package final class MediaRemoval: Sendable {
     let threads: VolumeThreads
     private let playback: Playback
     private let listener = Mutex<Listener?>(nil)
+    private let logger: Logger
+    /// Said of a file that cannot be deleted; nil while all can.
+    private let stuck = Mutex<String?>(nil)
     /// Something is to be deleted in a bucket.
     let remoteWishes: AsyncStream<Void>
     private let remoteWish: AsyncStream<Void>.Continuation
@@ -19,7 +22,8 @@ package final class MediaRemoval: Sendable {
     /// Hears of footage that is about to go.
     package typealias Listener = @Sendable ([(camera: ID<Camera>, range: TimeRange)]) async -> Void
 
-    package init(layout: RecordingLayout, store: Store, playback: Playback) {
+    package init(layout: RecordingLayout, store: Store, playback: Playback, logger: Logger = Logger(label: "vibenvr")) {
+        self.logger = logger
         self.layout = layout
         self.store = store
         self.playback = playback
@@ -56,7 +60,7 @@ package final class MediaRemoval: Sendable {
     /// What a deletion took.
     package struct Removed: Sendable, Equatable {
         package var events: Int
-        /// Bytes of the files that are gone.
+        /// Bytes of the files that are gone, without those that had another name: they free nothing.
         package var bytes: Int64
 
         package init(events: Int, bytes: Int64) {
@@ -80,29 +84,56 @@ package final class MediaRemoval: Sendable {
         if let listener = listener.withLock({ $0 }) { await listener(try await store.segments.ranges(of: garbage.map(\.id))) }
     }
 
-    /// Unlinks what the rows have given up; gives the bytes of the files. What lies in buckets follows in the background.
+    /// Unlinks what the rows have given up; gives the bytes that come free. What lies in buckets follows in the background. A file that
+    /// cannot be deleted keeps its row, is tried again by the next sweep, and keeps none of the others.
     @discardableResult
     package func sweep() async throws -> Int64 {
-        var bytes: Int64 = 0
+        var unlinked = Unlinked()
+        var lastSegment = ID<Segment>(0)
         while true {
-            let garbage = try await store.segments.garbage(on: await confirmed(), limit: 500)
-            guard !garbage.isEmpty else { break }
+            let garbage = try await store.segments.garbage(on: await confirmed(), after: lastSegment, limit: 500)
+            guard let last = garbage.last else { break }
+            lastSegment = last.id
             try await tell(of: garbage)
-            let (gone, freed) = try await unlink(garbage.map(\.place))
-            bytes += freed
+            let gone = try await unlink(garbage.map(\.place), &unlinked)
             try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
-            guard !gone.isEmpty else { break }
         }
+        var lastFile: FootagePlace?
         while true {
-            let files = try await store.segments.garbageFiles(on: await confirmed(), limit: 500)
-            guard !files.isEmpty else { break }
-            let (gone, freed) = try await unlink(files)
-            bytes += freed
-            try await store.segments.removeGarbageFiles(Array(gone))
-            guard !gone.isEmpty else { break }
+            let files = try await store.segments.garbageFiles(on: await confirmed(), after: lastFile, limit: 500)
+            guard let last = files.last else { break }
+            lastFile = last
+            try await store.segments.removeGarbageFiles(Array(try await unlink(files, &unlinked)))
         }
+        say(unlinked)
         if try await store.segments.garbageVolumes().contains(where: \.isRemote) { wakeRemote() }
-        return bytes
+        return unlinked.bytes
+    }
+
+    /// What unlinking came to.
+    private struct Unlinked: Sendable {
+        /// That came free.
+        var bytes: Int64 = 0
+        var failures = 0
+        /// What the system said of the first of them.
+        var failure: FileError?
+    }
+
+    /// Tells once of files that cannot be deleted, and when they can.
+    private func say(_ unlinked: Unlinked) {
+        let text = unlinked.failure?.description
+        let isNews = stuck.withLock { stuck in
+            defer { stuck = text }
+            return (stuck == nil) != (text == nil)
+        }
+        guard isNews else { return }
+        if let text {
+            logger.error(
+                "recordings or pictures that were given up cannot be deleted; tried again with every deletion",
+                metadata: ["files": "\(unlinked.failures)", "error": "\(text)"])
+        } else {
+            logger.notice("what could not be deleted is gone now")
+        }
     }
 
     /// Folders that are there and the right ones: only there may anything be unlinked.
@@ -111,40 +142,51 @@ package final class MediaRemoval: Sendable {
     /// Seconds that one file may take.
     private static let patience = Duration.seconds(30)
 
-    /// Unlinks files; gives those that are gone for certain, and the bytes that they had. What lies on a volume that hangs waits for the
+    /// Unlinks files; gives those that are gone for certain, and the bytes that they took. What lies on a volume that hangs waits for the
     /// next sweep, and nobody else waits for it.
-    private func unlink(_ places: [FootagePlace]) async throws -> (gone: Set<FootagePlace>, bytes: Int64) {
-        var all: (gone: Set<FootagePlace>, bytes: Int64) = ([], 0)
+    private func unlink(_ places: [FootagePlace], _ all: inout Unlinked) async throws -> Set<FootagePlace> {
+        var allGone: Set<FootagePlace> = []
         for (volume, places) in Dictionary(grouping: Set(places), by: \.volume) {
             do {
-                let (gone, bytes) = try await unlink(places, on: volume)
-                all = (all.gone.union(gone), all.bytes + bytes)
+                let (gone, unlinked) = try await unlink(places, on: volume)
+                allGone.formUnion(gone)
+                all.bytes += unlinked.bytes
+                all.failures += unlinked.failures
+                all.failure = all.failure ?? unlinked.failure
             } catch let error as NVRError where error.kind == .unavailable {
                 continue
             }
         }
-        return all
+        return allGone
     }
 
     /// Of a volume that turns out not to be the right one nothing is gone: what was not found there may come back with it.
-    private func unlink(_ places: [FootagePlace], on volume: VolumeID) async throws -> (gone: [FootagePlace], bytes: Int64) {
+    private func unlink(_ places: [FootagePlace], on volume: VolumeID) async throws -> (gone: [FootagePlace], Unlinked) {
         try await threads.run(on: volume, patience: Self.patience) { [layout, threads] in
-            var bytes: Int64 = 0
+            var unlinked = Unlinked()
+            var gone: [FootagePlace] = []
             var folders: Set<FootagePlace> = []
             for place in places {
                 // Lost since the list was made: what is to go waits for its return.
                 guard layout.volumes.isUsable(place.volume) else { continue }
                 threads.nextStep(on: volume)
                 let path = try layout.absolute(place)
-                let length = POSIXFile.length(at: path) ?? 0
-                if try POSIXFile.remove(path) { bytes += length }
+                let length = POSIXFile.lengthOfOnlyName(at: path)
+                do throws(FileError) {
+                    if try POSIXFile.remove(path) { unlinked.bytes += length }
+                } catch {
+                    unlinked.failures += 1
+                    unlinked.failure = unlinked.failure ?? error
+                    continue
+                }
+                gone.append(place)
                 if let folder = POSIXFile.parent(of: path) { folders.insert(FootagePlace(place.volume, folder)) }
             }
             for folder in folders where POSIXFile.exists(folder.path) {
                 try POSIXFile.syncDirectory(folder.path)
                 if let root = layout.volumes.root(of: folder.volume) { POSIXFile.removeEmptyDirectories(from: folder.path, below: root) }
             }
-            return (layout.volumes.confirm(volume) ? places : [], bytes)
+            return (layout.volumes.confirm(volume) ? gone : [], unlinked)
         }
     }
 }

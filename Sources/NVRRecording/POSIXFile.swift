@@ -242,6 +242,12 @@ package final class POSIXFile: Sendable {
 }
 
 extension POSIXFile {
+    /// The file system that holds `path`, by the number that the kernel has for it until it is unmounted; nil when there is nothing.
+    package static func fileSystem(of path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_dev) : nil
+    }
+
     /// Whether anything is at `path`.
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
@@ -249,6 +255,12 @@ extension POSIXFile {
     package static func length(at path: String) -> Int64? {
         var status = stat()
         return lstat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
+
+    /// Bytes that the file system gets back when the file at `path` goes: none while it has another name.
+    package static func lengthOfOnlyName(at path: String) -> Int64 {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_nlink <= 1 ? Int64(status.st_size) : 0
     }
 }
 

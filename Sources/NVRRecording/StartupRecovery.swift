@@ -166,38 +166,54 @@ package struct StartupRecovery: Sendable {
     }
 
     private func removeGarbage(_ threads: VolumeThreads, _ report: inout Report) async throws {
+        var lastSegment = ID<Segment>(0)
         while true {
-            let garbage = try await store.segments.garbage(on: await threads.confirmed(patience: Self.patience), limit: 1000)
-            guard !garbage.isEmpty else { break }
-            let volumes = try await unlink(garbage.map(\.place), threads, &report)
-            let gone = garbage.filter { volumes.contains($0.volume) }
-            try await store.segments.removeGarbage(gone.map(\.id))
-            guard !gone.isEmpty else { break }
+            let volumes = await threads.confirmed(patience: Self.patience)
+            let garbage = try await store.segments.garbage(on: volumes, after: lastSegment, limit: 1000)
+            guard let last = garbage.last else { break }
+            lastSegment = last.id
+            let gone = try await unlink(garbage.map(\.place), threads, &report)
+            try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
         }
+        var lastFile: FootagePlace?
         while true {
-            let files = try await store.segments.garbageFiles(on: await threads.confirmed(patience: Self.patience), limit: 1000)
-            guard !files.isEmpty else { break }
-            let volumes = try await unlink(files, threads, &report)
-            let gone = files.filter { volumes.contains($0.volume) }
-            try await store.segments.removeGarbageFiles(gone)
-            guard !gone.isEmpty else { break }
+            let volumes = await threads.confirmed(patience: Self.patience)
+            let files = try await store.segments.garbageFiles(on: volumes, after: lastFile, limit: 1000)
+            guard let last = files.last else { break }
+            lastFile = last
+            try await store.segments.removeGarbageFiles(Array(try await unlink(files, threads, &report)))
         }
     }
 
-    /// Gives the volumes that were the right ones all the time: what lay there is gone.
-    private func unlink(_ places: [FootagePlace], _ threads: VolumeThreads, _ report: inout Report) async throws -> Set<VolumeID> {
-        var right: Set<VolumeID> = []
+    /// Gives what is gone: of volumes that were the right ones all the time. A file that cannot be deleted is left to the next deletion:
+    /// it must not keep cameras from recording.
+    private func unlink(_ places: [FootagePlace], _ threads: VolumeThreads, _ report: inout Report) async throws -> Set<FootagePlace> {
+        var all: Set<FootagePlace> = []
         for (volume, places) in Dictionary(grouping: places, by: \.volume) {
             do {
-                let (removed, isRight) = try await threads.run(on: volume) { [layout] in
-                    (try places.count { try POSIXFile.remove(try layout.absolute($0)) }, layout.volumes.confirm(volume))
+                let (gone, removed, failure) = try await threads.run(on: volume) { [layout] in
+                    var (gone, removed, failure) = ([FootagePlace](), 0, FileError?.none)
+                    for place in places {
+                        let path = try layout.absolute(place)
+                        do throws(FileError) {
+                            if try POSIXFile.remove(path) { removed += 1 }
+                            gone.append(place)
+                        } catch {
+                            failure = failure ?? error
+                        }
+                    }
+                    return (layout.volumes.confirm(volume) ? gone : [], removed, failure)
                 }
                 report.removedFiles += removed
-                if isRight { right.insert(volume) }
+                all.formUnion(gone)
+                if let failure {
+                    report.notes.append("\(failure)")
+                    logger.error("files that were given up cannot be deleted", metadata: ["volume": "\(volume)", "error": "\(failure)"])
+                }
             } catch let error as NVRError where error.kind == .unavailable {
                 report.notes.append("volume \(volume): \(error)")
             }
         }
-        return right
+        return all
     }
 }

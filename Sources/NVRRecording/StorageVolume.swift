@@ -14,7 +14,10 @@ package struct StorageVolume: Sendable {
     /// The folder behind a path that `StorageProfile.checkedPath` has let through, with its links followed. A missing one is made, and
     /// writing is tried. Throws `invalid` for what lies in a system folder or where this server keeps its own files, and for what
     /// cannot be written; then no folder is left behind.
-    package func prepare(_ path: String) throws -> String {
+    package func prepare(_ path: String) throws -> String { try prepareNoting(path).folder }
+
+    /// The same, with the folders that were made, the outermost first: for who finds later that nothing comes of it.
+    package func prepareNoting(_ path: String) throws -> (folder: String, made: [String]) {
         let (base, missing) = try Self.existingPart(of: path)
         try demandPlace(Self.joined(base, missing))
         var made: [String] = []
@@ -30,12 +33,15 @@ package struct StorageVolume: Sendable {
             guard rest.isEmpty else { throw NVRError(.invalid, "The folder is gone again") }
             try demandPlace(found)
             try Self.tryWriting(in: found)
-            return found
+            return (found, made)
         } catch {
-            for folder in made.reversed() { rmdir(folder) }
+            Self.unmake(made)
             throw error
         }
     }
+
+    /// Removes folders that were made, where they are still empty.
+    package static func unmake(_ folders: [String]) { for folder in folders.reversed() { rmdir(folder) } }
 
     private func demandPlace(_ path: String) throws {
         if StorageProfile.isSystemFolder(path) { throw NVRError(.invalid, "The folder lies in a folder of the operating system") }

@@ -207,7 +207,8 @@ package final class VolumeSentry: Sendable {
             guard isCurrent else { return }
             // Of the right volume only: what a mount point without it says is of another.
             if case .found(post.marker) = look, let space = try? POSIXFile.space(at: post.folder) {
-                volumes.setSpace(volume, Volumes.Space(free: space.free, total: space.total))
+                let fileSystem = POSIXFile.fileSystem(of: post.folder)
+                volumes.setSpace(volume, Volumes.Space(free: space.free, total: space.total, fileSystem: fileSystem))
             }
             step(volume) { $0.saw(look, now: self.clock.monotonic(), at: self.now) }
         }

@@ -40,10 +40,13 @@ package final class Volumes: Sendable {
     package struct Space: Sendable, Hashable {
         package var free: Int64
         package var total: Int64
+        /// Tells whether two folders share their space; nil when it is not known.
+        package var fileSystem: UInt64?
 
-        package init(free: Int64, total: Int64) {
+        package init(free: Int64, total: Int64, fileSystem: UInt64? = nil) {
             self.free = free
             self.total = total
+            self.fileSystem = fileSystem
         }
     }
 
@@ -123,7 +126,7 @@ package final class Volumes: Sendable {
         if let known = entry?.space { return known }
         guard entry?.loss == nil else { return nil }
         // A disk that is unplugged has no numbers; that is no fault of whoever asks.
-        return (try? POSIXFile.space(at: folder)).map { Space(free: $0.free, total: $0.total) }
+        return (try? POSIXFile.space(at: folder)).map { Space(free: $0.free, total: $0.total, fileSystem: POSIXFile.fileSystem(of: folder)) }
     }
 
     /// All volumes that are looked after, by id.

@@ -18,21 +18,23 @@ package struct CameraDraft: Sendable, Hashable {
 
 extension CameraStore {
     /// Stores new cameras with their groups in one transaction; their ids are given here. Storage profiles that do not exist here are
-    /// forgotten: they are another server's.
-    package func insert(_ drafts: [CameraDraft], at time: WallTime) async throws -> [Camera] {
+    /// forgotten: they are another server's. `skippingKnown`: those are passed over whose address a camera has that was here before.
+    package func insert(_ drafts: [CameraDraft], at time: WallTime, skippingKnown: Bool = false) async throws -> [Camera] {
         let (cameras, groups) = try await rows.write("storing cameras") { db in
+            // Looked up here: another request may be making the same cameras.
+            let known = skippingKnown ? Set(try fetchAll(db).map(CameraTransfer.address)) : []
             let profiles = Set(try db.rows("SELECT id FROM storage_profiles") { ID<StorageProfile>($0["id"]) })
             var cameras: [Camera] = []
             var touched: Set<ID<CameraGroup>> = []
-            for draft in drafts {
+            for draft in drafts where !known.contains(CameraTransfer.address(of: draft.camera)) {
                 var camera = draft.camera
                 for unknown in camera.storage.profiles.subtracting(profiles) { camera.storage.forget(unknown) }
                 if let bucket = camera.storage.archiveBucket, try !S3ProfileStore.exists(db, bucket) { camera.storage.forget(bucket) }
                 if camera.storage.archiveProfileID == 0 { camera.storage.archiveProfileID = nil }
                 try insert(db, &camera)
-                for name in Set(draft.groups) {
+                for name in draft.groups {
                     let group = try GroupStore.named(db, name, at: time)
-                    try db.run("INSERT INTO group_cameras VALUES (?, ?)", [group.rawValue, camera.id.rawValue])
+                    try db.run("INSERT OR IGNORE INTO group_cameras VALUES (?, ?)", [group.rawValue, camera.id.rawValue])
                     touched.insert(group)
                 }
                 cameras.append(camera)

@@ -33,12 +33,17 @@ package struct CameraStore: Sendable {
         return try await rows.read("reading a camera") { try fetch($0, id) }
     }
 
-    /// Stores a new camera; its `id` is given here and its place is behind the others unless it has one.
+    /// Stores a new camera; its `id` is given here. `atEnd`: so is its place, behind the others.
     /// Throws `invalid` when it names a storage profile that does not exist; so does `update`.
-    package func insert(_ camera: Camera) async throws -> Camera {
+    package func insert(_ camera: Camera, atEnd: Bool = false) async throws -> Camera {
         let stored = try await rows.write("storing a camera") { db in
             try StorageProfileStore.demandProfiles(db, of: camera)
             var camera = camera
+            if atEnd {
+                // Where nobody has put them in order, ids do.
+                let last = try db.row("SELECT coalesce(max(sort_order), 0) AS last FROM cameras") { $0["last"] as Int } ?? 0
+                camera.sortOrder = last > 0 ? min(last + 1, Camera.largestSortOrder) : 0
+            }
             try insert(db, &camera)
             return camera
         }

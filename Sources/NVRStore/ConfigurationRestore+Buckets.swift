@@ -2,11 +2,17 @@ import GRDB
 import NVRBase
 import NVRModel
 
-/// S3 profiles of a backup. They are told by their names, as storage profiles are.
+/// S3 profiles of a backup. They are told by their names or by their places, as storage profiles are.
 extension ConfigurationRestore {
     /// Before the cameras, which may name them as their archives.
     mutating func restore(_ wanted: S3Profile) throws {
-        let found = try db.row("SELECT id FROM s3_profiles WHERE name = ?", [wanted.name]) { ID<S3Profile>($0["id"]) }
+        let named = try db.row("SELECT id FROM s3_profiles WHERE name = ?", [wanted.name]) { ID<S3Profile>($0["id"]) }
+        // One that was renamed since is told by its place.
+        let found =
+            try named
+            ?? db.row("SELECT id FROM s3_profiles WHERE (endpoint, bucket, prefix) = (?, ?, ?)", [wanted.endpoint, wanted.bucket, wanted.prefix]) {
+                ID<S3Profile>($0["id"])
+            }
         var profile = wanted
         // Whose events are copied follows when it is known which camera is which.
         profile.cameraIDs = []

@@ -83,11 +83,11 @@ struct ConfigurationRestore {
         let changed = try store.settings.write(db, wanted.settings.mapValues(Optional.some))
         changes += changed.sorted().map { .setting($0) }
         report.settings = changed.count
-        for profile in wanted.storageProfiles { try restore(profile) }
+        for profile in wanted.storageProfiles { try restore(profile, unusable: wanted.unusableFolders[profile.id]) }
         for profile in wanted.s3Profiles { try restore(profile) }
         let before = try store.cameras.fetchAll(db)
         var taken: Set<ID<Camera>> = []
-        for camera in wanted.cameras { try restore(camera, before: before, taken: &taken) }
+        for camera in wanted.cameras { try restore(camera, fields: wanted.cameraFields[camera.id], before: before, taken: &taken) }
         for profile in wanted.s3Profiles { try restoreCameras(of: profile) }
         for group in wanted.groups { try restore(group) }
         for user in wanted.users { try restore(user) }
@@ -97,21 +97,26 @@ struct ConfigurationRestore {
 
     // MARK: Profiles
 
-    private mutating func restore(_ profile: StorageProfile) throws {
-        let found = try db.row("SELECT id FROM storage_profiles WHERE name = ?", [profile.name]) { ID<StorageProfile>($0["id"]) }
-        if let found, let old = try StorageProfileStore.fetch(db, found) {
+    /// `unusable`: why its folder cannot be used now; that is no matter for a profile that is here.
+    private mutating func restore(_ profile: StorageProfile, unusable: String?) throws {
+        func id(by column: String, _ value: String) throws -> ID<StorageProfile>? {
+            try db.row("SELECT id FROM storage_profiles WHERE \(column) = ?", [value]) { ID($0["id"]) }
+        }
+        // One that was renamed since is told by its folder: cameras go on recording there.
+        if let found = try id(by: "name", profile.name) ?? id(by: "path", profile.path), let old = try StorageProfileStore.fetch(db, found) {
             profileIDs[profile.id] = found
             // Its folder holds footage already.
             if old.path != profile.path { report.warnings.append("storage profile \(old.name) keeps its folder") }
-            guard old.description != profile.description || old.maxSize != profile.maxSize else { return }
+            guard (old.name, old.description, old.maxSize) != (profile.name, profile.description, profile.maxSize) else { return }
             try onWrite()
             try db.run(
-                "UPDATE storage_profiles SET description = ?, max_size_gb = ? WHERE id = ?",
-                [profile.description, profile.maxSize, found.rawValue])
+                "UPDATE storage_profiles SET name = ?, description = ?, max_size_gb = ? WHERE id = ?",
+                [profile.name, profile.description, profile.maxSize, found.rawValue])
             changes.append(.storageProfile(found))
         } else {
             try onWrite()
             do {
+                if let unusable { throw NVRError(.conflict, unusable) }
                 var stored = profile
                 try StorageProfileStore.insert(db, &stored)
                 profileIDs[profile.id] = stored.id
@@ -126,17 +131,24 @@ struct ConfigurationRestore {
 
     // MARK: Cameras
 
-    private mutating func restore(_ wanted: Camera, before: [Camera], taken: inout Set<ID<Camera>>) throws {
+    /// `fields`: those that the backup names; nil for all.
+    private mutating func restore(_ wanted: Camera, fields: Set<String>?, before: [Camera], taken: inout Set<ID<Camera>>) throws {
         let match = before.first { old in
             guard !taken.contains(old.id) else { return false }
+            if isOwn { return old.id == wanted.id }
             // A camera of which nothing but footage was found takes the settings of the one that had its id.
-            if !isOwn, old.id == wanted.id, old.streams.url.isEmpty { return true }
-            return isOwn ? old.id == wanted.id : Camera.withoutCredentials(old.streams.url) == Camera.withoutCredentials(wanted.streams.url)
+            if old.streams.url.isEmpty { return old.id == wanted.id || wanted.streams.url.isEmpty && old.general.name == wanted.general.name }
+            return Camera.withoutCredentials(old.streams.url) == Camera.withoutCredentials(wanted.streams.url)
         }
         var camera = wanted
         let wasLost = mapProfiles(of: &camera)
         if wasLost { report.warnings.append("camera \(camera.general.name): its storage profile is not available; it records to the default folder") }
         if let match {
+            if let fields {
+                var merged = match
+                merged.take(fields: fields, of: camera)
+                camera = merged
+            }
             camera.id = match.id
             camera.createdAt = match.createdAt
             taken.insert(match.id)

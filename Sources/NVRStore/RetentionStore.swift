@@ -128,6 +128,16 @@ package struct RetentionStore: Sendable {
         }
     }
 
+    /// How much is listed of each camera and kind on each volume. Kept as running totals.
+    package func shelves() async throws -> [(shelf: RetentionShelf, count: Int, bytes: Int64)] {
+        try await rows.read("measuring what is stored") { db in
+            try db.rows("SELECT camera_id, volume, medium, count, bytes FROM shelf_totals WHERE count > 0", []) { row in
+                let shelf = RetentionShelf(camera: ID(row[0]), volume: VolumeID(rawValue: row[1]), isPictures: row[2] as Int64 == 1)
+                return (shelf, row[3] as Int, row[4] as Int64)
+            }
+        }
+    }
+
     /// Volumes on which anything is listed.
     package func volumes() async throws -> Set<VolumeID> {
         try await rows.read("measuring what is stored") { db in

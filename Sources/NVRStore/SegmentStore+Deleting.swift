@@ -33,11 +33,11 @@ extension SegmentStore {
     }
 
     /// Segments whose files are to be unlinked, also those a crash left behind. `volumes`: where something can be deleted now; nil =
-    /// everywhere.
-    package func garbage(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [GarbageSegment] {
+    /// everywhere. Those behind `after`, by id.
+    package func garbage(on volumes: Set<VolumeID>? = nil, after: ID<Segment> = ID(0), limit: Int = 1000) async throws -> [GarbageSegment] {
         guard volumes?.isEmpty != true else { return [] }
         return try await rows.read("reading garbage") { db in
-            try db.rows("\(Self.garbageSQL)\(Self.among(volumes)) ORDER BY id LIMIT ?", [limit]) { row in
+            try db.rows("\(Self.garbageSQL) AND id > ?\(Self.among(volumes)) ORDER BY id LIMIT ?", [after.rawValue, limit]) { row in
                 let place = Self.place(row)
                 return GarbageSegment(id: ID(row["id"]), volume: place.volume, path: place.path)
             }
@@ -74,11 +74,16 @@ extension SegmentStore {
     }
 
     /// Files without a row that are to be unlinked: pictures of deleted events, originals of footage that was moved. `volumes` as in
-    /// `garbage`.
-    package func garbageFiles(on volumes: Set<VolumeID>? = nil, limit: Int = 1000) async throws -> [FootagePlace] {
+    /// `garbage`; those behind `after`, by volume and path.
+    package func garbageFiles(
+        on volumes: Set<VolumeID>? = nil, after: FootagePlace? = nil, limit: Int = 1000
+    ) async throws -> [FootagePlace] {
         guard volumes?.isEmpty != true else { return [] }
         return try await rows.read("reading garbage") { db in
-            try db.rows("SELECT volume, path FROM garbage_files WHERE true\(Self.among(volumes)) LIMIT ?", [limit], Self.place)
+            let begin: [(any DatabaseValueConvertible)?] = [after?.volume.rawValue ?? .min, after?.path ?? ""]
+            return try db.rows(
+                "SELECT volume, path FROM garbage_files WHERE (volume, path) > (?, ?)\(Self.among(volumes)) ORDER BY volume, path LIMIT ?",
+                StatementArguments(begin + [limit]), Self.place)
         }
     }
 

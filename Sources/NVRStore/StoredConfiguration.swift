@@ -10,8 +10,13 @@ package struct StoredConfiguration: Sendable, Hashable {
     /// Settings that differ from their defaults.
     package var settings: [String: String] = [:]
     package var storageProfiles: [StorageProfile] = []
+    /// Profiles whose folders cannot be used here now, and why: they count only where they are already.
+    package var unusableFolders: [ID<StorageProfile>: String] = [:]
     package var s3Profiles: [S3Profile] = []
     package var cameras: [Camera] = []
+    /// Fields that the backup names of its cameras: the others of a camera that is here already stay as they are. A camera that is
+    /// absent has all of them named.
+    package var cameraFields: [ID<Camera>: Set<String>] = [:]
     package var groups: [CameraGroup] = []
     package var users: [StoredUser] = []
 

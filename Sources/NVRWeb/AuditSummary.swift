@@ -110,7 +110,7 @@ package enum AuditSummary {
     ]
 
     /// Members of bodies that may be named.
-    private static let names: Set<String> = Set(CameraField.all.map(\.name)).union([
+    package static let names: Set<String> = Set(CameraField.all.map(\.name)).union(Settings.all.map(\.name)).union([
         "username", "email", "password", "old_password", "current_password", "new_password", "role", "is_active", "restrict_camera_access",
         "camera_accesses", "group_accesses", "language", "name", "description", "path", "max_size_gb", "camera_ids", "event_ids", "group_ids",
         "ids", "action", "categories", "source_camera_id", "target_camera_ids", "expires_in_days", "value", "code", "type", "event", "camera_id",
@@ -119,6 +119,7 @@ package enum AuditSummary {
         "confirm", "dry_run", "media_type",
         "endpoint", "region", "bucket", "prefix", "addressing", "access_key", "secret_key", "allow_self_signed", "max_bytes_per_second",
         "offsite_all_cameras", "offsite_camera_ids", "recordings", "snapshots", "bytes",
+        "id", "allowed_camera_ids", "allowed_group_ids", "file_path", "motion_score", "ai_metadata", "timestamp", "layout",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

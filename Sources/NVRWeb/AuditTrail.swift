@@ -15,6 +15,8 @@ package final class AuditTrail: Sendable {
         var budget = RefusalBudget()
         /// Set while the database refuses entries.
         var isFailing = false
+        /// Nil before the first look at the clock.
+        var clockTrust: ClockTrust?
     }
 
     /// Entries that may wait.
@@ -33,11 +35,13 @@ package final class AuditTrail: Sendable {
     private let state = Mutex(State())
     private let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
+    private let startedAt: WallTime
 
     package init(store: Store, clock: any NVRClock, logger: Logger) {
         self.store = store
         self.clock = clock
         self.logger = logger
+        startedAt = WallTime(microseconds: clock.wall())
         // One wish to write is as good as many.
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -162,15 +166,33 @@ package final class AuditTrail: Sendable {
         wish.yield()
     }
 
-    /// Deletes what is older than the owner wants it kept.
+    /// Deletes what is older than the owner wants it kept. A clock that has jumped ahead has to stand for a day first: one that is wrong by
+    /// years must not cost the whole trail.
     package func expire() async {
         do {
+            guard try await isClockBelieved() else {
+                logger.warning("the clock has jumped ahead: no old entries of the audit trail are deleted before it has stood for a day")
+                return
+            }
             let days = Int64(try await store.settings.values()[Settings.auditRetentionDays])
             let limit = WallTime(microseconds: clock.wall()).advanced(byMicroseconds: -days * 86_400_000_000)
             let count = try await store.audit.expire(before: limit)
             if count > 0 { logger.info("old entries of the audit trail were deleted", metadata: ["count": "\(count)"]) }
         } catch {
             logger.warning("old entries of the audit trail could not be deleted; tried again tomorrow", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func isClockBelieved() async throws -> Bool {
+        var before = AuditFilter()
+        before.to = startedAt
+        before.limit = 1
+        let newest = try await store.audit.list(before).first?.time
+        let (wall, monotonic) = (clock.wall(), clock.monotonic())
+        return state.withLock { state in
+            var trust = state.clockTrust ?? ClockTrust(lastSeen: newest?.microseconds, wall: wall, monotonic: monotonic)
+            defer { state.clockTrust = trust }
+            return trust.observe(wall: wall, monotonic: monotonic, isSynchronized: false).mayDeleteByAge
         }
     }
 }

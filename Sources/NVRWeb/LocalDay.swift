@@ -34,11 +34,7 @@ package enum LocalDay {
         guard let asUTC = WallTime(iso8601: text) else { return nil }
         // The zone that is named, or none: an offset changes only times that name no zone.
         guard WallTime(iso8601: text, offset: 3600) != asUTC else { return asUTC }
-        func east(of time: WallTime) -> Int64 {
-            Int64(fields(atSecond: time.microseconds.flooredDivision(by: 1_000_000).quotient).tm_gmtoff) * 1_000_000
-        }
-        let guess = asUTC.advanced(byMicroseconds: -east(of: asUTC))
-        return asUTC.advanced(byMicroseconds: -east(of: guess))
+        return LocalOffset.server.instant(showing: asUTC)
     }
 
     /// The time of day that the wall shows at `time`.

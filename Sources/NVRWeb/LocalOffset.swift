@@ -78,13 +78,23 @@ package struct LocalOffset: Sendable {
 
     /// Reads a time; without zone it is of this place, and a date alone is its first instant.
     package func time(iso8601 text: String) -> WallTime? {
-        let text = text.utf8.count == 10 ? text + "T00:00" : text
+        let isDate = text.utf8.count == 10
+        let text = isDate ? text + "T00:00" : text
         // A plus sign that was not escaped in a query arrives as a space.
         let whole = text.utf8.count > 19 && text.contains(" ") ? String(text.map { $0 == " " ? "+" : $0 }) : text
         guard let plain = WallTime(iso8601: text) ?? WallTime(iso8601: whole) else { return nil }
         let hasZone = WallTime(iso8601: text, offset: 3600) ?? WallTime(iso8601: whole, offset: 3600) == plain
-        if hasZone { return plain }
-        let second = plain.microseconds.flooredDivision(by: 1_000_000).quotient
-        return plain.advanced(byMicroseconds: -seconds(second - seconds(second)) * 1_000_000)
+        return hasZone ? plain : instant(showing: plain, earlier: isDate)
+    }
+
+    /// When the clocks show what `local` would be in UTC. Where they are set back and show it twice, it is the second time unless
+    /// `earlier`; where they are set forward and never show it, it is as long after the change as it would be with the clocks of before.
+    package func instant(showing local: WallTime, earlier: Bool = false) -> WallTime {
+        let second = local.microseconds.flooredDivision(by: 1_000_000).quotient
+        // No zone changes its clocks twice within two days.
+        let (before, after) = (seconds(second - 86_400), seconds(second + 86_400))
+        let fitting = [before, after].filter { seconds(second - $0) == $0 }
+        let offset = (earlier ? fitting.max() : fitting.min()) ?? before
+        return local.advanced(byMicroseconds: -offset * 1_000_000)
     }
 }

@@ -8,10 +8,13 @@ package struct Statistics: Sendable {
     package struct Volume: Sendable, Equatable {
         package var totalBytes: Int64
         package var freeBytes: Int64
+        /// Tells whether two folders share their space; nil when it is not known.
+        package var fileSystem: UInt64?
 
-        package init(totalBytes: Int64, freeBytes: Int64) {
+        package init(totalBytes: Int64, freeBytes: Int64, fileSystem: UInt64? = nil) {
             self.totalBytes = totalBytes
             self.freeBytes = freeBytes
+            self.fileSystem = fileSystem
         }
     }
 
@@ -46,6 +49,19 @@ package struct Statistics: Sendable {
     /// Where recordings lie; nil when the asker need not know where anything does.
     package var recordingPath: String?
 
+    package init(
+        cameras: [Camera], health: [ID<Camera>: CameraHealth], numbers: StoredNumbers, volume: Volume?, load: HostLoad.Reading, uptime: Int,
+        recordingPath: String?
+    ) {
+        self.cameras = cameras
+        self.health = health
+        self.numbers = numbers
+        self.volume = volume
+        self.load = load
+        self.uptime = uptime
+        self.recordingPath = recordingPath
+    }
+
     // MARK: Sums
 
     var allMovies: Holding { numbers.movies.values.reduce(Holding(), +) }
@@ -53,6 +69,21 @@ package struct Statistics: Sendable {
     var usedBytes: Int64 { allMovies.bytes + allPictures.bytes }
     var dailyBytes: Int64 { numbers.bytesADay.values.reduce(0, +) }
     var eventCount: Int { numbers.eventTotals.reduce(0) { $0 + $1.count } }
+
+    /// The space of the recording folder and of the profiles' folders together, each file system counted once, and the bytes that lie
+    /// there; nil when the recording folder does not answer.
+    var disk: (total: Int64, free: Int64, held: Int64)? {
+        guard let volume else { return nil }
+        var disk = (total: volume.totalBytes, free: volume.freeBytes, held: numbers.volumes[.standard]?.bytes ?? 0)
+        var counted: Set<UInt64?> = [volume.fileSystem]
+        for (id, other) in profileVolumes {
+            disk.held += numbers.volumes[VolumeID(id)]?.bytes ?? 0
+            guard counted.insert(other.fileSystem).inserted else { continue }
+            disk.total += other.totalBytes
+            disk.free += other.freeBytes
+        }
+        return disk
+    }
 
     func eventCount(_ medium: Event.Medium) -> Int { numbers.eventTotals.reduce(0) { $0 + ($1.medium == medium ? $1.count : 0) } }
 
@@ -100,10 +131,11 @@ package struct Statistics: Sendable {
     private var storageJSON: JSONValue {
         let used = usedBytes
         let daily = dailyBytes
+        let disk = disk
         let quota = cameras.reduce(0) { $0 + $1.recording.maxStorage + $1.pictures.maxStorage }
         return [
-            "total_gb": Self.gigabytes(volume?.totalBytes, 1), "used_gb": Self.gigabytes(used, 2),
-            "free_gb": Self.gigabytes(volume?.freeBytes, 1), "percent": Self.percent(used, of: volume?.totalBytes),
+            "total_gb": Self.gigabytes(disk?.total, 1), "used_gb": Self.gigabytes(used, 2),
+            "free_gb": Self.gigabytes(disk?.free, 1), "percent": Self.percent(disk?.held ?? 0, of: disk?.total),
             "estimated_retention_days": Self.rounded(lasting(used, daily), 1), "daily_rate_gb": Self.gigabytes(daily, 2),
             "configured_retention": JSONValue(retentionDays.map { "Max \($0) Days" }), "configured_retention_days": JSONValue(retentionDays),
             "required_storage_gb": retentionDays.map { Self.gigabytes(daily.multipliedClamped(by: Int64($0)), 1) } ?? .null,
@@ -112,11 +144,11 @@ package struct Statistics: Sendable {
         ]
     }
 
-    /// Days of footage that there will be when the volume is full: what is held, and what the free space takes at the pace of all
+    /// Days of footage that there will be when the disks are full: what is held, and what the free space takes at the pace of all
     /// cameras together. Nil while nothing grows.
     private func lasting(_ held: Int64, _ daily: Int64) -> Double? {
-        guard daily > 0, let volume else { return nil }
-        return Double(held) / Double(daily) + Double(volume.freeBytes) / Double(max(1, dailyBytes))
+        guard daily > 0, let disk else { return nil }
+        return Double(held) / Double(daily) + Double(disk.free) / Double(max(1, dailyBytes))
     }
 
     /// The same of one camera, which may fill its own limit before.
@@ -155,11 +187,11 @@ package struct Statistics: Sendable {
                 "total_gb": Self.gigabytes(volume?.totalBytes, 1), "free_gb": Self.gigabytes(volume?.freeBytes, 1),
             ]
         }
-        // Every file lies below the recording folder.
-        var object: JSONObject = ["default": profile("Default Profile", recordingPath, allMovies + allPictures, volume)]
+        func held(_ volume: VolumeID) -> Holding { numbers.volumes[volume] ?? Holding() }
+        var object: JSONObject = ["default": profile("Default Profile", recordingPath, held(.standard), volume)]
         guard recordingPath != nil else { return .object(object) }
         for other in numbers.profiles {
-            object[other.id.description] = profile(other.name, other.path, Holding(), profileVolumes[other.id])
+            object[other.id.description] = profile(other.name, other.path, held(VolumeID(other.id)), profileVolumes[other.id])
         }
         return .object(object)
     }
@@ -168,6 +200,7 @@ package struct Statistics: Sendable {
     package var homepageJSON: JSONValue {
         let running = cameras.filter(\.general.isActive)
         let newest = numbers.newestEvent
+        let disk = disk
         return [
             "cameras_total": JSONValue(cameras.count),
             "cameras_online": JSONValue(running.count { health[$0.id]?.status == .connected }),
@@ -176,8 +209,8 @@ package struct Statistics: Sendable {
             "events_this_month": JSONValue(numbers.eventsThisMonth),
             "last_event_time": JSONValue(newest.map { LocalOffset.server.text($0.start) }),
             "last_event_camera": JSONValue(newest.flatMap { event in cameras.first { $0.id == event.cameraID }?.general.name }),
-            "storage_used_gb": Self.gigabytes(usedBytes, 2), "storage_total_gb": Self.gigabytes(volume?.totalBytes, 1),
-            "storage_percent": Self.percent(usedBytes, of: volume?.totalBytes), "uptime": .string(shortUptime),
+            "storage_used_gb": Self.gigabytes(usedBytes, 2), "storage_total_gb": Self.gigabytes(disk?.total, 1),
+            "storage_percent": Self.percent(disk?.held ?? 0, of: disk?.total), "uptime": .string(shortUptime),
         ]
     }
 

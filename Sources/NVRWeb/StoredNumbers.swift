@@ -7,6 +7,8 @@ package import NVRStore
 package struct StoredNumbers: Sendable {
     package var movies: [ID<Camera>: Statistics.Holding] = [:]
     package var pictures: [ID<Camera>: Statistics.Holding] = [:]
+    /// Both, by where they lie.
+    package var volumes: [VolumeID: Statistics.Holding] = [:]
     /// What each camera records in a day at its pace of the last 24 hours.
     package var bytesADay: [ID<Camera>: Int64] = [:]
     package var eventTotals: [EventTotal] = []
@@ -44,6 +46,10 @@ package struct StoredNumbers: Sendable {
         for total in numbers.eventTotals where total.medium == .snapshot {
             numbers.pictures[total.cameraID, default: .init()].count += total.count
             numbers.pictures[total.cameraID, default: .init()].bytes += total.bytes
+        }
+        for (shelf, count, bytes) in try await store.retention.shelves() where isSeen(shelf.camera) {
+            numbers.volumes[shelf.volume, default: .init()].count += count
+            numbers.volumes[shelf.volume, default: .init()].bytes += bytes
         }
         numbers.bytesADay = try await store.segments.bytesADay(at: now).filter { isSeen($0.key) }
         let today = LocalDay.date(at: now)

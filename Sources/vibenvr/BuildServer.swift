@@ -57,7 +57,7 @@ func buildServer(
         configuration.footageKeys, at: WallTime(microseconds: clock.wall()))
 
     let playback = Playback(layout: layout, store: store, growing: disk.growing, clock: clock, logger: logger)
-    let removal = MediaRemoval(layout: layout, store: store, playback: playback)
+    let removal = MediaRemoval(layout: layout, store: store, playback: playback, logger: logger)
     let retention = RetentionService(
         store: store, removal: removal, measures: MediaRemoval.Measures { _ in disk.counters.bytes + disk.ahead.bytes },
         volumes: { await removal.roots() },

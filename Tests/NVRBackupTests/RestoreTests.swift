@@ -135,6 +135,79 @@ struct RestoreTests {
         #expect(try await house.store.configuration() == before)
     }
 
+    @Test("Fields that a backup does not know stay as they are, as in one of an older version; those it knows wrongly get their defaults")
+    func olderBackup() async throws {
+        let house = try await House()
+        var document = try await house.document()
+        for field in ["archive_after_hours", "archive_storage_profile_id", "motion_masks", "is_active"] {
+            document = document.changing(["cameras", "0", field], to: nil)
+        }
+        document = document.changing(["cameras", "0", "rotation"], to: 45)
+        let changed = try await house.store.cameras.update(house.door.id) { camera in
+            camera.general.name = "Changed"
+            camera.storage.archiveAfterHours = 99
+            camera.streams.rotation = 90
+            camera.general.isActive = false
+        }
+        let report = try await house.store.restore(try read(document).configuration, passwordless: "none")
+        #expect(report.cameras == 1 && report.warnings.isEmpty)
+        var expected = changed
+        expected.general.name = "Door"
+        expected.streams.rotation = 0
+        #expect(try await house.store.cameras.get(house.door.id) == expected)
+    }
+
+    @Test("A profile or bucket that was renamed since is the same by its place: cameras go on recording there")
+    func renamed() async throws {
+        let house = try await House()
+        let document = try await house.document()
+        _ = try await house.store.storageProfiles.update(house.profile.id) { $0.name = "Fast disk" }
+        let bucket = try #require(try await house.store.s3Profiles.all().first).id
+        _ = try await house.store.s3Profiles.update(bucket) { $0.name = "Attic" }
+        let report = try await house.store.restore(try read(document).configuration, passwordless: "none")
+        #expect(report.warnings.isEmpty && report.storageProfiles == 1 && report.s3Profiles == 1 && report.cameras == 0, "\(report)")
+        #expect(try await house.store.cameras.get(house.door.id) == house.door)
+        #expect(try await house.store.storageProfiles.all() == [house.profile])
+        #expect(try await house.store.s3Profiles.all().map(\.name) == ["Cellar"])
+    }
+
+    @Test("A folder that is not mounted at the moment is no reason to record elsewhere, where its profile is known")
+    func notMounted() async throws {
+        let house = try await House()
+        let nas = try await house.store.storageProfiles.insert(StorageProfile(id: ID(0), name: "NAS", path: "/nowhere/nas", createdAt: at(0)))
+        let yard = try await house.store.cameras.update(house.yard.id) { $0.storage.profileID = Int(nas.id.rawValue) }
+        let document = try await house.document()
+        _ = try await house.store.cameras.update(house.yard.id) { $0.general.name = "Changed" }
+        let report = try await house.store.restore(try read(document).configuration, passwordless: "none")
+        #expect(report.warnings.isEmpty && report.cameras == 1, "\(report)")
+        #expect(try await house.store.cameras.get(house.yard.id) == yard)
+        // Elsewhere it cannot be made, and that is told.
+        let store = try await freshStore()
+        let other = try await store.restore(try read(document).configuration, passwordless: "none")
+        #expect(other.warnings.contains { $0.contains("storage profile NAS was left out") && $0.contains("/nowhere/nas") })
+        #expect(other.warnings.contains { $0.contains("camera Yard") } && other.warnings.allSatisfy { Reason($0) != nil }, "\(other.warnings)")
+        #expect(try await store.cameras.all().first { $0.general.name == "Yard" }?.storage.profileID == nil)
+    }
+
+    @Test("Cameras of which only footage was found are in backups as they are, and come once wherever that is restored")
+    func found() async throws {
+        let house = try await House()
+        let ids = try await house.store.cameras.insertFound([ID(40), ID(41)], at: at(7))
+        #expect(ids.count == 2)
+        let before = try await house.store.configuration()
+        let document = try await house.document()
+        #expect(try read(document).warnings.isEmpty)
+        #expect(try await house.store.restore(try read(document).configuration, passwordless: "none") == RestoreReport())
+        _ = try await house.store.cameras.delete(ID(40), at: at(8))
+        #expect(try await house.store.restore(try read(document).configuration, passwordless: "none").cameras == 1)
+        #expect(try await house.store.configuration().cameras == before.cameras)
+        let store = try await freshStore()
+        for cameras in [4, 0] {
+            #expect(try await store.restore(try read(document).configuration, passwordless: "none").cameras == cameras)
+        }
+        #expect(try await store.cameras.all().count { $0.streams.url.isEmpty && !$0.general.isActive } == 2)
+    }
+
     @Test("Users without a usable password exist and are named; profiles that find no room are left out")
     func leftovers() async throws {
         let house = try await House()
@@ -188,6 +261,24 @@ struct BackupsTests {
         #expect(try await house.backups(passphrase: "of the server").restore(file: file.name, passphrase: nil).report == RestoreReport())
         await #expect(throws: NVRError.self) { try await house.backups().restore(file: file.name, passphrase: nil) }
         _ = try await house.backups().restore(file: file.name, passphrase: Secret("of the server"))
+    }
+
+    @Test("What is being restored is not deleted for the safety backup")
+    func spared() async throws {
+        let house = try await House()
+        let backups = house.backups()
+        var files: [BackupFile] = []
+        for number in 0..<3 as Range<Int64> {
+            house.clock.set(number)
+            files.append(try await backups.make(.safety))
+        }
+        house.clock.set(10)
+        let restored = try await backups.restore(file: files[0].name, passphrase: nil)
+        #expect(try await backups.list() == [restored.safetyBackup, files[2], files[1], files[0]])
+        // A restore that changes nothing leaves no backup, and pushes none out.
+        let text = try await house.document().changing(["users", "0", "role"], to: "viewer").serialized()
+        await #expect(throws: NVRError.self) { try await backups.restore(Array(text.utf8), passphrase: nil) }
+        #expect(try await backups.list().count == 4)
     }
 
     @Test("Without a safety backup nothing is restored")

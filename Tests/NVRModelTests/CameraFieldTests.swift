@@ -99,6 +99,7 @@ struct CameraFieldTests {
             ("is_active", "maybe", "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
             ("is_active", .integer(2), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
             ("is_active", [:], "bool_type", "Input should be a valid boolean"),
+            ("ai_threshold", "0x0p1", "float_parsing", "Input should be a valid number, unable to parse string as a number"),
             ("ai_threshold", "x", "float_parsing", "Input should be a valid number, unable to parse string as a number"),
             ("ai_threshold", "nan", "finite_number", "Input should be a finite number"),
             ("ai_threshold", .number(1.5), "less_than_equal", "Input should be less than or equal to 1"),

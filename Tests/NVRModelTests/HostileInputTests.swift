@@ -80,6 +80,14 @@ struct HostileInputTests {
         #expect(throws: CameraURL.Refusal.self) {
             try CameraURL.check("rtsp://10.0.0.1/" + String(repeating: "x", count: 2048), rules: noRules).get()
         }
+        // What is stored is taken again, as from a backup: signs that have to be written with three count as three.
+        for count in [1, 500, 700, 2000] {
+            for sign in ["|", "é"] {
+                guard case .success(let url) = CameraURL.check("rtsp://" + String(repeating: sign, count: count) + "@10.0.0.1/a", rules: noRules)
+                else { continue }
+                #expect(CameraURL.check(url, rules: noRules) == .success(url), "\(count) \(sign)")
+            }
+        }
         let rules = CameraURL.Rules(allowLoopback: true)
         #expect(CameraURL.check("rtsp://127.0.0.1:18554/cam0", rules: rules) == .success("rtsp://127.0.0.1:18554/cam0"))
         #expect(CameraURL.check("rtsp://[::1]/a", rules: rules) == .success("rtsp://[::1]/a"))

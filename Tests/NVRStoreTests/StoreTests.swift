@@ -134,6 +134,19 @@ struct CameraStoreTests {
         #expect(try await store.events.list(EventFilter(camera: b.id)).isEmpty)
     }
 
+    @Test("Cameras of a file are made once, also when two requests bring the same file; those of one file may share an address")
+    func drafts() async throws {
+        let store = try Store.inMemory()
+        let drafts = ["a", "b", "a"].map { CameraDraft(camera: Camera(id: ID(0), createdAt: at(0), name: $0, url: "rtsp://u:p@10.0.0.1/\($0)")) }
+        #expect(try await store.cameras.insert(drafts, at: at(1), skippingKnown: true).count == 3)
+        var again = drafts
+        again[1].camera.streams.url = "rtsp://10.0.0.1/b"
+        again.append(CameraDraft(camera: Camera(id: ID(0), createdAt: at(0), name: "c", url: "rtsp://10.0.0.1/c")))
+        #expect(try await store.cameras.insert(again, at: at(2), skippingKnown: true).map(\.general.name) == ["c"])
+        #expect(try await store.cameras.all().count == 4)
+        #expect(try await store.cameras.insert(drafts, at: at(3)).count == 3)
+    }
+
     @Test("Settings are text by key; nil removes one")
     func settings() async throws {
         let store = try Store.inMemory()

@@ -5,6 +5,7 @@ import NVRBase
 import NVRModel
 import NVRStore
 import NVRWeb
+import Synchronization
 import Testing
 
 @Suite struct AuditTests {
@@ -244,13 +245,50 @@ import Testing
         #expect(await !trail.write())
     }
 
+    @Test("Entries are deleted by age, but not because the clock has jumped ahead")
+    func expiry() async throws {
+        let web = try await WebFixture()
+        let day: Int64 = 86_400_000_000
+        let begin = web.world.value.wall
+        func entry(_ time: Int64) -> AuditEntry {
+            AuditEntry(time: WallTime(microseconds: time), address: "a", method: "POST", route: "/x", status: 200)
+        }
+        try await web.store.audit.append([begin - 200 * day, begin - 89 * day, begin].map(entry))
+        func trail(_ clock: any NVRClock) -> AuditTrail {
+            var logger = Logger(label: "test")
+            logger.logLevel = .critical
+            return AuditTrail(store: web.store, clock: clock, logger: logger)
+        }
+        func left() async throws -> Int { try await web.store.audit.list(AuditFilter()).count }
+        let clock = AdjustableClock(begin + day)
+        await trail(clock).expire()
+        #expect(try await left() == 2)
+        // The battery was empty: the server starts ten years ahead.
+        clock.jump(3650 * day)
+        let restarted = trail(clock)
+        await restarted.expire()
+        #expect(try await left() == 2)
+        // It is set right while the server runs, and jumps once more.
+        clock.jump(-3650 * day)
+        await restarted.expire()
+        clock.jump(3650 * day)
+        await restarted.expire()
+        #expect(try await left() == 2)
+        // After a day it is believed.
+        clock.pass(day)
+        await restarted.expire()
+        #expect(try await left() == 0)
+    }
+
     @Test(
         "Summaries take over no text",
         arguments: [
             (#"{"password": "S3cr3t-Pl4nted", "role": "admin"}"#, "password, role=admin"),
             (#"{"role": "S3cr3t-Pl4nted"}"#, "role"), (#"{"code": 123456}"#, "code"), (#"{"event_ids": [1, "S3cr3t-Pl4nted"]}"#, "event_ids"),
             (#"{"camera_ids": [1, 2]}"#, "camera_ids=1 2"), ("[1, 2, 3]", "ids=1 2 3"), (#"["S3cr3t-Pl4nted"]"#, ""), ("S3cr3t-Pl4nted", ""),
-            (#""S3cr3t-Pl4nted""#, ""), (#"{"S3cr3t": 1, "Pl4nted": 2}"#, "2 unknown fields"), ("", ""),
+            (#"{"smtp_password": "S3cr3t-Pl4nted", "cleanup_enabled": false, "smtp_port": "25"}"#, "smtp_password, cleanup_enabled=false, smtp_port"),
+            (#"{"smtp_password": "admin"}"#, "smtp_password"), (#""S3cr3t-Pl4nted""#, ""), (#"{"S3cr3t": 1, "Pl4nted": 2}"#, "2 unknown fields"),
+            ("", ""),
         ])
     func summaries(body: String, expected: String) {
         let text = AuditSummary.text(
@@ -265,5 +303,22 @@ import Testing
             AuditSummary.parameters(["camera_id": "5", "name": "backup-1.json", "path": "../x y"]) == [
                 "camera_id": 5, "name": "backup-1.json", "path": "…",
             ])
+    }
+}
+
+/// A wall clock that can be set while the other one goes on.
+private final class AdjustableClock: NVRClock {
+    private let state: Mutex<(wall: Int64, monotonic: Int64)>
+
+    init(_ wall: Int64) { state = Mutex((wall, 0)) }
+
+    func wall() -> Int64 { state.withLock { $0.wall } }
+    func monotonic() -> Int64 { state.withLock { $0.monotonic } }
+    func jump(_ step: Int64) { state.withLock { $0.wall += step } }
+    func pass(_ time: Int64) {
+        state.withLock { state in
+            state.wall += time
+            state.monotonic += time
+        }
     }
 }

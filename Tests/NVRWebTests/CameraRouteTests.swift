@@ -180,9 +180,17 @@ import Testing
         #expect(try order.json == ["message": "Cameras reordered successfully"])
         let names = try await web.send(.get, "/cameras", admin).json.array?.map { $0["name"] }
         #expect(names == ["c", "a", "b"])
+        // New ones come behind those that somebody has put in order, wherever the original stands.
+        let made = try await web.send(.post, "/cameras", admin, body: #"{"name": "d", "rtsp_url": "rtsp://10.0.0.9/d"}"#)
+        #expect(made.status == 200)
+        #expect(try await web.send(.post, "/cameras/3/clone", admin).status == 200)
+        let first = try await web.send(.post, "/cameras", admin, body: #"{"name": "e", "rtsp_url": "rtsp://10.0.0.9/e", "sort_order": 0}"#)
+        #expect(try first.json["sort_order"] == 0)
+        let all = try await web.send(.get, "/cameras", admin).json.array?.map { $0["name"] }
+        #expect(all == ["c", "e", "a", "b", "d", "c (copy)"])
         #expect(try await web.send(.post, "/cameras/reorder", admin, body: "{}").status == 422)
         #expect(try await web.send(.post, "/cameras/reorder", admin, body: #"{"camera_ids": ["x"]}"#).status == 422)
-        let deleted = try await web.send(.post, "/cameras/bulk-delete", admin, body: "[1, 99]")
+        let deleted = try await web.send(.post, "/cameras/bulk-delete", admin, body: "[1, 99, 1]")
         #expect(try deleted.json == ["deleted_count": 1, "errors": ["Camera 99 not found"]])
     }
 

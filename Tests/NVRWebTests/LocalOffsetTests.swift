@@ -79,6 +79,38 @@ struct LocalOffsetTests {
         #expect(try Self.zone("Europe/Rome").time(iso8601: text)?.iso8601 == expected)
     }
 
+    @Test(
+        "A date is its first instant also where midnight is skipped, comes twice, or the whole day is left out",
+        arguments: [
+            // Clocks go from 00:00 to 01:00, and from 24:00 back to 23:00.
+            ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00Z"), ("America/Santiago", "2026-04-05", "2026-04-05T04:00:00Z"),
+            ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z"), ("Africa/Cairo", "2026-10-30", "2026-10-29T22:00:00Z"),
+            // 01:00 becomes 00:00 of the same day.
+            ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"), ("America/Havana", "2026-03-08", "2026-03-08T05:00:00Z"),
+            ("Australia/Lord_Howe", "2026-10-04", "2026-10-03T13:30:00Z"), ("Australia/Lord_Howe", "2026-04-06", "2026-04-05T13:30:00Z"),
+            // The 30th of December 2011 did not happen.
+            ("Pacific/Apia", "2011-12-29", "2011-12-29T10:00:00Z"), ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),
+            ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00Z"), ("Pacific/Apia", "2012-01-01", "2011-12-31T10:00:00Z"),
+            ("Asia/Kathmandu", "2026-01-01", "2025-12-31T18:15:00Z"),
+        ])
+    func dates(zone: String, text: String, expected: String) throws {
+        #expect(try Self.zone(zone).time(iso8601: text)?.iso8601 == expected)
+    }
+
+    @Test(
+        "A time that comes twice is the second one, a time that never comes is as long after the change",
+        arguments: [
+            ("Europe/Rome", "2026-10-25T02:30", "2026-10-25T01:30:00Z"), ("America/New_York", "2026-11-01T01:30", "2026-11-01T06:30:00Z"),
+            ("Europe/Rome", "2026-03-29T02:30", "2026-03-29T01:30:00Z"), ("America/New_York", "2026-03-08T02:30", "2026-03-08T07:30:00Z"),
+            ("America/Santiago", "2026-09-06T00:30", "2026-09-06T04:30:00Z"), ("Africa/Cairo", "2026-10-29T23:30", "2026-10-29T21:30:00Z"),
+            ("Australia/Lord_Howe", "2026-04-05T01:45", "2026-04-04T15:15:00Z"), ("Australia/Lord_Howe", "2026-10-04T02:15", "2026-10-03T15:45:00Z"),
+            ("Europe/Rome", "2026-10-25T01:59:59", "2026-10-24T23:59:59Z"), ("Europe/Rome", "2026-10-25T03:00", "2026-10-25T02:00:00Z"),
+            ("America/New_York", "2026-11-01T00:59", "2026-11-01T04:59:00Z"), ("America/New_York", "2026-11-01T02:00", "2026-11-01T07:00:00Z"),
+        ])
+    func changes(zone: String, text: String, expected: String) throws {
+        #expect(try Self.zone(zone).time(iso8601: text)?.iso8601 == expected)
+    }
+
     @Test("Other texts are no times", arguments: ["", "now", "2026-13-01", "2026-01-01T", "2026-01-01T25:00", "12:00"])
     func bad(text: String) throws {
         #expect(try Self.zone("Europe/Rome").time(iso8601: text) == nil)

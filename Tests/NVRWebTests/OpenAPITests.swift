@@ -70,6 +70,19 @@ import Testing
         }
     }
 
+    @Test("The audit trail knows every member of a body by name, so that it can tell what was changed")
+    func audited() throws {
+        func members(_ schema: JSONValue) throws -> Set<String> {
+            let schema = try resolved(schema)
+            let parts = try (schema["anyOf"]?.array ?? []).map(members).reduce(Set<String>()) { $0.union($1) }
+            return parts.union(schema["properties"]?.object?.keys ?? [])
+        }
+        for (path, method, json) in operations {
+            let body = json["requestBody"]?["content"]?["application/json"]?["schema"] ?? .null
+            #expect(try members(body).subtracting(AuditSummary.names).sorted() == [], "\(method) \(path)")
+        }
+    }
+
     @Test("Security is that of the route's access")
     func security() throws {
         let expected: [RouteAccess: Set<String>] = [

@@ -43,6 +43,9 @@ private final class Disk {
         }
         #expect(total > 0 && free >= 0 && free <= total)
         #expect(access(disk.path + "/ssd/deep", F_OK) == 0)
+        // What is refused leaves no folder behind.
+        let taken = try await web.send(.post, "/storage/profiles", admin, body: #"{"name": "ssd", "path": "\#(disk.path)/other"}"#)
+        #expect(taken.status == 409 && access(disk.path + "/other", F_OK) != 0, "\(taken.text)")
         json = try await web.send(.put, "/storage/profiles/1", admin, body: #"{"name": "SSD2", "max_size_gb": 60}"#).json
         #expect(json["name"] == "SSD2" && json["description"] == "fast" && json["max_size_gb"] == 60.0)
         #expect(try await web.send(.put, "/storage/profiles/1", admin, body: #"{"description": null}"#).json["description"] == .null)

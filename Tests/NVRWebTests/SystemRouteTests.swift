@@ -86,6 +86,33 @@ import Testing
         #expect(try await web.send(.get, "/stats", try await web.apiKey()).status == 200)
     }
 
+    @Test("Each profile has what lies in its folder, and space that folders share is counted once")
+    func profiles() throws {
+        let giga: Int64 = 1 << 30
+        var numbers = StoredNumbers()
+        numbers.profiles = (1...3).map { StorageProfile(id: ID($0), name: "P\($0)", path: "/p\($0)", createdAt: WallTime(microseconds: 0)) }
+        numbers.movies = [ID(1): .init(count: 10, bytes: 100 * giga)]
+        numbers.pictures = [ID(1): .init(count: 2, bytes: giga)]
+        numbers.volumes = [
+            .standard: .init(count: 3, bytes: 5 * giga), VolumeID(ID<StorageProfile>(1)): .init(count: 6, bytes: 60 * giga),
+            VolumeID(ID<StorageProfile>(3)): .init(count: 1, bytes: 4 * giga), VolumeID(rawValue: -1): .init(count: 2, bytes: 32 * giga),
+        ]
+        var statistics = Statistics(
+            cameras: [], health: [:], numbers: numbers, volume: .init(totalBytes: 10 * giga, freeBytes: 2 * giga, fileSystem: 1),
+            load: HostLoad.Reading(), uptime: 0, recordingPath: "/r")
+        statistics.profileVolumes = [
+            ID(1): .init(totalBytes: 90 * giga, freeBytes: 20 * giga, fileSystem: 2),
+            ID(2): .init(totalBytes: 10 * giga, freeBytes: 2 * giga, fileSystem: 1),
+        ]
+        let profiles = statistics.json["details"]?["profiles"]
+        #expect(profiles?["default"]?["size_gb"] == 5.0 && profiles?["default"]?["count"] == 3 && profiles?["default"]?["total_gb"] == 10.0)
+        #expect(profiles?["1"]?["size_gb"] == 60.0 && profiles?["1"]?["count"] == 6 && profiles?["1"]?["free_gb"] == 20.0)
+        #expect(profiles?["2"]?["size_gb"] == 0.0 && profiles?["3"]?["size_gb"] == 4.0 && profiles?["3"]?["total_gb"] == .null)
+        let storage = statistics.json["storage"]
+        #expect(storage?["total_gb"] == 100.0 && storage?["free_gb"] == 22.0 && storage?["used_gb"] == 101.0 && storage?["percent"] == 65)
+        #expect(statistics.homepageJSON["storage_total_gb"] == 100.0 && statistics.homepageJSON["storage_percent"] == 65)
+    }
+
     @Test("The last day is told hour by hour, the running hour last")
     func history() async throws {
         let web = try await WebFixture()

@@ -241,6 +241,6 @@ extension OpenAPIDocument {
                 .object(
                     ["deleted_count": .integer, "deleted_size_bytes": .id, "deleted_size_mb": .number, "type": .text],
                     optional: ["errors": Schema.array(of: .text).described("How many events stayed because they are held; left out for none.")]),
-                "What was deleted, and the bytes of the files that are gone."),
+                "What was deleted, and the bytes that the disks have back: none of a file that has another name, as an imported one may."),
     ]
 }

@@ -90,9 +90,9 @@ extension OpenAPIDocument {
                 """
             )
             .query("user_id", .id, "What this user did.")
-            .query("user", .text(0...256), "The same by name, as it was then.")
-            .query("method", .text(0...16), "`POST`, `DELETE`, …")
-            .query("route", .text(0...200), "The pattern of a route: `/cameras/{camera_id}`.")
+            .query("user", .text(0...AuditRoutes.longestUser), "The same by name, as it was then.")
+            .query("method", .text(0...AuditRoutes.longestMethod), "`POST`, `DELETE`, …")
+            .query("route", .text(0...AuditRoutes.longestRoute), "The pattern of a route: `/cameras/{camera_id}`.")
             .query("camera_id", .id, "What was done to this camera.")
             .query("from", .text(0...40), "From this time on; without zone in that of the server.")
             .query("to", .text(0...40), "Before this time.")
@@ -169,7 +169,9 @@ extension OpenAPIDocument {
     ]
 
     private static let storage = Schema.object([
-        "total_gb": maybe, "used_gb": maybe, "free_gb": maybe, "percent": maybeCount, "estimated_retention_days": maybe,
+        "total_gb": maybe.described("The disks of the recording folder and of the profiles' folders, each counted once."),
+        "used_gb": maybe.described("All recordings and snapshots, also those in buckets."), "free_gb": maybe,
+        "percent": maybeCount.described("How much of the disks recordings and snapshots take."), "estimated_retention_days": maybe,
         "daily_rate_gb": maybe, "configured_retention": Schema.text.orNull, "configured_retention_days": maybeCount,
         "required_storage_gb": maybe, "total_quota_gb": .number, "quota_percent": .integer,
     ])

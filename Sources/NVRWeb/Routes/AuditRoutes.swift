@@ -9,6 +9,11 @@ struct AuditRoutes: Sendable {
 
     var routes: [Route] { [Route(.get, "/audit", .admin, list)] }
 
+    /// Characters that filters may have.
+    static let longestUser = 256
+    static let longestRoute = 200
+    static let longestMethod = 16
+
     private func list(_ call: Call) async throws -> Response {
         let entries = try await store.audit.list(try Self.filter(of: call.query))
         return Response(json: .array(entries.map(Self.json)))
@@ -35,9 +40,12 @@ struct AuditRoutes: Sendable {
             return nil
         }
         filter.userID = number("user_id").map { ID($0) }
-        filter.userName = sent("user")
-        filter.route = sent("route")
-        filter.method = sent("method")?.uppercased()
+        func text(_ name: String, atMost length: Int) -> String? {
+            sent(name).flatMap { fields.value(FieldCheck.text(.string($0), length: 0...length, isPlain: false, loc: [.key("query"), .key(name)])) }
+        }
+        filter.userName = text("user", atMost: Self.longestUser)
+        filter.route = text("route", atMost: Self.longestRoute)
+        filter.method = text("method", atMost: Self.longestMethod)?.uppercased()
         filter.camera = number("camera_id").map { ID($0) }
         filter.from = time("from")
         filter.to = time("to")

@@ -136,7 +136,7 @@ struct AuthRoutes: Sendable {
         let body = try call.object()
         let place: [FieldProblem.Step] = [.key("body"), .key("language")]
         guard let sent = body["language"] else { throw FieldProblems([.missing(place, body: .object(body))]) }
-        let language = try FieldCheck.text(sent, length: 2...16, loc: place).get()
+        let language = try FieldCheck.text(sent, length: 2...User.longestLanguage, loc: place).get()
         return Response(json: try await accounts.update(identity.user.id) { $0.language = language }.json)
     }
 

@@ -63,7 +63,7 @@ struct CameraRoutes: Sendable {
         if !patch.names.contains("live_view_mode") {
             camera.general.liveViewMode = try await store.settings.values()[Settings.defaultLiveViewMode]
         }
-        let stored = try await store.cameras.insert(camera)
+        let stored = try await store.cameras.insert(camera, atEnd: !patch.names.contains("sort_order"))
         return Response(json: try await answers(call).json(stored))
     }
 
@@ -85,7 +85,7 @@ struct CameraRoutes: Sendable {
         copy.general.name = String(source.general.name.prefix(93)) + " (copy)"
         copy.general.isActive = false
         patch.apply(to: &copy)
-        let camera = try await store.cameras.insert(copy)
+        let camera = try await store.cameras.insert(copy, atEnd: !patch.names.contains("sort_order"))
         return Response(json: try await answers(call).json(camera))
     }
 
@@ -118,7 +118,8 @@ struct CameraRoutes: Sendable {
         let withMedia = try call.flag("delete_media")
         var count = 0
         var errors: [JSONValue] = []
-        for id in try call.ids(key: "camera_ids", of: Camera.self) {
+        var seen: Set<ID<Camera>> = []
+        for id in try call.ids(key: "camera_ids", of: Camera.self) where seen.insert(id).inserted {
             do {
                 if try await remove(id, withMedia: withMedia) == nil {
                     errors.append(.string("Camera \(id) not found"))

@@ -88,11 +88,11 @@ struct CameraTransferRoutes: Sendable {
 
     /// Makes the cameras that are not there yet, all or none; with `analyze_only` only tells what it would do.
     func take(_ candidates: [CameraTransfer.Candidate], _ call: Call) async throws -> Response {
-        let known = Set(try await store.cameras.all().map(CameraTransfer.address))
-        func isKnown(_ candidate: CameraTransfer.Candidate) -> Bool {
-            candidate.problems.isEmpty && known.contains(CameraTransfer.address(of: candidate.camera))
-        }
         if try call.flag("analyze_only") {
+            let known = Set(try await store.cameras.all().map(CameraTransfer.address))
+            func isKnown(_ candidate: CameraTransfer.Candidate) -> Bool {
+                candidate.problems.isEmpty && known.contains(CameraTransfer.address(of: candidate.camera))
+            }
             return Response(json: [
                 "cameras": .array(candidates.map { Self.json($0, exists: isKnown($0)) }), "count": JSONValue(candidates.count),
             ])
@@ -100,12 +100,12 @@ struct CameraTransferRoutes: Sendable {
         let problems = candidates.flatMap(\.problems)
         guard problems.isEmpty else { throw FieldProblems(Array(problems.prefix(100))) }
         let now = now
-        let drafts = candidates.filter { !isKnown($0) }.map { candidate in
+        let drafts = candidates.map { candidate in
             var camera = candidate.camera
             camera.createdAt = now
             return CameraDraft(camera: camera, groups: candidate.groups)
         }
-        let made = try await store.cameras.insert(drafts, at: now)
+        let made = try await store.cameras.insert(drafts, at: now, skippingKnown: true)
         let skipped = candidates.count - made.count
         let more = skipped > 0 ? ". \(skipped) camera(s) skipped (already existing)." : ""
         return Response(json: [

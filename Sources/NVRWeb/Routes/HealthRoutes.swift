@@ -82,6 +82,9 @@ struct HealthRoutes: Sendable {
 
     // MARK: Before
 
+    /// Events that are read at once; 10,000 are kept.
+    private static let pageSize = 500
+
     private func events(_ call: Call) async throws -> Response {
         let caller = try call.requireCaller()
         var fields = FieldReader()
@@ -99,14 +102,15 @@ struct HealthRoutes: Sendable {
         let isAdmin = Access.allows(caller, .administer)
         var list: [JSONValue] = []
         var cursor = before.map { ID<HealthEvent>(Int64($0)) }
-        // What the caller may not see is passed over, some pages of it at most.
-        for _ in 0..<10 {
-            let page = try await store.health.list(before: cursor, onlyOpen: onlyOpen, camera: cameraID, limit: limit)
+        // What the caller may not see is passed over, whatever he asks for at once: an empty answer is the end of the list.
+        let size = max(limit, Self.pageSize)
+        while true {
+            let page = try await store.health.list(before: cursor, onlyOpen: onlyOpen, camera: cameraID, limit: size)
             for event in page where list.count < limit {
                 guard event.cameraID.map({ Access.allows(caller, .view, camera: $0) }) ?? isAdmin else { continue }
                 list.append(Self.json(event))
             }
-            guard let last = page.last, page.count == limit, list.count < limit else { break }
+            guard let last = page.last, page.count == size, list.count < limit else { break }
             cursor = last.id
         }
         return Response(json: .array(list))

@@ -171,7 +171,9 @@ struct StatisticsRoutes: Sendable {
             try await threads.runIfActive { [buckets] in
                 Dictionary(
                     folders.compactMap { volume, path in
-                        buckets.space(of: volume, in: path).map { (path, Statistics.Volume(totalBytes: $0.total, freeBytes: $0.free)) }
+                        buckets.space(of: volume, in: path).map { space in
+                            (path, Statistics.Volume(totalBytes: space.total, freeBytes: space.free, fileSystem: space.fileSystem))
+                        }
                     }
                 ) { $1 }
             }

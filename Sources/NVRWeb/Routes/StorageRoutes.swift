@@ -55,22 +55,29 @@ struct StorageRoutes: Sendable {
         let sent = try Sent(try call.object(), creating: true)
         var profile = StorageProfile(id: ID(0), name: "", path: "", createdAt: WallTime(microseconds: clock.wall()))
         sent.apply(to: &profile)
-        profile.path = try await prepared(profile.path)
-        _ = try await isSame(profile.path, own: nil)
-        return Response(json: try await json([try await store.storageProfiles.insert(profile)])[0])
+        let stored = try await preparing(profile.path) { [profile] path in
+            var profile = profile
+            profile.path = path
+            _ = try await isSame(path, own: nil)
+            return try await store.storageProfiles.insert(profile)
+        }
+        return Response(json: try await json([stored])[0])
     }
 
     private func update(_ call: Call) async throws -> Response {
         let id = try call.id("profile_id", of: StorageProfile.self)
-        var sent = try Sent(try call.object(), creating: false)
+        let sent = try Sent(try call.object(), creating: false)
         guard try await store.storageProfiles.get(id) != nil else { throw Self.notFound }
-        var isSameVolume = false
+        let profile: StorageProfile
         if let path = sent.path {
-            let prepared = try await prepared(path)
-            sent.path = prepared
-            isSameVolume = try await isSame(prepared, own: id)
+            profile = try await preparing(path) { path in
+                var sent = sent
+                sent.path = path
+                return try await store.storageProfiles.update(id, isSameVolume: try await isSame(path, own: id)) { [sent] in sent.apply(to: &$0) }
+            }
+        } else {
+            profile = try await store.storageProfiles.update(id) { sent.apply(to: &$0) }
         }
-        let profile = try await store.storageProfiles.update(id, isSameVolume: isSameVolume) { [sent] in sent.apply(to: &$0) }
         return Response(json: try await json([profile])[0])
     }
 
@@ -86,8 +93,15 @@ struct StorageRoutes: Sendable {
         return Response(json: ["message": "Storage profile deleted successfully"])
     }
 
-    private func prepared(_ path: String) async throws -> String {
-        try await threads.runIfActive { [volume] in try volume.prepare(path) }
+    /// Does something with a folder that is made for it; what fails leaves none behind.
+    private func preparing<Value: Sendable>(_ path: String, _ body: (_ folder: String) async throws -> Value) async throws -> Value {
+        let (folder, made) = try await threads.runIfActive { [volume] in try volume.prepareNoting(path) }
+        do {
+            return try await body(folder)
+        } catch {
+            try await threads.runIfActive { StorageVolume.unmake(made) }
+            throw error
+        }
     }
 
     /// Whether a folder is that of the profile already; throws when it is somebody else's.
