@@ -2,6 +2,7 @@ import ISOBMFF
 import Logging
 import NVRBase
 import NVRModel
+import NVRRecording
 import NVRStore
 import NIOCore
 import S3

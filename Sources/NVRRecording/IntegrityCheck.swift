@@ -2,7 +2,7 @@
     import Glibc
 #endif
 import ISOBMFF
-package import NVRBase
+import NVRBase
 package import NVRModel
 package import NVRStore
 
