@@ -22,6 +22,7 @@ final class Rig: Sendable {
         /// Reads of it that were begun, and those that go on.
         var tries = 0
         var stuck = 0
+        var patience = Duration.seconds(60)
     }
 
     struct Clock: NVRClock {
@@ -66,7 +67,7 @@ final class Rig: Sendable {
             addresses: { _, port in [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }, threads: VolumeThreads("test", volumes: volumes),
             names: BlockingThread(name: "names"),
             group: MultiThreadedEventLoopGroup.singleton, clock: Clock(rig: self), logger: logger, userAgent: "test")
-        environment.patience = .milliseconds(300)
+        environment.patience = world.withLock { $0.patience }
         return environment
     }
 
@@ -255,6 +256,7 @@ struct OffsiteWorkerTests {
         rig.world.withLock { world in
             world.segments = [rig.segment(1, from: -10, count: 30), rig.segment(2, on: one, from: 90, count: 40)]
             world.hanging = one
+            world.patience = .milliseconds(300)
             world.wall += 600_000_000
         }
         rig.start()
