@@ -27,24 +27,26 @@ extension Store {
     ///
     /// What the backup knows becomes as it was; what it does not know stays. Cameras are told by their id when the backup is from this
     /// installation, else by their URL; profiles, groups and users by their names. The password, second factor and sessions of a user
-    /// who exists are left alone. `passwordless` is a hash that no password has. `onWrite` is called before every row that is written;
-    /// what it throws undoes all. Throws `conflict` when no active administrator would be left.
+    /// who exists are left alone, and his API keys that were revoked since a backup of this installation stay revoked. `passwordless` is a
+    /// hash that no password has. `onWrite` is called before every row that is written; what it throws undoes all. Throws `conflict` when no active administrator would be left.
     package func restore(
         _ wanted: StoredConfiguration, passwordless: String, onWrite: @escaping @Sendable () throws -> Void = {}
     ) async throws -> RestoreReport {
-        try await restore(wanted, passwordless: passwordless, known: [:], onWrite: onWrite).report
+        try await restore(wanted, passwordless: passwordless, known: [:], keepsRevoked: true, onWrite: onWrite).report
     }
 
     /// The same, and which cameras those of the backup are here, by their ids there. `known`: cameras that its groups and users speak of, and
-    /// that are here already.
+    /// that are here already. `keepsRevoked`: keys that are missing of users who are here were revoked, if the backup is of this installation.
     package func restore(
-        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>], onWrite: @escaping @Sendable () throws -> Void = {}
+        _ wanted: StoredConfiguration, passwordless: String, known: [ID<Camera>: ID<Camera>], keepsRevoked: Bool = false,
+        onWrite: @escaping @Sendable () throws -> Void = {}
     ) async throws -> (report: RestoreReport, cameras: [ID<Camera>: ID<Camera>]) {
         let (report, cameras, changes) = try await rows.write("restoring a backup") { db in
             let instance = try db.row("SELECT instance FROM installation") { $0["instance"] as String }
             var restore = ConfigurationRestore(
                 db: db, store: self, passwordless: passwordless, onWrite: onWrite, isOwn: !wanted.instance.isEmpty && wanted.instance == instance)
             restore.cameraIDs = known
+            restore.keepsRevoked = keepsRevoked && restore.isOwn
             try restore.run(wanted)
             return (restore.report, restore.cameraIDs, restore.changes)
         }
@@ -61,6 +63,9 @@ struct ConfigurationRestore {
     let onWrite: @Sendable () throws -> Void
     /// Whether the backup's ids are ids here.
     let isOwn: Bool
+
+    /// Whether keys of users who are here are left as they are: those of the backup that are missing were revoked since.
+    var keepsRevoked = false
 
     var report = RestoreReport()
     var changes: [StoreChange] = []
@@ -245,6 +250,7 @@ struct ConfigurationRestore {
                 try UserStore.write(db, old: old, new: changed)
                 report.users += 1
             }
+            if keepsRevoked { return }
         } else {
             try onWrite()
             if wanted.passwordHash == nil { report.usersWithoutPassword.append(user.username) }

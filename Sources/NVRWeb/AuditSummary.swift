@@ -119,7 +119,9 @@ package enum AuditSummary {
         "confirm", "dry_run", "media_type",
         "endpoint", "region", "bucket", "prefix", "addressing", "access_key", "secret_key", "allow_self_signed", "max_bytes_per_second",
         "offsite_all_cameras", "offsite_camera_ids", "recordings", "snapshots", "bytes",
-        "id", "allowed_camera_ids", "allowed_group_ids", "file_path", "motion_score", "ai_metadata", "timestamp", "layout",
+        "id", "allowed_camera_ids", "allowed_group_ids", "file_path", "motion_score", "ai_metadata", "timestamp", "layout", "picture",
+        "cameras", "groups", "users", "storage_profiles", "s3_profiles", "associations", "api_tokens", "recovery_codes", "trusted_devices",
+        "federated_nodes", "version", "made_by", "instance",
     ])
 
     /// Why a sign-in was refused, in the words of the API.

@@ -157,6 +157,19 @@ struct RestoreTests {
         #expect(try await house.store.cameras.get(house.door.id) == expected)
     }
 
+    @Test("An API key that was revoked since the backup stays revoked, unless its user comes back with it")
+    func revokedKeys() async throws {
+        let house = try await House()
+        let document = try await house.document()
+        let key = try #require(try await house.store.tokens.list(of: house.viewer.id).first)
+        #expect(try await house.store.tokens.delete(key.id, of: house.viewer.id))
+        #expect(try await house.store.restore(try read(document).configuration, passwordless: "none") == RestoreReport())
+        #expect(try await house.store.tokens.list(of: house.viewer.id).isEmpty)
+        #expect(try await house.store.users.delete(house.viewer.id))
+        let report = try await house.store.restore(try read(document).configuration, passwordless: "none")
+        #expect(report.users == 1 && report.apiKeys == 1)
+    }
+
     @Test("A profile or bucket that was renamed since is the same by its place: cameras go on recording there")
     func renamed() async throws {
         let house = try await House()
