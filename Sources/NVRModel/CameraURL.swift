@@ -164,10 +164,11 @@ package enum CameraURL {
         if words[..<5].allSatisfy({ $0 == 0 }), words[5] == 0 || words[5] == 0xFFFF { return reach(last) }
         if words[..<4].allSatisfy({ $0 == 0 }), words[4] == 0xFFFF, words[5] == 0 { return reach(last) }
         if words[0] == 0x64, words[1] == 0xFF9B, words[2..<6].allSatisfy({ $0 == 0 }) { return reach(last) }
-        // What networks choose for the same (RFC 8215): a prefix of 48 bits, with the address around the bits 64 to 71, or of 96.
+        // What networks choose for the same (RFC 8215): a prefix of 96 bits, or of 48, with the address around the bits 64 to 71 and
+        // nothing but zeros behind it.
         if words[0] == 0x64, words[1] == 0xFF9B, words[2] == 1 {
             let split = UInt32(words[3]) << 16 | UInt32(words[4] & 0xFF) << 8 | UInt32(words[5] >> 8)
-            return [reach(last), reach(split)].first { $0 != .elsewhere } ?? .elsewhere
+            return reach(last == 0 ? split : last)
         }
         // Where machines of a cloud are told their keys by IPv6: among private addresses, and no camera.
         if words == [0xFD00, 0x0EC2, 0, 0, 0, 0, 0, 0x0254] { return .linkLocal }

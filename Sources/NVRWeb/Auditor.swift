@@ -30,8 +30,6 @@ struct Auditor: Sendable {
         var caller = trace.caller
         // One who is known and may not: the refusal comes before the route hears who it is. Who cannot be known stays unknown.
         if caller == nil, status == 403 { caller = try? await authentication.identityIfAny(request.head) }
-        // Nobody signed out: nothing was done, and anybody can do that in any number.
-        if caller == nil, route.pattern == "/auth/logout" { return }
         var entry = AuditEntry(
             time: WallTime(microseconds: clock.wall()), address: client.address, method: request.method.rawValue, route: route.pattern,
             status: status,
@@ -45,7 +43,8 @@ struct Auditor: Sendable {
         }
         entry.parameters = AuditSummary.parameters(trace.parameters)
         entry.cameraID = (trace.parameters["camera_id"] ?? query["camera_id"]).flatMap { Int64($0) }.map { ID($0) }
-        await trail.record(entry, isRefusal: caller == nil && status >= 400)
+        // A sign-out of nobody is as good as refused: nothing was done, and anybody can do that in any number.
+        await trail.record(entry, isRefusal: caller == nil && (status >= 400 || route.pattern == "/auth/logout"))
     }
 
     /// Whether a request may change something (RFC 9110 section 9.2.1).

@@ -201,11 +201,11 @@ import Testing
         let web = try await WebFixture()
         for _ in 0..<100 { #expect(try await web.send(.post, "/auth/logout").status == 200) }
         #expect(await web.server.audit.write())
-        #expect(try await web.store.audit.list(AuditFilter()).isEmpty)
+        #expect(try await web.store.audit.list(AuditFilter()).count == RefusalBudget.burst)
         let someone = try await web.bearer(.viewer)
         #expect(try await web.send(.post, "/auth/logout", someone).status == 200)
         #expect(await web.server.audit.write())
-        #expect(try await web.store.audit.list(AuditFilter()).map(\.userName) == ["viewer"])
+        #expect(try await web.store.audit.list(AuditFilter()).first?.userName == "viewer")
         var budget = RefusalBudget()
         #expect((0..<1000).count { budget.take("2001:db8:1:2::\(String($0, radix: 16))", at: 0) != nil } == RefusalBudget.burst)
         let listed = (0..<10_000).count { number in

@@ -1,4 +1,5 @@
 import HTTPTypes
+import NVRAccounts
 import NVRBase
 import NVRCameras
 import NVRModel
