@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 import NVRBase
 package import NVRModel
 package import NVRStore
@@ -84,25 +84,40 @@ package final class MediaRemoval: Sendable {
     @discardableResult
     package func sweep() async throws -> Int64 {
         var bytes: Int64 = 0
-        while true {
-            let garbage = try await store.segments.garbage(on: await confirmed(), limit: 500)
-            guard !garbage.isEmpty else { break }
-            try await tell(of: garbage)
-            let (gone, freed) = try await unlink(garbage.map(\.place))
-            bytes += freed
-            try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
-            guard !gone.isEmpty else { break }
-        }
-        while true {
-            let files = try await store.segments.garbageFiles(on: await confirmed(), limit: 500)
-            guard !files.isEmpty else { break }
-            let (gone, freed) = try await unlink(files)
-            bytes += freed
-            try await store.segments.removeGarbageFiles(Array(gone))
-            guard !gone.isEmpty else { break }
-        }
+        while let freed = try await sweepSegments() { bytes += freed }
+        while let freed = try await sweepFiles() { bytes += freed }
         if try await store.segments.garbageVolumes().contains(where: \.isRemote) { wakeRemote() }
         return bytes
+    }
+
+    /// Goes on with the deletions that the last run of the program left to this one, until they are done or the task is cancelled: the
+    /// next start goes on then.
+    package func sweepWhatIsLeft(logger: Logger) async {
+        do {
+            while !Task.isCancelled, try await sweepSegments() != nil {}
+            while !Task.isCancelled, try await sweepFiles() != nil {}
+        } catch {
+            logger.warning("deletions of the last run are left to the next cleanup or start", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Unlinks some segments; gives the bytes of their files, nil when none went.
+    private func sweepSegments() async throws -> Int64? {
+        let garbage = try await store.segments.garbage(on: await confirmed(), limit: 500)
+        guard !garbage.isEmpty else { return nil }
+        try await tell(of: garbage)
+        let (gone, freed) = try await unlink(garbage.map(\.place))
+        try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
+        return gone.isEmpty ? nil : freed
+    }
+
+    /// The same for pictures, and for originals of what was moved.
+    private func sweepFiles() async throws -> Int64? {
+        let files = try await store.segments.garbageFiles(on: await confirmed(), limit: 500)
+        guard !files.isEmpty else { return nil }
+        let (gone, freed) = try await unlink(files)
+        try await store.segments.removeGarbageFiles(Array(gone))
+        return gone.isEmpty ? nil : freed
     }
 
     /// Folders that are there and the right ones: only there may anything be unlinked.

@@ -5,8 +5,8 @@ package import NVRModel
 package import NVRStore
 
 /// Finishes what the last end of the program interrupted: segments that were being written get their final rows from their own
-/// files, deletions go on, events that never ended are ended. Runs before cameras start, and for a volume that is back. Files are read on threads
-/// of their volumes.
+/// files, the first deletions go on, events that never ended are ended. Runs before cameras start, and for a volume that is back. Files are read on
+/// threads of their volumes.
 package struct StartupRecovery: Sendable {
     /// What was found and done.
     package struct Report: Sendable, Equatable {
@@ -165,22 +165,21 @@ package struct StartupRecovery: Sendable {
         return Scan(file: scanned, length: length, kept: scanned.completeLength)
     }
 
+    /// Deletions that a start goes on with before cameras run: a million of them, which a camera of some years leaves behind, would keep
+    /// everything from being recorded for minutes. `MediaRemoval.sweepWhatIsLeft` takes the rest.
+    package static let deletionsAtStart = 500
+
     private func removeGarbage(_ threads: VolumeThreads, _ report: inout Report) async throws {
-        while true {
-            let garbage = try await store.segments.garbage(on: await threads.confirmed(patience: Self.patience), limit: 1000)
-            guard !garbage.isEmpty else { break }
+        let standing = await threads.confirmed(patience: Self.patience)
+        let garbage = try await store.segments.garbage(on: standing, limit: Self.deletionsAtStart)
+        if !garbage.isEmpty {
             let volumes = try await unlink(garbage.map(\.place), threads, &report)
-            let gone = garbage.filter { volumes.contains($0.volume) }
-            try await store.segments.removeGarbage(gone.map(\.id))
-            guard !gone.isEmpty else { break }
+            try await store.segments.removeGarbage(garbage.filter { volumes.contains($0.volume) }.map(\.id))
         }
-        while true {
-            let files = try await store.segments.garbageFiles(on: await threads.confirmed(patience: Self.patience), limit: 1000)
-            guard !files.isEmpty else { break }
+        let files = try await store.segments.garbageFiles(on: standing, limit: Self.deletionsAtStart)
+        if !files.isEmpty {
             let volumes = try await unlink(files, threads, &report)
-            let gone = files.filter { volumes.contains($0.volume) }
-            try await store.segments.removeGarbageFiles(gone)
-            guard !gone.isEmpty else { break }
+            try await store.segments.removeGarbageFiles(files.filter { volumes.contains($0.volume) })
         }
     }
 
