@@ -6,8 +6,10 @@ package struct Backoff: Sendable, Equatable {
         case unreachable
         /// The camera answered 401 and has never accepted these credentials.
         case unauthorized
-        /// The camera answered 401 after it had accepted the same credentials: it is out of sessions.
+        /// The camera answered that it is busy.
         case overloaded
+        /// The camera answered 401 after it had accepted the same credentials: it is out of sessions, or its password was changed.
+        case refusedAgain
         /// The stream ended after it had delivered video for a while.
         case interrupted
     }
@@ -17,7 +19,14 @@ package struct Backoff: Sendable, Equatable {
     /// The wait after a refused log-in: with it a camera sees at most 3 wrong log-ins in 10 minutes.
     package static let afterRefusedLogin = 300.0
 
+    /// The waits after log-ins that were accepted before and are refused now, seconds: for a session that ends in a moment, for one that
+    /// the camera forgets after its usual minute, and from then on so that it sees at most 3 refused log-ins in 10 minutes. Cameras lock
+    /// accounts after 5.
+    private static let afterRefusals = [3.0, 60, 600]
+
     private var step = 0
+    /// Log-ins refused in a row since one was accepted.
+    private var refusals = 0
 
     package init() {}
 
@@ -36,6 +45,12 @@ package struct Backoff: Sendable, Equatable {
         case .unauthorized:
             step = 0
             return Self.afterRefusedLogin + 10 * jitter
+        case .refusedAgain:
+            step = 0
+            defer { refusals = min(refusals + 1, Self.afterRefusals.count) }
+            guard refusals < Self.afterRefusals.count else { return Self.afterRefusedLogin + 10 * jitter }
+            let longest = Self.afterRefusals[refusals]
+            return longest >= Self.afterRefusedLogin ? longest + 10 * jitter : longest * (0.8 + 0.2 * jitter)
         case .interrupted:
             step = 0
             return 0.2 + 0.3 * jitter
@@ -47,6 +62,15 @@ package struct Backoff: Sendable, Equatable {
         }
     }
 
-    /// Forgets earlier failures: the camera delivered video, or its settings changed.
-    package mutating func reset() { step = 0 }
+    /// Whether the next wait after a refused log-in is one of minutes.
+    package var isPatientWithLogins: Bool { refusals >= 2 }
+
+    /// The camera delivered video: what it refuses later counts anew.
+    package mutating func accepted() { refusals = 0 }
+
+    /// Forgets earlier failures.
+    package mutating func reset() {
+        step = 0
+        refusals = 0
+    }
 }

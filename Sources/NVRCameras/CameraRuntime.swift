@@ -108,7 +108,11 @@ final class CameraRuntime: Sendable {
     private let firstTry: AsyncStream<Void>
     private let plans: AsyncStream<CameraPlan>
     private let planContinuation: AsyncStream<CameraPlan>.Continuation
-    private typealias SourcedNews = (source: MotionSource, item: MotionNews)
+    private enum SourcedNews: Sendable {
+        case news(MotionSource, MotionNews)
+        /// The end of an event was held back for long enough.
+        case holdIsOver
+    }
     /// What all sources tell of motion, one after another.
     private let motionNews: AsyncStream<SourcedNews>
     private let motionContinuation: AsyncStream<SourcedNews>.Continuation
@@ -270,7 +274,7 @@ final class CameraRuntime: Sendable {
                     let new = MotionWatch(
                         configuration: configuration, hours: plan.detectionHours, hub: (plan.needsSub ? subHub : nil) ?? mainHub, thread: analysis,
                         logger: logger)
-                    watch = (new, Task { for await item in new.news { self.motionContinuation.yield((.standard, item)) } })
+                    watch = (new, Task { for await item in new.news { self.motionContinuation.yield(.news(.standard, item)) } })
                 }
             }
         }
@@ -322,7 +326,7 @@ final class CameraRuntime: Sendable {
             if state.externalAlarm == nil { state.externalAlarm = Task { [weak self] in await self?.waitForSilence() } }
             return (state.external.reported(now: monotonic), state.plan.recording.reach)
         }
-        if isFirst { motionContinuation.yield((.webhook, .began(at: ExternalMotion.start(named: time, now: now, before: before)))) }
+        if isFirst { motionContinuation.yield(.news(.webhook, .began(at: ExternalMotion.start(named: time, now: now, before: before)))) }
     }
 
     /// Ends motion of which nothing is told any more.
@@ -340,15 +344,24 @@ final class CameraRuntime: Sendable {
     }
 
     private func externalMotionEnded() {
-        motionContinuation.yield((.webhook, .ended(at: WallTime(microseconds: environment.clock.wall()))))
+        motionContinuation.yield(.news(.webhook, .ended(at: WallTime(microseconds: environment.clock.wall()))))
     }
 
     /// Takes what the sources tell: recording follows at once, the journal writes when it can.
     private func takeNews() async {
         var sources = MotionSources()
-        for await (source, item) in motionNews {
+        var pace = EventPace()
+        var alarm: Task<Void, Never>?
+        for await news in motionNews {
+            let now = environment.clock.monotonic()
+            if let end = pace.tick(now: now) { journal.note { $0.ended(at: end) } }
+            guard case .news(let source, let item) = news else { continue }
             switch item {
-            case .began(let time): if sources.began(source) { await begin(at: time, source) }
+            case .began(let time):
+                guard sources.began(source) else { continue }
+                alarm?.cancel()
+                motionBegan(at: time, source)
+                if pace.began(now: now) { await beginEvent(at: time, source) }
             case .best(let picture, let score, let boxes):
                 let now = WallTime(microseconds: environment.clock.wall())
                 state.withLock { state in
@@ -357,18 +370,31 @@ final class CameraRuntime: Sendable {
                 }
                 journal.note { $0.best(picture, score: score, metadata: boxes) }
             case .ended(let time):
-                guard let end = sources.ended(source, at: time) else { continue }
-                let now = WallTime(microseconds: environment.clock.wall())
+                guard let last = sources.ended(source, at: time) else { continue }
                 state.withLock { $0.motion = nil }
-                state.withLock { $0.recording }?.motionEnded(at: end, now: now)
-                journal.note { $0.ended(at: end) }
+                state.withLock { $0.recording }?.motionEnded(at: last, now: WallTime(microseconds: environment.clock.wall()))
+                if let end = pace.ended(at: last, now: now) { journal.note { $0.ended(at: end) } }
+                if let due = pace.heldUntil { alarm = wakeAfterHold(due - now) }
             }
+        }
+        alarm?.cancel()
+        if let end = pace.finish() { journal.note { $0.ended(at: end) } }
+    }
+
+    private func wakeAfterHold(_ microseconds: Int64) -> Task<Void, Never> {
+        Task { [motionContinuation] in
+            // Cancelled when motion begins anew, or when the camera ends.
+            guard (try? await Task.sleep(for: .microseconds(microseconds + 1000))) != nil else { return }
+            motionContinuation.yield(.holdIsOver)
         }
     }
 
-    private func begin(at time: WallTime, _ source: MotionSource) async {
+    private func motionBegan(at time: WallTime, _ source: MotionSource) {
         state.withLock { $0.motion = LiveMotion(since: time, source: source.rawValue, metadata: nil, updatedAt: time) }
         state.withLock { $0.recording }?.motionBegan(at: time)
+    }
+
+    private func beginEvent(at time: WallTime, _ source: MotionSource) async {
         let size = mainHub.description
         let event = Event(id: ID(0), cameraID: cameraID, medium: .video, kind: .motion, start: time, width: size?.width, height: size?.height)
         let fileName = plan.recording.fileName

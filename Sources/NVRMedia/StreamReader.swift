@@ -177,13 +177,15 @@ package final class StreamReader: Sendable {
             if delivered {
                 hasLoggedIn = true
                 unintelligible = 0
+                backoff.accepted()
             }
             var note = ""
             var cause = failure.cause
             var status = CameraStatus.unreachable
             if cause == .unauthorized {
                 if hasLoggedIn {
-                    cause = .overloaded
+                    cause = .refusedAgain
+                    if backoff.isPatientWithLogins { status = .unauthorized }
                 } else {
                     status = .unauthorized
                     note = "; the next try comes in 5 minutes, or when they are changed"
@@ -199,14 +201,16 @@ package final class StreamReader: Sendable {
                     note = "; trying \(useLibav ? "libav" : "our own client") next"
                 }
             }
-            if cause == .overloaded, status == .unreachable, failure.cause == .unauthorized {
-                set(status, "the camera refuses log-ins it accepted before: it may be out of sessions", source: source)
+            if cause == .refusedAgain {
+                set(status, "the camera refuses log-ins it accepted before: it may be out of sessions, or its password was changed", source: source)
             } else {
                 set(status, failure.reason + note, source: source)
             }
-            let wait = backoff.wait(
+            var wait = backoff.wait(
                 after: cause, jitter: .random(in: 0...1), outage: Double(ended - (lastVideo ?? begun)) / 1e6)
-            if cause == .unauthorized { gate.refused(role) }
+            if failure.cause == .unauthorized { gate.refused(role) }
+            // Both streams break off together: the main one's log-in is answered first.
+            if delivered, role == .sub { wait += 1 }
             logger.notice(
                 "stream ended",
                 metadata: [

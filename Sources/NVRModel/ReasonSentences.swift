@@ -22,6 +22,7 @@ extension Reason {
         ("camera_tls", "the encrypted connection failed: {detail}"),
         ("camera_ended", "the camera ended the stream"),
         ("camera_quiet", "no video for {seconds} s"),
+        ("camera_sessions", "the camera refuses log-ins it accepted before: it may be out of sessions, or its password was changed"),
         ("camera_sessions", "the camera refuses log-ins it accepted before: it may be out of sessions"),
         ("camera_waits_for_main", "waiting until the camera accepts the log-in of the main stream"),
         ("camera_no_udp", "the camera refuses UDP: TCP is used"),

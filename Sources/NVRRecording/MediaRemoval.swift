@@ -88,26 +88,19 @@ package final class MediaRemoval: Sendable {
     /// cannot be deleted keeps its row, is tried again by the next sweep, and keeps none of the others.
     @discardableResult
     package func sweep() async throws -> Int64 {
-        var unlinked = Unlinked()
-        var lastSegment = ID<Segment>(0)
-        while true {
-            let garbage = try await store.segments.garbage(on: await confirmed(), after: lastSegment, limit: 500)
-            guard let last = garbage.last else { break }
-            lastSegment = last.id
-            try await tell(of: garbage)
-            let gone = try await unlink(garbage.map(\.place), &unlinked)
-            try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
-        }
-        var lastFile: FootagePlace?
-        while true {
-            let files = try await store.segments.garbageFiles(on: await confirmed(), after: lastFile, limit: 500)
-            guard let last = files.last else { break }
-            lastFile = last
-            try await store.segments.removeGarbageFiles(Array(try await unlink(files, &unlinked)))
-        }
-        say(unlinked)
+        var sweep = Sweep()
+        while try await unlinkSegments(&sweep) {}
+        while try await unlinkFiles(&sweep) {}
+        say(sweep.unlinked)
         if try await store.segments.garbageVolumes().contains(where: \.isRemote) { wakeRemote() }
-        return unlinked.bytes
+        return sweep.unlinked.bytes
+    }
+
+    /// How far deletions came, and what they came to.
+    private struct Sweep: Sendable {
+        var lastSegment = ID<Segment>(0)
+        var lastFile: FootagePlace?
+        var unlinked = Unlinked()
     }
 
     /// What unlinking came to.
@@ -134,6 +127,39 @@ package final class MediaRemoval: Sendable {
         } else {
             logger.notice("what could not be deleted is gone now")
         }
+    }
+
+    /// Goes on with the deletions that the last run of the program left to this one, until they are done or the task is cancelled: the
+    /// next start goes on then.
+    package func sweepWhatIsLeft() async {
+        var sweep = Sweep()
+        do {
+            while !Task.isCancelled, try await unlinkSegments(&sweep) {}
+            while !Task.isCancelled, try await unlinkFiles(&sweep) {}
+            say(sweep.unlinked)
+        } catch {
+            logger.warning("deletions of the last run are left to the next cleanup or start", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Unlinks some more segments; false when there are none.
+    private func unlinkSegments(_ sweep: inout Sweep) async throws -> Bool {
+        let garbage = try await store.segments.garbage(on: await confirmed(), after: sweep.lastSegment, limit: 500)
+        guard let last = garbage.last else { return false }
+        sweep.lastSegment = last.id
+        try await tell(of: garbage)
+        let gone = try await unlink(garbage.map(\.place), &sweep.unlinked)
+        try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
+        return true
+    }
+
+    /// The same for pictures, and for originals of what was moved.
+    private func unlinkFiles(_ sweep: inout Sweep) async throws -> Bool {
+        let files = try await store.segments.garbageFiles(on: await confirmed(), after: sweep.lastFile, limit: 500)
+        guard let last = files.last else { return false }
+        sweep.lastFile = last
+        try await store.segments.removeGarbageFiles(Array(try await unlink(files, &sweep.unlinked)))
+        return true
     }
 
     /// Folders that are there and the right ones: only there may anything be unlinked.

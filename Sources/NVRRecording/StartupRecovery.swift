@@ -5,8 +5,8 @@ package import NVRModel
 package import NVRStore
 
 /// Finishes what the last end of the program interrupted: segments that were being written get their final rows from their own
-/// files, deletions go on, events that never ended are ended. Runs before cameras start, and for a volume that is back. Files are read on threads
-/// of their volumes.
+/// files, the first deletions go on, events that never ended are ended. Runs before cameras start, and for a volume that is back. Files are read on
+/// threads of their volumes.
 package struct StartupRecovery: Sendable {
     /// What was found and done.
     package struct Report: Sendable, Equatable {
@@ -165,24 +165,17 @@ package struct StartupRecovery: Sendable {
         return Scan(file: scanned, length: length, kept: scanned.completeLength)
     }
 
+    /// Deletions that a start goes on with before cameras run: a million of them, which a camera of some years leaves behind, would keep
+    /// everything from being recorded for minutes. `MediaRemoval.sweepWhatIsLeft` takes the rest.
+    package static let deletionsAtStart = 500
+
     private func removeGarbage(_ threads: VolumeThreads, _ report: inout Report) async throws {
-        var lastSegment = ID<Segment>(0)
-        while true {
-            let volumes = await threads.confirmed(patience: Self.patience)
-            let garbage = try await store.segments.garbage(on: volumes, after: lastSegment, limit: 1000)
-            guard let last = garbage.last else { break }
-            lastSegment = last.id
-            let gone = try await unlink(garbage.map(\.place), threads, &report)
-            try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
-        }
-        var lastFile: FootagePlace?
-        while true {
-            let volumes = await threads.confirmed(patience: Self.patience)
-            let files = try await store.segments.garbageFiles(on: volumes, after: lastFile, limit: 1000)
-            guard let last = files.last else { break }
-            lastFile = last
-            try await store.segments.removeGarbageFiles(Array(try await unlink(files, threads, &report)))
-        }
+        let volumes = await threads.confirmed(patience: Self.patience)
+        let garbage = try await store.segments.garbage(on: volumes, limit: Self.deletionsAtStart)
+        let gone = try await unlink(garbage.map(\.place), threads, &report)
+        try await store.segments.removeGarbage(garbage.filter { gone.contains($0.place) }.map(\.id))
+        let files = try await store.segments.garbageFiles(on: volumes, limit: Self.deletionsAtStart)
+        try await store.segments.removeGarbageFiles(Array(try await unlink(files, threads, &report)))
     }
 
     /// Gives what is gone: of volumes that were the right ones all the time. A file that cannot be deleted is left to the next deletion:

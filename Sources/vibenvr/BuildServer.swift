@@ -252,7 +252,7 @@ private struct Watching: Service {
     func run() async throws { await cancelWhenGracefulShutdown { await sentry.run() } }
 }
 
-/// Moves footage to the volumes that keep it for longer, and deletes in buckets what is to go.
+/// Moves footage to the volumes that keep it for longer, and deletes what is to go in buckets, and what the last run left.
 private struct Moving: Service {
     let mover: FootageMover
     let removal: MediaRemoval
@@ -262,7 +262,8 @@ private struct Moving: Service {
         await cancelWhenGracefulShutdown {
             async let moving: Void = mover.run()
             async let deleting: Void = removal.sweepRemotely(logger: logger)
-            _ = await (moving, deleting)
+            async let left: Void = removal.sweepWhatIsLeft()
+            _ = await (moving, deleting, left)
         }
     }
 }

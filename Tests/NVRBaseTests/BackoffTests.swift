@@ -68,6 +68,27 @@ struct BackoffTests {
         #expect(backoff.wait(after: .overloaded, jitter: 1) == 2)
     }
 
+    @Test(
+        "a log-in that was accepted before and is refused now is tried after seconds and a minute, and at most 3 times in any 10 minutes",
+        arguments: [0.0, 0.37, 1.0])
+    func refusedAgain(jitter: Double) {
+        var backoff = Backoff()
+        var attempts = [0.0]
+        for number in 0..<60 {
+            // A camera that restarts meanwhile is no reason to begin anew.
+            if number % 7 == 3 { _ = backoff.wait(after: .unreachable, jitter: jitter, outage: 1) }
+            attempts.append(attempts[attempts.count - 1] + backoff.wait(after: .refusedAgain, jitter: jitter, outage: 1))
+        }
+        #expect(attempts[1] <= 3 && attempts[2] - attempts[1] <= 60)
+        for start in attempts {
+            #expect(attempts.filter { $0 >= start && $0 <= start + 600 }.count <= 3)
+        }
+        #expect(backoff.isPatientWithLogins)
+        backoff.accepted()
+        #expect(!backoff.isPatientWithLogins)
+        #expect(backoff.wait(after: .refusedAgain, jitter: jitter, outage: 1) <= 3)
+    }
+
     @Test("reset forgets earlier failures")
     func reset() {
         var backoff = Backoff()

@@ -189,6 +189,42 @@ struct RecoveryTests {
         #expect(try await after.store.events.list(EventFilter()).count == 3)
     }
 
+    @Test("very many deletions do not hold a start up: it goes on with some, and the rest follows while cameras run")
+    func manyDeletions() async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 60)
+        let count = StartupRecovery.deletionsAtStart + 20
+        var events: [ID<Event>] = []
+        for number in 0..<count {
+            let path = "1/p\(number).jpg"
+            try Data([1]).write(to: URL(fileURLWithPath: rig.absolute(path)))
+            events.append(
+                try await rig.store.events.insert(
+                    Event(id: ID(0), cameraID: ID(1), medium: .snapshot, kind: .manual, start: wallZero, picturePath: path)
+                ).id)
+        }
+        _ = try await rig.store.events.delete(events)
+        #expect(rig.files().count == count + 1)
+        let after = try rig.crashed()
+        let report = try await after.recover()
+        #expect(report.removedFiles == StartupRecovery.deletionsAtStart)
+        #expect(try await after.store.segments.garbageFiles().count == 20)
+        let removal = MediaRemoval(layout: after.layout, store: after.store, playback: after.playback())
+        // A server that ends meanwhile leaves them to the next start.
+        let ending = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            await removal.sweepWhatIsLeft()
+        }
+        await ending.value
+        #expect(try await after.store.segments.garbageFiles().count == 20)
+        await removal.sweepWhatIsLeft()
+        #expect(try await after.store.segments.garbageFiles().isEmpty)
+        let kept = try await after.segments().map(\.path)
+        #expect(after.files() == kept)
+        try await Self.checkWhole(after)
+    }
+
     @Test("events that never ended are ended")
     func staleEvents() async throws {
         let rig = try Rig()

@@ -63,11 +63,11 @@ class Movie:
         return [fingerprint(length_prefixed_nals(sample), codec) for sample in self.bytes_of(self.video)]
 
 
-def probe(path: Path) -> Movie:
-    """The file's tracks and packets; fails when ffprobe has the least to complain."""
+def probe(path: Path, level: str = "warning") -> Movie:
+    """The file's tracks and packets; fails when ffprobe has the least to complain of this level."""
     entries = "stream=index,codec_type,codec_name,codec_tag_string,width,height,time_base:packet=stream_index,pts,dts,duration,pos,size,flags"
     run = subprocess.run(
-        ["ffprobe", "-v", "warning", "-show_entries", entries, "-of", "json", str(path)], capture_output=True, text=True, timeout=60
+        ["ffprobe", "-v", level, "-show_entries", entries, "-of", "json", str(path)], capture_output=True, text=True, timeout=60
     )
     assert run.returncode == 0 and not run.stderr.strip(), f"ffprobe on {path} ended with {run.returncode}: {run.stderr.strip()[:600]}"
     found = json.loads(run.stdout)

@@ -479,7 +479,10 @@ class _Connection:
                 units, at, switched = camera.films[now.switch_film].units, 0, True
             unit = units[at % len(units)]
             rate = now.stamp_fps or film.fps
-            ticks = int(frame * 90000 * (1 + now.skew_ppm / 1e6) / rate) + (now.jump_by if now.jump_at and frame >= now.jump_at else 0)
+            # Stamps are those of the pictures as they are seen, in the order of the stream.
+            place = at % len(units)
+            ahead = film.order[place] - place if film.order and not switched else 0
+            ticks = int((frame + ahead) * 90000 * (1 + now.skew_ppm / 1e6) / rate) + (now.jump_by if now.jump_at and frame >= now.jump_at else 0)
             stopped = now.video_stops_after and frame >= now.video_stops_after
             if now.play == "garbage":
                 if "channels" in self.tracks["video"]:

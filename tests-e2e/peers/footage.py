@@ -65,7 +65,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Film:
-    """A video elementary stream that may be shown in a loop: it begins with a key frame and has no B-frames."""
+    """A video elementary stream that may be shown in a loop: it begins with a key frame, and nothing refers across it."""
 
     path: str
     codec: str  # h264, h265, mjpeg
@@ -73,6 +73,8 @@ class Film:
     width: int
     height: int
     marks: dict[str, int] = field(default_factory=dict, hash=False, compare=False)
+    # With B-frames, the place of each access unit among the pictures that are seen; empty: as they come.
+    order: list[int] = field(default_factory=list, hash=False, compare=False)
 
     @functools.cached_property
     def units(self) -> list[AccessUnit]:
@@ -156,6 +158,28 @@ def counter(
         ffmpeg("-f", "lavfi", "-i", source, "-t", str(seconds), *encoder, str(part))
 
     return Film(str(_made(name, make)), codec, fps, width, height)
+
+
+def reordered(codec: str = "h264") -> Film:
+    """The counter with two B-frames between others, as encoders of computers and some cameras make them."""
+    name = f"reordered-640x360-15.{codec}"
+
+    def make(part: Path) -> None:
+        draw = f"drawtext=fontfile={FONT}:text='%{{n}}':fontsize=60:fontcolor=white:box=1:boxcolor=black:x=20:y=20"
+        encoder = _encoder(codec, "600k", 30, [])
+        encoder[encoder.index("-bf") + 1] = "2"
+        parameters = encoder.index("-x264-params" if codec == "h264" else "-x265-params") + 1
+        encoder[parameters] += ":bframes=2:b-adapt=0" + (":b-pyramid=none" if codec == "h264" else ":b-pyramid=0")
+        ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=15,{draw}", "-t", "20", *encoder, str(part))
+
+    def note(part: Path) -> None:
+        listing = subprocess.run(
+            ["ffprobe", "-loglevel", "error", "-show_entries", "frame=pkt_pos", "-of", "csv=p=0", str(path)], check=True, capture_output=True, text=True)
+        shown = [int(line.strip(",")) for line in listing.stdout.split()]
+        part.write_text(json.dumps([shown.index(position) for position in sorted(shown)]))
+
+    path = _made(name, make)
+    return Film(str(path), codec, 15, 640, 360, order=json.loads(_made(name + ".order", note).read_text()))
 
 
 def full_hd(codec: str = "h264", gop_seconds: float = 2) -> Film:
