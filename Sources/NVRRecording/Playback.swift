@@ -205,13 +205,25 @@ package final class Playback: Sendable {
     /// Listed segments of the main stream, or of the sub-stream when there are none, that hold anything of a range, oldest first.
     package func segments(_ camera: ID<Camera>, _ range: TimeRange) async throws -> [Segment] {
         for role in StreamRole.allCases {
-            var found = try await store.segments.covering(camera, role, range).map { growing.current($0) }
+            var found: [Segment] = []
+            for row in try await store.segments.covering(camera, role, range) {
+                if let segment = try await current(row) { found.append(segment) }
+            }
             for id in growing.overlapping(camera, role, range) where !found.contains(where: { $0.id == id }) {
-                if let segment = try await store.segments.get(id) { found.append(growing.current(segment)) }
+                if let row = try await store.segments.get(id), let segment = try await current(row) { found.append(segment) }
             }
             if !found.isEmpty { return found.sorted { $0.start < $1.start } }
         }
         return []
+    }
+
+    /// A row as far as its file is now; nil while nothing is known of what the file holds. A row that was read as that of a growing segment
+    /// may be finished by now, and one that was only just listed is not known to grow yet.
+    private func current(_ row: Segment) async throws -> Segment? {
+        let segment = growing.current(row)
+        guard segment.state == .growing, segment.index.isEmpty else { return segment.state == .intended ? nil : segment }
+        guard let again = try await store.segments.get(row.id).map({ growing.current($0) }) else { return nil }
+        return again.index.isEmpty || again.state != .growing && again.state != .finished ? nil : again
     }
 
     /// Bytes of the fragments that hold a range; nil when there is no footage of it, or when an index of it is damaged. `segment`: one

@@ -120,11 +120,11 @@ package final class Volumes: Sendable {
     package func space(of volume: VolumeID) -> Space? { entries.withLock { $0[volume]?.space } }
 
     /// The same, but the file system is asked where nobody has looked yet; nil when it does not answer or the volume is not there. Blocks
-    /// then.
-    package func space(of volume: VolumeID, in folder: String) -> Space? {
+    /// then. `isPrepared`: somebody has written to the folder just now, so that it is there although nobody has looked.
+    package func space(of volume: VolumeID, in folder: String, isPrepared: Bool = false) -> Space? {
         let entry = entries.withLock { $0[volume] }
         if let known = entry?.space { return known }
-        guard entry?.loss == nil else { return nil }
+        guard entry?.loss == nil || isPrepared && entry?.loss?.cause == .unknown else { return nil }
         // A disk that is unplugged has no numbers; that is no fault of whoever asks.
         return (try? POSIXFile.space(at: folder)).map { Space(free: $0.free, total: $0.total, fileSystem: POSIXFile.fileSystem(of: folder)) }
     }

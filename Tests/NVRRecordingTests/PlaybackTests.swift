@@ -152,6 +152,28 @@ struct PlaybackTests {
         await recorder.finish()
     }
 
+    @Test("a segment that was only just listed, of which nothing is known yet, keeps nobody from the others")
+    func listedOnly() async throws {
+        let rig = try Rig()
+        var stream = SyntheticStream()
+        try await rig.record(&stream, frames: 300, seconds: 10)
+        let playback = rig.playback()
+        let finished = try await rig.segments()
+        let last = try #require(finished.last)
+        // As between the commit of its row and the note that it grows.
+        let (start, end) = (last.end, last.end.advanced(byMicroseconds: 1_000_000))
+        let id = try await rig.store.segments.intend(
+            Segment(
+                id: ID(0), cameraID: ID(1), role: .main, run: 9, path: "1/2020-01-01/new.mp4", start: start, end: start, bytes: 0, state: .intended,
+                width: 640, height: 360, codecs: "avc1", initLength: 0, timescale: 90_000, index: []), isContinuous: false)
+        _ = try await rig.store.segments.begin(id, end: end, bytes: 1000, initLength: 900)
+        let range = TimeRange(start: Self.at(-10), end: end)
+        #expect(try await playback.index(of: ID(1), range).map(\.id) == finished.map(\.id))
+        #expect(try await playback.bytes(of: ID(1), range) ?? 0 > 0)
+        let whole = try await playback.export(ID(1), range, isExact: false, fileName: "a.mp4")
+        #expect(try Self.all(whole).count > 1000)
+    }
+
     @Test("the size of a range is that of its fragments, and not known where the index is damaged")
     func sizes() async throws {
         let rig = try Rig()

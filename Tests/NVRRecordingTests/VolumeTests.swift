@@ -57,6 +57,21 @@ struct VolumeWatchTests {
         return loss
     }
 
+    @Test("How full a volume is that nobody has looked at is told to who has just made its folder, and of a lost one to nobody")
+    func space() throws {
+        let rig = try Rig()
+        let folder = rig.folder.path
+        let volumes = rig.layout.volumes
+        func set(_ loss: VolumeLoss?) { volumes.set(marker.volume, .folder(folder, marker: marker), name: "", loss: loss) }
+        set(VolumeLoss(.unknown, "it was not looked at yet", since: time))
+        #expect(volumes.space(of: marker.volume, in: folder) == nil)
+        #expect(volumes.space(of: marker.volume, in: folder, isPrepared: true)?.total ?? 0 > 0)
+        set(VolumeLoss(.notMounted, "it has no marker", since: time))
+        #expect(volumes.space(of: marker.volume, in: folder, isPrepared: true) == nil)
+        set(nil)
+        #expect(volumes.space(of: marker.volume, in: folder)?.total ?? 0 > 0)
+    }
+
     @Test("A new profile's folder is given its marker, and never again")
     func marking() {
         var watch = VolumeWatch(expected: marker, isMarked: false)

@@ -61,7 +61,7 @@ struct StorageRoutes: Sendable {
             _ = try await isSame(path, own: nil)
             return try await store.storageProfiles.insert(profile)
         }
-        return Response(json: try await json([stored])[0])
+        return Response(json: try await json([stored], arePrepared: true)[0])
     }
 
     private func update(_ call: Call) async throws -> Response {
@@ -78,7 +78,7 @@ struct StorageRoutes: Sendable {
         } else {
             profile = try await store.storageProfiles.update(id) { sent.apply(to: &$0) }
         }
-        return Response(json: try await json([profile])[0])
+        return Response(json: try await json([profile], arePrepared: sent.path != nil)[0])
     }
 
     /// One that is not there is as good as deleted: clients of the reference expect no 404 here.
@@ -113,7 +113,8 @@ struct StorageRoutes: Sendable {
         }
     }
 
-    private func json(_ profiles: [StorageProfile]) async throws -> [JSONValue] {
+    /// `arePrepared`: their folders were written to just now.
+    private func json(_ profiles: [StorageProfile], arePrepared: Bool = false) async throws -> [JSONValue] {
         let totals = try await store.segments.volumeTotals()
         return try await threads.runIfActive { [volumes] in
             let states = Dictionary(volumes.states.map { ($0.volume, $0) }) { $1 }
@@ -122,7 +123,7 @@ struct StorageRoutes: Sendable {
                 let id = VolumeID(profile.id)
                 object["used_gb"] = Self.gigabytes(totals.reduce(0) { $0 + ($1.volume == id ? $1.bytes : 0) })
                 object["state"] = Self.state(states[id])
-                guard let space = volumes.space(of: id, in: profile.path) else {
+                guard let space = volumes.space(of: id, in: profile.path, isPrepared: arePrepared) else {
                     object["disk"] = .null
                     return .object(object)
                 }
