@@ -85,7 +85,7 @@ let package = Package(
 
         // Layer 1: packets and rows.
         room("NVRMedia", ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav", .nioCore, .nioPosix, .nioSSL, .logging, .collections]),
-        room("NVRStore", ["NVRModel", "NVRBase", .grdb, .crypto, .logging]),
+        room("NVRStore", ["NVRModel", "NVRBase", "Files", .grdb, .crypto, .logging]),
 
         // Layer 2.
         room("NVRRecording", ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", "Files", .crypto, .logging, .lifecycle]),

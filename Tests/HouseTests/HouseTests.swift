@@ -94,7 +94,7 @@ struct HouseTests {
         "Libav": ["CFFmpeg"], "Argon2": ["CArgon2"], "Zlib": ["CZlib"], "Files": ["CFiles"], "Mosquitto": ["CMosquitto"], "Curl": ["CCurl"],
         "WebUI": ["CWebUI"],
         "NVRMedia": ["NVRModel", "NVRBase", "RTSP", "ISOBMFF", "Libav"],
-        "NVRStore": ["NVRModel", "NVRBase"],
+        "NVRStore": ["NVRModel", "NVRBase", "Files"],
         "NVRRecording": ["NVRMedia", "NVRStore", "NVRModel", "NVRBase", "ISOBMFF", "Zlib", "Files"],
         "NVRDetection": ["NVRMedia", "NVRModel", "NVRBase"],
         "NVRAccounts": ["NVRStore", "NVRModel", "NVRBase", "Argon2"],

@@ -88,6 +88,38 @@ struct RescueTests {
         try store.close()
     }
 
+    @Test("a backup is of one moment, and gets done, although others write all the time")
+    func writtenMeanwhile() async throws {
+        let place = try Place()
+        let store = try Store.open(at: place.path)
+        func event(_ number: Int) -> Event {
+            Event(
+                id: ID(0), cameraID: ID(1), medium: .video, kind: .manual, start: Self.now.advanced(byMicroseconds: Int64(number) * 1_000_000),
+                metadata: String(repeating: "x", count: 500))
+        }
+        // Several steps of the copy.
+        for part in 0..<10 { try await store.events.insertMany((0..<2000).map { event(part * 2000 + $0) }) }
+        #expect(try await store.bytes() > 12 << 20)
+        let writing = Task {
+            var count = 0
+            while !Task.isCancelled {
+                _ = try await store.events.insert(event(100_000 + count))
+                count += 1
+            }
+            return count
+        }
+        while try await store.events.count(EventFilter()) == 20_000 { try await Task.sleep(for: .milliseconds(1)) }
+        let copy = try place.backups.make(of: store, now: Self.now)
+        writing.cancel()
+        let written = try await writing.value
+        let restored = try Store.open(at: copy.path)
+        let count = try await restored.events.count(EventFilter())
+        #expect(count > 20_000 && count <= 20_000 + written)
+        #expect(try await restored.problems().isEmpty)
+        try restored.close()
+        try store.close()
+    }
+
     @Test("rotation keeps the newest, one a day before, and what fits")
     func rotation() {
         func copy(_ hour: Int, _ bytes: Int64 = 1) -> DatabaseBackups.Copy {

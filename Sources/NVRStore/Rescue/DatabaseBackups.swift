@@ -1,6 +1,7 @@
 #if canImport(Glibc)
     import Glibc
 #endif
+import Files
 import GRDB
 import NVRBase
 package import NVRModel
@@ -87,18 +88,31 @@ package struct DatabaseBackups: Sendable {
         return made
     }
 
+    /// Of 4096 bytes; as much as a disk writes at once.
+    private static let pagesPerStep: CInt = 1024
+
     private func copy(_ store: Store, to part: String) throws {
         for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) }
         let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DatabaseFiles.failure("making", part) }
-        close(descriptor)
+        // Not before SQLite is done with the file: its locks would go with this (fcntl(2)).
+        defer { close(descriptor) }
         var configuration = Configuration()
         configuration.label = "backup"
         configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = OFF; PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF")
         }
         let target = try DatabaseQueue(path: part, configuration: configuration)
-        // In one go: one snapshot is read to its end, which keeps nobody from writing; in steps, every commit would begin it anew.
-        try store.rows.writer.backup(to: target)
+        try store.rows.writer.read { source in
+            // Begins the snapshot that all steps read, which keeps nobody from writing; without it every commit would begin the copy anew.
+            _ = try Int.fetchOne(source, sql: "SELECT count(*) FROM sqlite_master")
+            try target.writeWithoutTransaction { copy in
+                try source.backup(to: copy, pagesPerStep: Self.pagesPerStep) { _ in
+                    // A sync that finds hundreds of megabytes to write holds up whoever else waits for the disk.
+                    let code = FileContent.writeOut(descriptor, from: 0)
+                    if code != 0 { throw NVRError(.unavailable, "writing the copy failed: \(String(cString: strerror(code)))") }
+                }
+            }
+        }
         let problems = try target.writeWithoutTransaction { db in
             // A copy is one file, without a log.
             try db.execute(sql: "PRAGMA journal_mode = DELETE")
