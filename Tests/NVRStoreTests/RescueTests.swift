@@ -112,7 +112,10 @@ struct RescueTests {
         let copy = try place.backups.make(of: store, now: Self.now)
         writing.cancel()
         let written = try await writing.value
-        let restored = try Store.open(at: copy.path)
+        // Beside the key.
+        let beside = place.folder + "/copy.db"
+        try FileManager.default.moveItem(atPath: copy.path, toPath: beside)
+        let restored = try Store.open(at: beside)
         let count = try await restored.events.count(EventFilter())
         #expect(count > 20_000 && count <= 20_000 + written)
         #expect(try await restored.problems().isEmpty)
