@@ -131,8 +131,8 @@ private final class Stage: Sendable {
         // Other tests keep all threads of the process busy at times: what the server's side has to do then is not late.
         return RTSPSession(
             configuration: RTSPClientConfiguration(
-                endpoint: endpoint, transport: transport, responseTimeout: .seconds(120), firstPacketTimeout: .seconds(120),
-                idleTimeout: .seconds(120)), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                endpoint: endpoint, transport: transport, responseTimeout: .seconds(1200), firstPacketTimeout: .seconds(1200),
+                idleTimeout: .seconds(1200)), eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             pace: ReadPace(), logger: quiet)
     }
 

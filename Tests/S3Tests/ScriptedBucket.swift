@@ -73,7 +73,7 @@ final class ScriptedBucket: Sendable {
 
     /// A client of it that loses no time.
     func client(
-        tries: Int = 1, stall: Int64 = 120, pace: (@Sendable (Int) async throws -> Void)? = nil
+        tries: Int = 1, stall: Int64 = 1200, pace: (@Sendable (Int) async throws -> Void)? = nil
     ) throws -> S3Client {
         var configuration = S3Client.Configuration(
             location: try S3Location(endpoint: "http://store.test:\(port)", region: "us-east-1", bucket: "bucket", addressing: .path),
