@@ -54,7 +54,9 @@ extension OpenAPIDocument {
         ("POST /onvif/ptz/probe-features/{camera_id}", "probePTZFeatures"), ("GET /oauth/login", "logInWithProvider"),
         ("GET /oauth/callback", "finishProviderLogIn"), ("POST /oauth/unlink", "unlinkProvider"), ("GET /oauth/logout", "logOutOfProvider"),
     ].map { route, id in
-        Operation(route, id, .later, route.contains("/onvif/") ? "ONVIF: not available yet" : "Another sign-in provider: not available yet")
-            .refuses(501, "Not available yet.")
+        let operation = Operation(
+            route, id, .later, route.contains("/onvif/") ? "ONVIF: not available yet" : "Another sign-in provider: not available yet"
+        ).refuses(501, "Not available yet.")
+        return route.contains("{") ? operation.refuses(404, "The path names nothing.") : operation
     }
 }
