@@ -9,6 +9,17 @@ import Testing
     import Glibc
 #endif
 
+private struct NeverCame: Error {}
+
+/// Waits for something that is on its way; the deadline is for a machine that hangs.
+private func until(_ condition: @Sendable () -> Bool) async throws {
+    for _ in 0..<120_000 {
+        if condition() { return }
+        try await Task.sleep(for: .milliseconds(1))
+    }
+    throw NeverCame()
+}
+
 @Suite("Writes that come together")
 struct GroupCommitTests {
     /// Holds the writer in a transaction until it is let go.
@@ -20,7 +31,7 @@ struct GroupCommitTests {
             while !state.withLock({ $0.isOpen }) { usleep(200) }
         }
         func open() { state.withLock { $0.isOpen = true } }
-        func entered() async throws { while !state.withLock({ $0.isEntered }) { try await Task.sleep(for: .milliseconds(1)) } }
+        func entered() async throws { try await until { self.state.withLock { $0.isEntered } } }
     }
 
     private final class Seen: Sendable {
@@ -46,7 +57,7 @@ struct GroupCommitTests {
             defer { gate.open() }
             try await gate.entered()
             add(&group)
-            while store.commits.waiting < waiting { try await Task.sleep(for: .milliseconds(1)) }
+            try await until { store.commits.waiting >= waiting }
             gate.open()
             try await group.waitForAll()
         }
@@ -122,7 +133,7 @@ struct GroupCommitTests {
             try await gate.entered()
             for number in 0..<200 {
                 group.addTask { _ = try await store.cameras.update(camera) { _ in seen.add(number) } }
-                while store.commits.waiting < number + 1 { try await Task.sleep(for: .milliseconds(1)) }
+                try await until { store.commits.waiting > number }
             }
             gate.open()
             try await group.waitForAll()
@@ -160,7 +171,7 @@ struct GroupCommitTests {
                     case .failure(let error): return (number, error as? DatabaseError)
                     }
                 }
-                while commits.counts.waiting < number + 1 { try await Task.sleep(for: .milliseconds(1)) }
+                try await until { commits.counts.waiting > number }
             }
             gate.open()
             var failures: [Int: ResultCode] = [:]
