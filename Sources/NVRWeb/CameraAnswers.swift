@@ -3,8 +3,8 @@ import NVRBase
 import NVRModel
 import NVRStore
 
-/// What answers say of cameras as their owners set them up, kept written until a commit changes any: a wall of cameras is asked for often,
-/// and only a tenth of each answer is ever new. Any task may use it.
+/// What answers say of cameras, kept written: a wall of cameras is asked for often, and hardly any of it is ever new. What their owners
+/// set up is kept until a commit changes any camera, the whole text until the state of that camera changes. Any task may use it.
 final class CameraTexts: Sendable {
     private struct Key: Equatable {
         var version: Int
@@ -17,13 +17,20 @@ final class CameraTexts: Sendable {
         var member: String?
     }
 
-    private let kept: [Camera.Form: Versioned<Key, [ID<Camera>: [Piece]]>] = [.full: .init(), .withoutSecrets: .init(), .summary: .init()]
+    /// One camera: what it is put together from, and the whole of it as it was with a state.
+    fileprivate struct Entry: Sendable {
+        var pieces: [Piece]
+        var health: CameraHealth?
+        var whole: [UInt8]
+    }
 
-    fileprivate func texts(_ version: Int, _ form: Camera.Form) -> [ID<Camera>: [Piece]] {
+    private let kept: [Camera.Form: Versioned<Key, [ID<Camera>: Entry]>] = [.full: .init(), .withoutSecrets: .init(), .summary: .init()]
+
+    fileprivate func texts(_ version: Int, _ form: Camera.Form) -> [ID<Camera>: Entry] {
         kept[form]?.value(for: Key(version: version, form: form)) ?? [:]
     }
 
-    fileprivate func keep(_ texts: [ID<Camera>: [Piece]], _ version: Int, _ form: Camera.Form) {
+    fileprivate func keep(_ texts: [ID<Camera>: Entry], _ version: Int, _ form: Camera.Form) {
         kept[form]?.keep(texts, for: Key(version: version, form: form))
     }
 }
@@ -53,7 +60,7 @@ struct CameraAnswers: Sendable {
 
     /// The camera as the caller may see it. The long forms also say why a camera is in its state, since when, and what reads it.
     func json(_ camera: Camera) -> JSONValue {
-        guard var object = settled(camera) else { return .null }
+        var object = settled(camera)
         // Members keep the places that clients know them at.
         state(camera).forEach { object[$0] = $1 }
         return .object(object)
@@ -67,24 +74,33 @@ struct CameraAnswers: Sendable {
         var isNew = false
         var out: [UInt8] = [UInt8(ascii: "[")]
         for camera in cameras {
+            if out.count > 1 { out.append(UInt8(ascii: ",")) }
+            var health = health[camera.id]
+            // It changes with every frame and is told elsewhere.
+            health?.recentBytes = 0
+            if let old = known[camera.id], old.health == health {
+                out += old.whole
+                continue
+            }
             let state = state(camera)
             let pieces: [CameraTexts.Piece]
-            if let old = known[camera.id] {
-                pieces = old
-            } else {
-                guard let object = settled(camera) else { continue }
-                pieces = Self.pieces(object, state)
-                known[camera.id] = pieces
-                isNew = true
-            }
-            if out.count > 1 { out.append(UInt8(ascii: ",")) }
-            for piece in pieces {
-                out += piece.text
-                if let member = piece.member { out += (state[member] ?? .null).serializedBytes() }
-            }
+            if let old = known[camera.id] { pieces = old.pieces } else { pieces = Self.pieces(settled(camera), state) }
+            let whole = Self.whole(pieces, state)
+            known[camera.id] = CameraTexts.Entry(pieces: pieces, health: health, whole: whole)
+            isNew = true
+            out += whole
         }
         out.append(UInt8(ascii: "]"))
         if isNew { texts.keep(known, version, form) }
+        return out
+    }
+
+    private static func whole(_ pieces: [CameraTexts.Piece], _ state: JSONObject) -> [UInt8] {
+        var out: [UInt8] = []
+        for piece in pieces {
+            out += piece.text
+            if let member = piece.member { out += (state[member] ?? .null).serializedBytes() }
+        }
         return out
     }
 
@@ -115,8 +131,8 @@ struct CameraAnswers: Sendable {
     }
 
     /// What only a commit changes. Never empty.
-    private func settled(_ camera: Camera) -> JSONObject? {
-        guard case .object(var object) = camera.json(form) else { return nil }
+    private func settled(_ camera: Camera) -> JSONObject {
+        var object = camera.json(form).object ?? JSONObject()
         if form == .summary { return object }
         object["groups"] = .array((groups[camera.id] ?? []).map(\.shortJSON))
         object["storage_profile"] = profile(camera.storage.profileID)
