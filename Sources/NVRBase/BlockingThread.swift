@@ -14,13 +14,14 @@ package final class BlockingThread: @unchecked Sendable {
     private var isFinished = false
 
     /// Starts the thread. `name` is cut to 15 bytes, the kernel's limit. `stackBytes` is address space, touched pages only count.
-    /// `niceness`: 1…19 for work that everything else goes before.
-    package init(name: String, stackBytes: Int = 512 * 1024, niceness: Int32 = 0) {
+    /// `niceness`: 1…19 for work that everything else goes before. `isIdle`: for work that gets what nobody else wants of the CPU
+    /// (SCHED_IDLE, sched(7)); on a machine that is busy all the time that is next to nothing, so nobody may wait for it.
+    package init(name: String, stackBytes: Int = 512 * 1024, niceness: Int32 = 0, isIdle: Bool = false) {
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        if !Self.start(self, name: name, stackBytes: stackBytes, niceness: niceness) { isFinished = true }
+        if !Self.start(Start(thread: self, name: name, niceness: niceness, isIdle: isIdle), stackBytes: stackBytes) { isFinished = true }
     }
 
     /// What the new thread receives: the object it serves, kept alive until the thread ends.
@@ -28,21 +29,22 @@ package final class BlockingThread: @unchecked Sendable {
         let thread: BlockingThread
         let name: String
         let niceness: Int32
-        init(thread: BlockingThread, name: String, niceness: Int32) {
+        let isIdle: Bool
+        init(thread: BlockingThread, name: String, niceness: Int32, isIdle: Bool) {
             self.thread = thread
-            self.name = name
+            self.name = String(decoding: name.utf8.prefix(15), as: UTF8.self)
             self.niceness = niceness
+            self.isIdle = isIdle
         }
     }
 
-    private static func start(_ thread: BlockingThread, name: String, stackBytes: Int, niceness: Int32) -> Bool {
+    private static func start(_ start: Start, stackBytes: Int) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackBytes)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let argument = Unmanaged.passRetained(Start(thread: thread, name: String(decoding: name.utf8.prefix(15), as: UTF8.self), niceness: niceness))
-            .toOpaque()
+        let argument = Unmanaged.passRetained(start).toOpaque()
         var handle = pthread_t()
         let code = pthread_create(&handle, &attributes, entry, argument)
         if code != 0 { Unmanaged<Start>.fromOpaque(argument).release() }
@@ -55,9 +57,16 @@ package final class BlockingThread: @unchecked Sendable {
         BlockingThread.nameThisThread(start.name)
         // 0: of this thread alone (setpriority(2), "C library/kernel differences"). Where it is refused, the thread is like the others.
         if start.niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
+        if start.isIdle {
+            var none = sched_param(sched_priority: 0)
+            _ = sched_setscheduler(0, BlockingThread.idlePolicy, &none)
+        }
         start.thread.loop()
         return nil
     }
+
+    /// SCHED_IDLE of <linux/sched.h>, which glibc shows to programs of GNU extensions only.
+    private static let idlePolicy: CInt = 5
 
     deinit {
         pthread_cond_destroy(condition)

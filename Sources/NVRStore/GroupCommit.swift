@@ -47,8 +47,11 @@ package final class GroupCommit: Sendable {
     package func result<Value: Sendable>(of body: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, any Error> {
         await withCheckedContinuation { continuation in
             let kept = Kept<Value>()
-            let member = Member(run: { kept.value = try body($0) }) { error in
-                continuation.resume(returning: error.map { .failure($0) } ?? .success(kept.value!))
+            let member = Member(run: { db in
+                let value = try body(db)
+                kept.result.withLock { $0 = .success(value) }
+            }) { error in
+                continuation.resume(returning: error.map { .failure($0) } ?? kept.result.withLock { $0 })
             }
             let isFirst = state.withLock { state in
                 state.waiting.append(member)
@@ -60,12 +63,7 @@ package final class GroupCommit: Sendable {
     }
 
     private final class Kept<Value: Sendable>: Sendable {
-        private let state = Mutex<Value?>(nil)
-
-        var value: Value? {
-            get { state.withLock { $0 } }
-            set { state.withLock { $0 = newValue } }
-        }
+        let result = Mutex<Result<Value, any Error>>(.failure(CancellationError()))
     }
 
     package var counts: CommitCounts {

@@ -1,4 +1,7 @@
 // What belongs here: threads made for blocking, waiting on them, and the clocks.
+#if canImport(Glibc)
+    import Glibc
+#endif
 import NVRBase
 import Synchronization
 import Testing
@@ -48,6 +51,18 @@ struct ThreadTests {
         }
         #expect(log.overlaps.withLock { $0 } == 0)
         #expect(log.values.withLock { $0 }.sorted() == Array(0..<1000))
+    }
+
+    @Test("work that nobody waits for gets what others leave of the CPU")
+    func classes() async throws {
+        var classes: [[Int]] = []
+        for thread in [BlockingThread(name: "plain"), BlockingThread(name: "nice", niceness: 7), BlockingThread(name: "idle", isIdle: true)] {
+            defer { thread.stop() }
+            classes.append(try await thread.run { [Int(sched_getscheduler(0)), Int(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))] })
+        }
+        // SCHED_OTHER and SCHED_IDLE (sched(7)).
+        #expect(classes.map { $0[0] } == [0, 0, 5])
+        #expect(classes[1][1] >= 7 && classes[0][1] < classes[1][1])
     }
 
     @Test("run gives the result or the error of its body")

@@ -108,7 +108,11 @@ struct RescueTests {
             }
             return count
         }
-        while try await store.events.count(EventFilter()) == 20_000 { try await Task.sleep(for: .milliseconds(1)) }
+        let latest = ContinuousClock.now + .seconds(120)
+        while try await store.events.count(EventFilter()) == 20_000 {
+            try #require(ContinuousClock.now < latest)
+            try await Task.sleep(for: .milliseconds(1))
+        }
         let copy = try place.backups.make(of: store, now: Self.now)
         writing.cancel()
         let written = try await writing.value
@@ -120,6 +124,41 @@ struct RescueTests {
         #expect(count > 20_000 && count <= 20_000 + written)
         #expect(try await restored.problems().isEmpty)
         try restored.close()
+        try store.close()
+    }
+
+    @Test("a backup that is stopped at any moment leaves nothing, or was whole before", arguments: [nil, 0, 1, 2, 4, 8, 16, 32])
+    func stopped(milliseconds: Int?) async throws {
+        let place = try Place()
+        let store = try Store.open(at: place.path)
+        let events = (0..<8000).map { number in
+            Event(
+                id: ID(0), cameraID: ID(1), medium: .video, kind: .manual, start: Self.now.advanced(byMicroseconds: Int64(number) * 1_000_000),
+                metadata: String(repeating: "x", count: 500))
+        }
+        try await store.events.insertMany(events)
+        let early = BackupStop()
+        early.stop()
+        #expect(throws: CancellationError.self) { try place.backups.begin(of: store, now: Self.now, until: early) }
+        let stop = BackupStop()
+        let draft = try place.backups.begin(of: store, now: Self.now, until: stop)
+        if let milliseconds {
+            async let stopping: Void = {
+                try await Task.sleep(for: .milliseconds(milliseconds))
+                stop.stop()
+            }()
+            do { _ = try place.backups.finish(draft, until: stop) } catch { #expect(error is CancellationError) }
+            try await stopping
+        } else {
+            stop.stop()
+            #expect(throws: CancellationError.self) { try place.backups.finish(draft, until: stop) }
+            #expect(place.backups.list().isEmpty)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: place.backups.folder)
+        #expect(names.count == place.backups.list().count)
+        // The next one is made as ever.
+        let copy = try place.backups.make(of: store, now: Self.now.advanced(byMicroseconds: 60_000_000))
+        #expect(place.backups.list().first == copy)
         try store.close()
     }
 

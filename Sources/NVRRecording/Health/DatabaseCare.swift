@@ -23,7 +23,9 @@ package final class DatabaseCare: Service {
     private let mayRestart: Bool
     private let clock: any NVRClock
     private let logger: Logger
-    private let thread = BlockingThread(name: "database-care", niceness: 10)
+    private let copying = BlockingThread(name: "database-copy", niceness: 19)
+    /// A look at a copy of a million rows takes seconds of a core, and only the next backup waits for it.
+    private let checking = BlockingThread(name: "database-check", isIdle: true)
     private let state = Mutex((wantsRestart: false, failures: 0))
 
     /// `interval`: seconds between backups. `mayRestart`: whether this process was not begun for the same reason a moment ago.
@@ -67,7 +69,8 @@ package final class DatabaseCare: Service {
                 }
             }
         }
-        thread.stop()
+        copying.stop()
+        checking.stop()
         // A service that returns early ends the server, which is wanted then only.
         if !wantsRestart { try? await gracefulShutdown() }
     }
@@ -92,7 +95,7 @@ package final class DatabaseCare: Service {
         guard store.damage.found == nil else { return false }
         let now = WallTime(microseconds: clock.wall())
         do {
-            let copy = try await thread.run { [backups, store] in try backups.make(of: store, now: now) }
+            let copy = try await copied(now, until: BackupStop())
             logger.debug("the database was backed up", metadata: ["file": "\(copy.path)", "bytes": "\(copy.bytes)"])
             health.clear(.databaseBackupFailed)
             return true
@@ -107,6 +110,16 @@ package final class DatabaseCare: Service {
             let isFull = (error as? NVRError)?.kind == .exhausted
             health.raise(.databaseBackupFailed, cause: isFull ? "disk_full" : nil, detail: (error as? NVRError)?.message)
             return false
+        }
+    }
+
+    /// Throws `CancellationError` soon after the task is cancelled.
+    private func copied(_ now: WallTime, until stop: BackupStop) async throws -> DatabaseBackups.Copy {
+        try await withTaskCancellationHandler {
+            let draft = try await copying.run { [backups, store] in try backups.begin(of: store, now: now, until: stop) }
+            return try await checking.run { [backups] in try backups.finish(draft, until: stop) }
+        } onCancel: {
+            stop.stop()
         }
     }
 

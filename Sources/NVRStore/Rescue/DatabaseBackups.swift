@@ -5,6 +5,7 @@ import Files
 import GRDB
 import NVRBase
 package import NVRModel
+import Synchronization
 
 /// Copies of the database that are made while it is used, in a folder of their own. What has the right name there is whole, was found
 /// sound when it was made, and is on the disk.
@@ -64,6 +65,12 @@ package struct DatabaseBackups: Sendable {
     /// database meanwhile waits for nothing. Throws `dataLoss` when the copy shows that the database is damaged, `exhausted` when the
     /// disk has no room for it.
     package func make(of store: Store, now: WallTime) throws -> Copy {
+        let stop = BackupStop()
+        return try finish(begin(of: store, now: now, until: stop), until: stop)
+    }
+
+    /// The first half of `make`: the copy itself. It holds up what the database's log gives back, so it should not last.
+    package func begin(of store: Store, now: WallTime, until stop: BackupStop) throws -> Draft {
         var status = statvfs()
         try makeFolder()
         let size = try store.rows.writer.read { db in
@@ -72,30 +79,53 @@ package struct DatabaseBackups: Sendable {
         if statvfs(folder, &status) == 0, Int64(clamping: status.f_bavail) * Int64(status.f_frsize) - size < Self.keptFree {
             throw NVRError(.exhausted, "the disk has no room for a backup of the database")
         }
-        let part = folder + "/.part" + Self.suffix
-        defer { for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) } }
         do {
-            try copy(store, to: part)
+            return try Draft(queue: copy(store, until: stop), time: now, bytes: size)
         } catch {
+            removePart()
             throw Rows.translated(error, doing: "copying the database")
         }
-        let path = folder + "/" + Self.prefix + Self.stamp(now) + Self.suffix
+    }
+
+    /// The second half of `make`: the look at every page, which takes several times as long and holds up nobody.
+    package func finish(_ draft: Draft, until stop: BackupStop) throws -> Copy {
+        defer { removePart() }
+        do {
+            try check(draft.queue, until: stop)
+        } catch {
+            try stop.check()
+            throw Rows.translated(error, doing: "looking at the copy of the database")
+        }
+        let path = folder + "/" + Self.prefix + Self.stamp(draft.time) + Self.suffix
         try Self.sync(part)
         guard rename(part, path) == 0 else { throw DatabaseFiles.failure("moving", part) }
         try Self.sync(folder)
-        let made = Copy(path: path, time: now, bytes: DatabaseFiles.length(path) ?? size)
+        let made = Copy(path: path, time: draft.time, bytes: DatabaseFiles.length(path) ?? draft.bytes)
         for old in BackupRotation.surplus(list().filter { $0 != made }, newest: made) { unlink(old.path) }
         return made
     }
 
-    /// Of 4096 bytes; as much as a disk writes at once.
-    private static let pagesPerStep: CInt = 1024
+    /// A copy that nobody looked at yet.
+    package struct Draft: Sendable {
+        let queue: DatabaseQueue
+        let time: WallTime
+        let bytes: Int64
+    }
 
-    private func copy(_ store: Store, to part: String) throws {
-        for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) }
+    private var part: String { folder + "/.part" + Self.suffix }
+    private func removePart() { for name in [part] + DatabaseFiles.companions.map({ part + $0 }) { unlink(name) } }
+
+    /// Of 4096 bytes: less than a millisecond of a core, for which a request may have to wait.
+    private static let pagesPerStep: CInt = 64
+    /// After each step four times as long as it took belongs to others, but no more than this: who copies is not to wait for ever
+    /// because a disk once stood still.
+    private static let longestRest = Duration.milliseconds(50)
+
+    private func copy(_ store: Store, until stop: BackupStop) throws -> DatabaseQueue {
+        removePart()
         let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DatabaseFiles.failure("making", part) }
-        // Not before SQLite is done with the file: its locks would go with this (fcntl(2)).
+        // Closing it takes SQLite's locks of the file with it (fcntl(2)), of which it holds none outside of a transaction.
         defer { close(descriptor) }
         var configuration = Configuration()
         configuration.label = "backup"
@@ -106,18 +136,37 @@ package struct DatabaseBackups: Sendable {
             // Begins the snapshot that all steps read, which keeps nobody from writing; without it every commit would begin the copy anew.
             _ = try Int.fetchOne(source, sql: "SELECT count(*) FROM sqlite_master")
             try target.writeWithoutTransaction { copy in
-                try source.backup(to: copy, pagesPerStep: Self.pagesPerStep) { _ in
+                let clock = ContinuousClock()
+                var begun = clock.now
+                try source.backup(to: copy, pagesPerStep: Self.pagesPerStep) { progress in
+                    try stop.check()
+                    defer { begun = clock.now }
                     // A sync that finds hundreds of megabytes to write holds up whoever else waits for the disk.
                     let code = FileContent.writeOut(descriptor, from: 0)
                     if code != 0 { throw NVRError(.unavailable, "writing the copy failed: \(String(cString: strerror(code)))") }
+                    let rest = min(Self.longestRest, (clock.now - begun) * 4)
+                    if !progress.isCompleted { usleep(useconds_t(rest / .microseconds(1))) }
                 }
             }
         }
+        return target
+    }
+
+    private func check(_ target: DatabaseQueue, until stop: BackupStop) throws {
+        stop.interrupts(target)
+        defer { stop.interrupts(nil) }
         let problems = try target.writeWithoutTransaction { db in
             // A copy is one file, without a log.
             try db.execute(sql: "PRAGMA journal_mode = DELETE")
-            return try String.fetchAll(db, sql: "PRAGMA integrity_check(1)").filter { $0 != "ok" }
+            // SQLite forgets an interruption while nothing runs (sqlite3_interrupt); of these rows one is left until the end.
+            let running = try Int.fetchCursor(db, sql: "VALUES (1), (2)")
+            return try withExtendedLifetime(running) {
+                _ = try running.next()
+                try stop.check()
+                return try String.fetchAll(db, sql: "PRAGMA integrity_check(1)").filter { $0 != "ok" }
+            }
         }
+        try stop.check()
         try target.close()
         if let problem = problems.first { throw NVRError(.dataLoss, "the database is damaged: \(problem)") }
     }
@@ -137,6 +186,25 @@ package struct DatabaseBackups: Sendable {
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw DatabaseFiles.failure("syncing", path) }
     }
+}
+
+/// Ends a backup that is being made, from any thread. Whoever makes it gets a `CancellationError`.
+package final class BackupStop: Sendable {
+    private let state = Mutex<(isStopped: Bool, database: DatabaseQueue?)>((false, nil))
+
+    package init() {}
+
+    package func stop() {
+        let database = state.withLock { state in
+            state.isStopped = true
+            return state.database
+        }
+        database?.interrupt()
+    }
+
+    func interrupts(_ database: DatabaseQueue?) { state.withLock { $0.database = database } }
+
+    func check() throws { if state.withLock({ $0.isStopped }) { throw CancellationError() } }
 }
 
 /// Which copies of the database are too many. Pure.
