@@ -159,8 +159,9 @@ package struct Store: Sendable {
         configuration.maximumReaderCount = 3
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
-            // Half a megabyte a connection: the system's own page cache holds the rest.
-            try db.execute(sql: "PRAGMA cache_size = -512; PRAGMA mmap_size = 0; PRAGMA journal_size_limit = 16777216")
+            // Kibibytes for each connection, as far as the database fills them: a hundred events of one camera among many lie in a megabyte
+            // of pages. The system's own page cache holds the rest.
+            try db.execute(sql: "PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; PRAGMA journal_size_limit = 16777216")
             // Rows may have been written by hostile hands; no SQL function or view may act for them.
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
         }
