@@ -20,7 +20,7 @@ import cv2
 import numpy
 import pytest
 
-from harness.server import NVR, PASSWORD, PROGRAM, USER
+from harness.server import BUSY, NVR, PASSWORD, PROGRAM, USER
 
 VIEWER, VIEWER_PASSWORD = "viewer1", "Viewer-Passw0rd!"
 
@@ -50,7 +50,7 @@ def add_camera(nvr: NVR, name: str) -> int:
 
 def add_event(nvr: NVR, camera: int) -> int:
     """A snapshot's row, as a camera that is not here would have left it."""
-    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=10)) as db, db:
+    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY)) as db, db:
         row = db.execute(
             "INSERT INTO events (camera_id, medium, kind, start_us, picture_path) VALUES (?, 1, 2, ?, ?)",
             (camera, int(time.time() * 1e6), f"{camera}/none.jpg"))
@@ -114,7 +114,7 @@ def test_rights_to_cameras_count_at_once_for_sessions_and_keys(nvr):
 
 def test_a_group_gives_its_rights_to_cameras_that_join_it(nvr):
     camera = add_camera(nvr, "Late")
-    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=10)) as db, db:
+    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY)) as db, db:
         group = db.execute("INSERT INTO groups (name, created_us) VALUES ('Yard', 1)").lastrowid
     _, token = make_viewer(nvr, restrict_camera_access=True, group_accesses=[{"id": group, "can_replay": False}])
     assert nvr.api.json("/auth/me", token=token)["group_accesses"] == [
@@ -176,16 +176,17 @@ def read_qr(svg: str, folder: Path) -> str:
     for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", svg):
         picture[int(y), int(x) : int(x) + int(width)] = 0
     cv2.imwrite(str(folder / "code.png"), cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST))
-    run = subprocess.run(["zbarimg", "--quiet", "--raw", str(folder / "code.png")], capture_output=True, text=True, timeout=60)
+    run = subprocess.run(["zbarimg", "--quiet", "--raw", str(folder / "code.png")], capture_output=True, text=True, timeout=300)
     return run.stdout.removesuffix("\n")
 
 
 def enable_two_factor(nvr: NVR) -> dict:
     made = nvr.api.post("/auth/2fa/setup")
     assert made.status_code == 200, made.text
-    answer = nvr.api.post("/auth/2fa/enable", json={"code": totp(made.json()["secret"])})
+    code = totp(made.json()["secret"])
+    answer = nvr.api.post("/auth/2fa/enable", json={"code": code})
     assert answer.status_code == 200, answer.text
-    return made.json()
+    return {**made.json(), "used": code}
 
 
 def test_the_set_up_picture_is_the_url(nvr, tmp_path):
@@ -207,7 +208,7 @@ def test_signing_in_with_a_second_factor(nvr):
     assert refused() == (401, "2FA_REQUIRED")
     assert refused(totp_code="000000") == (401, "Invalid 2FA Code")
     # The code that enabled it was its first use.
-    assert refused(totp_code=totp(made["secret"], -1)) == (401, "Invalid 2FA Code")
+    assert refused(totp_code=made["used"]) == (401, "Invalid 2FA Code")
     assert login(nvr, password="wrong").json()["detail"] == "Incorrect username or password"
     # Each code is good once, also for many at the same moment; the next one is taken early.
     code = totp(made["secret"], 1)
@@ -243,7 +244,7 @@ def test_a_lost_second_factor_is_reset_from_the_shell(nvr):
     enable_two_factor(nvr)
     assert login(nvr).json()["detail"] == "2FA_REQUIRED"
     run = subprocess.run(
-        [str(PROGRAM), "user", "reset-2fa", USER, "--data-dir", str(nvr.data)], env=nvr.environment, capture_output=True, text=True, timeout=60)
+        [str(PROGRAM), "user", "reset-2fa", USER, "--data-dir", str(nvr.data)], env=nvr.environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert login(nvr).status_code == 200
 
@@ -267,7 +268,7 @@ def test_api_keys(nvr):
         ("PUT", "/users/1/password"), ("PATCH", "/auth/me/language"),
     ]:
         assert use(method, path, json={}).status_code == 401, path
-    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=10)) as db, db:
+    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY)) as db, db:
         db.execute("UPDATE api_tokens SET expires_us = 1")
     nvr.terminate()
     nvr.start()
@@ -359,9 +360,12 @@ def test_guessing_is_slowed_down_and_keeps_nobody_else_out(nvr):
     assert login(nvr, forwarded="192.0.2.77").status_code == 429
     # Somebody else behind the same address, also when every account there is guessed at.
     assert login(nvr, VIEWER, VIEWER_PASSWORD).status_code == 200
+    begun = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         guesses = [answer.status_code for answer in pool.map(lambda number: login(nvr, f"guess{number}", "x"), range(60))]
-    assert set(guesses) <= {401, 429, 503} and guesses.count(429) == 30
+    # Thirty in any minute, of which hashing that many may take more than one.
+    minutes = int((time.monotonic() - begun) // 60) + 1
+    assert set(guesses) <= {401, 429, 503} and 30 <= 60 - guesses.count(429) <= 30 * minutes, guesses
     assert login(nvr, VIEWER, VIEWER_PASSWORD).status_code == 200
 
 
@@ -415,7 +419,7 @@ def test_password_hashes_block_nothing_and_a_flood_is_refused():
 
 
 def test_a_password_hash_has_its_price(nvr):
-    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=10)) as db:
+    with closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY)) as db:
         stored = db.execute("SELECT password_hash FROM users").fetchone()[0]
     kind, version, cost = stored.split("$")[1:4]
     memory, passes, lanes = (int(part.partition("=")[2]) for part in cost.split(","))

@@ -9,14 +9,14 @@ from contextlib import closing
 
 import pytest
 
-from harness.server import PASSWORD, USER, wait_for
+from harness.server import BUSY, PASSWORD, USER, wait_for
 
 SECRET = "Pl4nted-S3cret-Value"
 CAMERA = {"name": "Door", "rtsp_url": f"rtsp://u:{SECRET}@10.255.255.1/a", "is_active": False}
 
 
 def database(nvr, **options):
-    return closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=10, isolation_level=None, **options))
+    return closing(sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY, isolation_level=None, **options))
 
 
 def listed(nvr, count: int, **filters) -> list[dict]:
@@ -43,9 +43,10 @@ def test_who_what_when_from_where(nvr):
     change = entries[3]
     assert change["camera_id"] == camera and change["parameters"] == {"camera_id": camera} and change["summary"] == "name, onvif_password"
     assert entries[2]["parameters"] == {"key": "log_backup_count"}
-    moment = time.time()
+    # The key is made at the first start, before anybody can ask anything.
+    first, moment = (nvr.data / "secret-box.key").stat().st_mtime, time.time()
     begins = [time.mktime(time.strptime(entry["timestamp"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone for entry in entries]
-    assert all(moment - 60 < begin <= moment + 1 for begin in begins)
+    assert all(first - 1 < begin <= moment for begin in begins) and begins == sorted(begins, reverse=True)
     assert SECRET not in api.get("/audit").text and PASSWORD not in api.get("/audit").text
 
 
@@ -114,8 +115,10 @@ def test_entries_survive_the_end_of_the_server_and_are_expired_by_age(nvr):
 
 def test_a_flood_of_strangers_is_counted_and_hides_nothing(nvr):
     api = nvr.api
+    begun = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: api.delete("/cameras/1", token="").status_code, range(400)))
+    took = time.monotonic() - begun
     assert set(answers) == {401}
     assert api.post("/cameras", json=CAMERA).status_code == 200
     nvr.terminate()
@@ -124,7 +127,8 @@ def test_a_flood_of_strangers_is_counted_and_hides_nothing(nvr):
     strangers = [entry for entry in entries if entry["status"] == 401]
     omitted = sum(int(entry["summary"].split(";")[-1].split()[0]) for entry in strangers if "not listed" in entry["summary"])
     one_by_one = sum(1 for entry in strangers if entry["method"] == "DELETE")
-    assert one_by_one + omitted == 400 and one_by_one < 300
+    # Sixty at once and one more each second, however long the flood lasts.
+    assert one_by_one + omitted == 400 and 60 <= one_by_one <= 60 + took + 1, (one_by_one, took)
     assert [entry for entry in entries if entry["route"] == "/cameras" and entry["status"] == 200]
 
 

@@ -70,7 +70,7 @@ def test_a_backup_moves_a_configuration_to_another_server(nvr, other):
 def test_a_restore_brings_back_what_was_changed_and_the_engine_follows(nvr):
     with GstCamera({"/cam": (footage.counter(), None)}) as source:
         camera = nvr.api.add_camera("Live", source.url("/cam"))
-        wait_for("the camera to record", lambda: nvr.api.status(camera) == "CONNECTED")
+        wait_for("the camera to record", lambda: nvr.rows(camera) and nvr.api.status(camera) == "CONNECTED")
         file = nvr.api.post("/settings/backup/run").json()["filename"]
         before = state(nvr)
         assert nvr.api.delete(f"/cameras/{camera}").status_code == 200
@@ -184,7 +184,7 @@ def test_names_of_backups_lead_nowhere_else(nvr):
             request = requests.Request(method, "http://x").prepare()
             request.url = nvr.api.base + path
             request.headers["Authorization"] = f"Bearer {nvr.api.token}"
-            answer = requests.Session().send(request, timeout=20)
+            answer = requests.Session().send(request, timeout=120)
             assert answer.status_code in (400, 403, 404, 405), f"{method} {name}: {answer.status_code} {answer.text}"
     assert (nvr.data / "outside.json").exists() and (nvr.data / "vibenvr.db").exists() and (nvr.data / "secret-box.key").exists()
     (folder / "link.json").unlink()
@@ -204,7 +204,7 @@ def test_bad_backups_change_nothing(nvr):
 
 def test_a_body_that_is_too_large_is_refused_without_being_read(nvr):
     address = nvr.api.base.removeprefix("http://").partition(":")
-    with socket.create_connection((address[0], int(address[2])), timeout=20) as connection:
+    with socket.create_connection((address[0], int(address[2])), timeout=120) as connection:
         connection.sendall((
             f"POST /settings/backup/import HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {nvr.api.token}\r\n"
             f"Content-Type: multipart/form-data; boundary=X\r\nContent-Length: {1 << 40}\r\n\r\n").encode())

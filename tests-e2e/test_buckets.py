@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.media import follow, probe
-from harness.server import NVR, PASSWORD, USER, wait_for
+from harness.server import BUSY, NVR, PASSWORD, USER, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
 from peers.s3_server import S3Server
@@ -26,12 +26,12 @@ class Site(NVR):
     camera = 1
 
     def query(self, sql: str, *values) -> list[tuple]:
-        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
             return database.execute(sql, values).fetchall()
 
     def grow_old(self, hours: int) -> None:
         """All that was stored is that much older. The server does not run."""
-        with closing(sqlite3.connect(self.data / "vibenvr.db")) as database:
+        with closing(sqlite3.connect(self.data / "vibenvr.db", timeout=BUSY)) as database:
             shift = hours * 3600 * 1_000_000
             database.execute("UPDATE segments SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
             database.execute("UPDATE events SET start_us = start_us - ?1, end_us = end_us - ?1", (shift,))
@@ -222,8 +222,9 @@ def test_retention_deletes_in_the_bucket(stock, tmp_path):
         assert away["status"] == "success" and away["deleted_count"] == 0, away
         assert set(nvr.places()) == set(contents)
         store.start()
-        time.sleep(11)  # A failure is believed for ten seconds.
-        done = nvr.api.post("/settings/cleanup", json={"confirm": True}).json()
+        # A failure is believed for ten seconds.
+        done = wait_for(
+            "the bucket is cleaned", lambda: (tried := nvr.api.post("/settings/cleanup", json={"confirm": True}).json())["deleted_count"] and tried, every=1)
         assert done["status"] == "success" and done["deleted_count"] == plan["planned"]["count"], done
         left = {one.key.removeprefix("home/archive/") for one in store.movies("home/archive/")}
         assert left == {newest[0]} and {path for path in nvr.places() if path.endswith(".mp4")} == left

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from harness.media import follow, probe, steps
+from harness.machine import Machine
+from harness.media import follow, probe
 from harness.server import NVR, wait_for
 from peers import footage
 from peers.gst_camera import GstCamera
@@ -212,7 +213,7 @@ def test_saving_a_camera_never_interrupts_its_recording():
         {"preserve_movies": "Forever"}, {"max_movie_length": 300}, {"movie_file_name": "%Y/renamed-%H-%M-%S"}, {"notify_start_email": True},
         {"min_motion_frames": 5, "motion_gap": 3}, {"max_storage_gb": 5},
     ]
-    with GstCamera({"/cam": (film, None)}) as camera, NVR(segment_seconds=None) as nvr:
+    with GstCamera({"/cam": (film, None)}) as camera, NVR(segment_seconds=None) as nvr, Machine(nvr, camera) as machine:
         nvr.start().with_admin()
         key = nvr.api.add_camera("cam", camera.url("/cam"), detect_motion_mode="Always", max_movie_length=200)
         wait_for("it records", lambda: any(row.end - row.start > 2 for row in nvr.rows(key)), 30)
@@ -235,7 +236,11 @@ def test_saving_a_camera_never_interrupts_its_recording():
         assert rows[0].start < begun and rows[0].end > begun + 0.4 * len(edits)
         movie = probe(rows[0].path)
         assert follow(movie.fingerprints(), film.fingerprints) == ""
-        assert max(steps([packet.dts for packet in movie.video.packets])) < 0.2
+        # Times follow the arrival of frames, which are late where the machine kept camera or server waiting.
+        times = [packet.dts for packet in movie.video.packets]
+        for earlier, later in zip(times, times[1:]):
+            at = rows[0].start + later - times[0]
+            assert later - earlier < 0.2 + machine.kept_waiting(at - 2, at + 1), (earlier, later)
         assert nvr.check().returncode == 0
         # What was changed counts from the next file on.
         nvr.start()
@@ -305,12 +310,16 @@ def test_pictures_and_recordings_are_deleted_apart_and_free_what_is_told(recorde
     answer = nvr.api.delete("/events/bulk/all", params={"event_type": "picture"}).json()
     assert (answer["deleted_count"], answer["deleted_size_bytes"], answer["type"]) == (3, pictures, "picture")
     assert recorded.pictures() == [] and nvr.api.events(type="snapshot") == []
+    begun = time.monotonic()
     finished = {row.path: row.path.stat().st_size for row in nvr.rows(key) if row.finished}
     answer = nvr.api.delete("/events/bulk/all").json()
+    took = time.monotonic() - begun
     gone = {path: size for path, size in finished.items() if not path.exists()}
     assert gone.keys() == finished.keys() and answer["deleted_size_bytes"] >= sum(gone.values())
-    # It may have finished one more meanwhile; what is being written goes on.
-    assert answer["deleted_size_bytes"] < sum(gone.values()) * 2 and answer["deleted_count"] in (len(gone), len(gone) + 1)
+    # More may have been finished meanwhile, each of a GOP of two seconds at least; what is being written goes on.
+    more = answer["deleted_count"] - len(gone)
+    assert 0 <= more <= 1 + took / 2, (answer, len(gone), took)
+    assert answer["deleted_size_bytes"] <= sum(gone.values()) + more * 2 * max(gone.values()), answer
     wait_for("a new segment", lambda: [row for row in nvr.rows(key) if row.finished], 20)
     nvr.terminate()
     assert nvr.check().returncode == 0
@@ -347,7 +356,9 @@ def test_cleaning_up_applies_the_camera_s_own_limits(recorded):
     nvr.api.put(f"/cameras/{key}", json={"max_storage_gb": rows[-1].bytes * 1.2 / 2**30})
     assert nvr.api.post(f"/cameras/{key}/cleanup", params={"type": "snapshot"}).json()["deleted_count"] == 0
     assert nvr.api.post(f"/cameras/{key}/cleanup", params={"type": "video"}).json()["deleted_size_bytes"] > 0
-    assert not rows[0].path.exists() and sum(row.bytes for row in nvr.rows(key)) <= rows[-1].bytes * 2.5
+    # What was finished since then counts as well, so that of these rows no more can be left.
+    known = {row.id: row.bytes for row in rows}
+    assert not rows[0].path.exists() and sum(known.get(row.id, 0) for row in nvr.rows(key)) <= rows[-1].bytes * 1.2
     assert nvr.api.post(f"/cameras/{key}/cleanup", params={"type": "x"}).status_code == 400
     nvr.terminate()
     assert nvr.check().returncode == 0

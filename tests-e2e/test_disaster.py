@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import threading
@@ -17,10 +18,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from conftest import LONG
+from harness.machine import Machine
 from harness.server import NVR, wait_for
-from peers import footage
+from peers import footage, ports
 from peers.fault_camera import FaultCamera
 
 SEED = 6
@@ -80,6 +83,15 @@ def kinds(nvr: NVR, **query) -> list[str]:
     return [event["kind"] for event in nvr.api.json("/health/events", params=query)]
 
 
+def knows_footage(backup: Path | None) -> bool:
+    """Whether a backup is younger than the cameras and some of what they recorded."""
+    if backup is None:
+        return False
+    with closing(sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True)) as database:
+        (cameras,), (segments,) = (database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("cameras", "segments"))
+    return cameras == 2 and segments >= 6
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """A data folder with some footage of two cameras and a backup of the database, and footage made after that backup. Not running."""
@@ -91,7 +103,7 @@ def archive(tmp_path_factory):
                 nvr.api.add_camera(name, peer.url())
             backups = nvr.data / "backups" / "db"
             wait_for("there is footage", lambda: len([row for row in nvr.rows() if row.finished]) >= 6, 60)
-            wait_for("there is a backup", lambda: list(backups.glob("vibenvr-*.db")), 30)
+            wait_for("there is a backup with it", lambda: knows_footage(max(backups.glob("vibenvr-*.db"), default=None)))
             nvr.terminate()
         with NVR(folder, segment_seconds=2) as nvr:
             nvr.start()
@@ -99,6 +111,9 @@ def archive(tmp_path_factory):
             wait_for("there is more footage", lambda: len(nvr.rows()) >= known + 4, 60)
             nvr.terminate()
             nvr.api.token = None
+    # Servers on copies ask for these cameras: nobody else's may answer.
+    for peer in (one, two):
+        ports.keep(peer.port)
     yield folder
 
 
@@ -151,7 +166,7 @@ def test_an_empty_database_beside_an_archive_lists_it_again_under_the_ids_of_its
         cameras = {camera["id"]: camera for camera in nvr.api.json("/cameras")}
         assert set(cameras) == ids
         assert not any(camera["is_active"] for camera in cameras.values())
-        assert "database_lost" in kinds(nvr)
+        wait_for("it is told", lambda: "database_lost" in kinds(nvr))
         assert {event["camera_id"] for event in nvr.api.events(limit=1000)} == ids
         new = nvr.api.add_camera("new", "rtsp://10.255.255.1/x", is_active=False)
         assert new > max(ids)
@@ -188,7 +203,7 @@ def test_a_truncated_database_is_replaced(archive, tmp_path, length):
         unchanged(nvr, files)
         aside = list(nvr.data.glob("vibenvr.db.damaged-*"))
         assert aside, "the damaged file is not kept"
-        assert "database_restored" in kinds(nvr)
+        wait_for("it is told", lambda: "database_restored" in kinds(nvr))
 
 
 def flipped(archive: Path, folder: Path, number: int) -> str:
@@ -207,9 +222,18 @@ def flipped(archive: Path, folder: Path, number: int) -> str:
             nvr.start()
         except AssertionError as problem:
             return f"{number}: {count} flips: does not start: {problem}"
-        answer = nvr.api.get("/health")
-        if answer.status_code != 200:
-            return f"{number}: {count} flips: health is {answer.status_code} {answer.text}"
+
+        def health() -> int:
+            try:
+                return nvr.api.get("/health").status_code
+            except (AssertionError, requests.RequestException):
+                # It begins anew in its own process, and on a port of its own.
+                nvr.api.base = re.findall(r"listening on (http://[^\s\"]+)", nvr.log())[-1]
+                return 0
+
+        status = wait_for("health is told", lambda: not nvr.running or health())
+        if status is not True and status != 200:
+            return f"{number}: {count} flips: health is {status}"
         # Long enough for what goes on in the background; what is damaged may show only then, and costs a restart.
         deadline = time.monotonic() + 6
         while time.monotonic() < deadline:
@@ -250,7 +274,7 @@ def test_damage_that_shows_while_it_runs_ends_in_a_good_database(archive, tmp_pa
         nvr.kill()
         nvr.environment.pop("VIBENVR_DATABASE_BACKUP_SECONDS")
         signed_in(nvr)
-        assert {"database_restored"} <= set(kinds(nvr))
+        wait_for("it is told", lambda: "database_restored" in kinds(nvr))
         all_listed(nvr, files)
         unchanged(nvr, files)
 
@@ -328,7 +352,7 @@ def test_a_clock_that_is_wrong_deletes_nothing(archive, tmp_path, clock):
     def clean_up(nvr: NVR) -> dict:
         nvr.api.login("admin", "Bench-Passw0rd!")
         # The one that the server makes by itself at the start may still be going on.
-        answer = wait_for("it is cleaned up", lambda: (tried := nvr.api.post("/settings/cleanup", json={})).status_code != 409 and tried)
+        answer = wait_for("it is cleaned up", lambda: (tried := nvr.api.post("/settings/cleanup", json={})).status_code != 409 and [tried])[0]
         assert answer.status_code == 200, answer.text
         assert answer.json()["deleted_count"] == 0 and answer.json()["planned"]["count"] == 0, answer.json()
         unchanged(nvr, files)
@@ -367,7 +391,7 @@ def stalled():
     """A camera that goes silent and comes back, with everything that tells of it."""
     story: dict = {}
     receiver = Receiver()
-    with FaultCamera(footage.counter(gop_seconds=1)) as peer, NVR() as nvr:
+    with FaultCamera(footage.counter(gop_seconds=1)) as peer, NVR() as nvr, Machine(nvr, peer) as machine:
         nvr.start().with_admin()
         for key, value in {"notify_webhook_url": receiver.url, "notify_webhook_secret": SECRET}.items():
             answer = nvr.api.put(f"/settings/{key}", json={"value": value})
@@ -376,10 +400,10 @@ def stalled():
         wait_for("it records", lambda: nvr.rows(), 40)
         story["well"] = nvr.api.get("/health", token="").json()
         peer.set(connect="silent")
-        peer.drop()
-        silent = time.time()
+        silent = peer.drop()
         story["degraded"] = wait_for("it is degraded", lambda: (now := nvr.api.get("/health", token="").json())["status"] == "degraded" and now, 60)
         story["after"] = time.time() - silent
+        story["kept waiting"] = machine.kept_waiting(silent)
         story["open"] = nvr.api.json("/health/events", params={"active": "true"})
         story["metric"] = nvr.metric("vibenvr_camera_recording_stalled", camera=str(story["camera"]))
         wait_for("the webhook hears of it", lambda: receiver.told("recording_stalled", "raised"), 30)
@@ -401,7 +425,7 @@ def stalled():
 
 def test_a_camera_of_which_nothing_reaches_the_disk_is_told_after_half_a_minute(stalled):
     assert stalled["well"]["status"] == "ok"
-    assert 25 <= stalled["after"] <= 50, stalled["after"]
+    assert 25 <= stalled["after"] <= 50 + stalled["kept waiting"], (stalled["after"], stalled["kept waiting"])
     assert [(event["kind"], event["camera_id"], event["cause"]) for event in stalled["open"]] == [("recording_stalled", stalled["camera"], "camera_offline")]
     assert stalled["metric"] == 1
 
@@ -431,7 +455,8 @@ def test_the_webhook_is_signed(stalled):
 
 
 def test_the_share_of_the_day_tells_of_the_gap(stalled):
-    today = next(day for day in stalled["recorded"]["days"] if any(camera["recorded_seconds"] > 0 for camera in day["cameras"]))
-    camera = today["cameras"][0]
-    assert camera["missed_seconds"] >= 25 and camera["recorded_seconds"] >= 5
-    assert camera["percent"] == pytest.approx(100 * camera["recorded_seconds"] / (camera["recorded_seconds"] + camera["missed_seconds"]), abs=0.5)
+    # A run over midnight has its share in both days.
+    days = [camera for day in stalled["recorded"]["days"] for camera in day["cameras"] if camera["recorded_seconds"] + camera["missed_seconds"] > 0]
+    assert sum(camera["missed_seconds"] for camera in days) >= 25 and sum(camera["recorded_seconds"] for camera in days) >= 5
+    for camera in (camera for camera in days if camera["recorded_seconds"] + camera["missed_seconds"] >= 25):
+        assert camera["percent"] == pytest.approx(100 * camera["recorded_seconds"] / (camera["recorded_seconds"] + camera["missed_seconds"]), abs=0.5)

@@ -51,7 +51,7 @@ def archive():
 def verify(path: Path, *arguments: str) -> subprocess.CompletedProcess:
     """From an empty folder: the check needs nothing but the file."""
     return subprocess.run(
-        [str(PROGRAM), "verify", str(path), *arguments], capture_output=True, text=True, timeout=120, cwd="/", env={"PATH": os.environ["PATH"]})
+        [str(PROGRAM), "verify", str(path), *arguments], capture_output=True, text=True, timeout=300, cwd="/", env={"PATH": os.environ["PATH"]})
 
 
 @pytest.mark.parametrize("codec", CASES)
@@ -188,7 +188,7 @@ def test_footage_that_is_cut_off_underneath_ends_the_transfer(archive, tmp_path)
             for path in copies:
                 os.truncate(path, 1000)
             received = len(head)
-            slow.settimeout(30)
+            slow.settimeout(120)
             try:
                 while data := slow.recv(1 << 20):
                     received += len(data)

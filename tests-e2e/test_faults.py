@@ -7,6 +7,7 @@ import time
 import pytest
 
 from conftest import Outcomes
+from harness.machine import Machine
 from harness.media import decode_errors, follow, probe, steps
 from harness.server import NVR, wait_for
 from harness.tls import self_signed
@@ -28,6 +29,9 @@ class Case:
 
     def __init__(self, nvr: NVR, name: str, peer: FaultCamera, login: str = "", **fields):
         self.nvr, self.peer = nvr, peer
+        # Its own processor time; that of the server is kept for all.
+        self.machine = Machine(peer)
+        nvr.cases.append(self)
         self.id = nvr.api.add_camera(name, peer.url(login=login), **fields)
 
     def rows(self):
@@ -38,13 +42,24 @@ class Case:
         begun = time.time()
         wait_for("footage is written", lambda: any(row.end - max(row.start, begun) >= seconds for row in self.rows()), 40)
 
-    def wait_back(self, healed: float) -> None:
-        """Footage begins within 5 s of the camera's return."""
+    def kept_waiting(self, begin: float, end: float) -> float:
+        return self.machine.kept_waiting(begin, end) + self.nvr.machine.kept_waiting(begin, end)
+
+    def wait_back(self, healed: float, since: float | None = None) -> None:
+        """Footage begins within 5 s of the camera's return, of a time in which server and camera could go on."""
         row = wait_for(
-            "recording is back", lambda: next((row for row in self.rows() if row.start >= healed - 0.5 and row.end > row.start), None), 60
+            "recording is back",
+            lambda: next((row for row in self.rows() if row.start >= (since or healed - 0.5) and row.end > row.start), None), 60
         )
-        late = row.start - healed
-        assert late <= BACK, f"recording is back {late:.1f} s after the camera"
+        late, waited = row.start - healed, self.kept_waiting(healed, row.start)
+        assert late - waited <= BACK, f"recording is back {late:.1f} s after the camera, of which {waited:.1f} s were the machine's"
+
+    def quiet(self) -> float:
+        """Seconds from the last frame of the first session to the first of the second, without those that the machine took; at least what
+        they are if it took all that is above ten."""
+        stats = self.peer.stats()
+        last, first = stats["last_frames"]["/main"][0], stats["first_frames"]["/main"][1]
+        return max(first - last - self.kept_waiting(last, first), min(first - last, 10))
 
     def one_session(self) -> None:
         most = self.peer.stats()["most_sessions"]
@@ -71,9 +86,7 @@ def outage(nvr: NVR, name: str, seconds: float = 8, status: str | None = None, a
         peer.drop()
         time.sleep(seconds)
         if status:
-            camera = nvr.api.camera(case.id)
-            assert camera["status"] == status, camera["status"]
-            assert camera["status_reason"], "no reason given"
+            wait_for(f"it is {status}, with a reason", lambda: (camera := nvr.api.camera(case.id))["status"] == status and camera["status_reason"])
         case.wait_back(peer.heal())
         case.recorded(1)
         case.one_session()
@@ -124,12 +137,12 @@ def unauthorized_after_success(nvr):
         wait_for("both streams are read", lambda: all(peer.stats()["first_frames"].values()), 20)
         refused = lambda: peer.stats().get("failed_logins", 0)
 
-        # Some cameras answer 401 when their connections run out: after an earlier success that is no reason to wait minutes.
-        peer.set(auth="never")
-        peer.drop()
-        wait_for("a log-in is refused", lambda: refused() > 0, 10, 0.05)
-        healed = peer.set(auth="digest")
-        case.wait_back(healed)
+        # Some cameras answer 401 when their connections run out: after an earlier success that is no reason to wait minutes. It counts
+        # for itself, since it may see three wrong log-ins of each stream only.
+        peer.set(refuse=1)
+        dropped = peer.drop()
+        wait_for("a log-in is refused", lambda: refused() > 0)
+        case.wait_back(peer.stats()["refused_at"], since=dropped)
         case.one_session()
         case.recorded(1)
 
@@ -137,6 +150,7 @@ def unauthorized_after_success(nvr):
         before = refused()
         peer.set(password="new")
         peer.drop()
+        wait_for("the old password is refused", lambda: refused() > before)
         time.sleep(14)
         assert 1 <= refused() - before <= 2, f"{refused() - before} wrong log-ins"
         changed = time.time()
@@ -152,7 +166,7 @@ def outage_status(nvr, method, code):
         peer.set(status={method: code})
         peer.drop()
         time.sleep(8)
-        assert nvr.api.status(case.id) in ("UNREACHABLE", "STARTING")
+        wait_for("it is not recorded", lambda: nvr.api.status(case.id) in ("UNREACHABLE", "STARTING"))
         case.wait_back(peer.heal())
         case.one_session()
 
@@ -177,8 +191,9 @@ def dies_in_mid_stream(nvr):
     with FaultCamera(small(), die_after=50) as peer:
         case = Case(nvr, "dies", peer)
         wait_for("it died four times", lambda: peer.stats().get("died", 0) >= 4, 60)
-        begun = peer.stats()["first_frames"]["/main"]
-        gaps = [late - 50 / 15 for late in steps(begun)]
+        stats = peer.stats()
+        deaths = list(zip(stats["last_frames"]["/main"], stats["first_frames"]["/main"][1:]))
+        gaps = [late - death - case.kept_waiting(death, late) for death, late in deaths]
         assert max(gaps) <= BACK, f"seconds until the next session: {gaps}"
         peer.set(die_after=0)
         case.recorded(1)
@@ -194,9 +209,8 @@ def goes_silent_in_mid_stream(nvr):
     with FaultCamera(small(), silent_after=60) as peer:
         case = Case(nvr, "goes silent", peer)
         wait_for("a second session", lambda: len(peer.stats()["first_frames"]["/main"]) >= 2, 60)
-        begun = peer.stats()["first_frames"]["/main"]
-        quiet = begun[1] - begun[0] - 60 / 15
         # The watchdog waits 10 s for video, the new session then has 5 s.
+        quiet = case.quiet()
         assert 8 <= quiet <= 10 + BACK, f"a new session {quiet:.1f} s after the last frame"
         case.wait_back(peer.heal())
         case.one_session()
@@ -207,8 +221,7 @@ def video_stops_audio_goes_on(nvr):
     with FaultCamera(small(), footage.sound("pcma"), video_stops_after=60) as peer:
         case = Case(nvr, "audio goes on", peer, record_audio=True)
         wait_for("a second session", lambda: len(peer.stats()["first_frames"]["/main"]) >= 2, 60)
-        begun = peer.stats()["first_frames"]["/main"]
-        quiet = begun[1] - begun[0] - 60 / 15
+        quiet = case.quiet()
         assert 8 <= quiet <= 10 + BACK, f"a new session {quiet:.1f} s after the last picture"
         case.one_session()
 
@@ -231,8 +244,8 @@ def garbage_between_frames(nvr):
         noise = time.time()
         # Whether it resynchronises or reconnects is its own choice; footage must go on.
         wait_for("footage after the noise", lambda: any(row.end > noise + 2 for row in case.rows()), 20)
-        fresh = [row for row in case.rows() if row.end > noise + 2]
-        assert min(row.start for row in fresh) - noise <= BACK
+        first = min(row.start for row in case.rows() if row.end > noise + 2)
+        assert first - noise - case.kept_waiting(noise, max(noise, first)) <= BACK
 
 
 @scenario
@@ -241,8 +254,7 @@ def reboots_for_20_seconds(nvr):
         case = Case(nvr, "reboots", peer)
         case.recorded(2)
         peer.reboot(20)
-        time.sleep(12)
-        assert nvr.api.status(case.id) == "UNREACHABLE"
+        wait_for("it is UNREACHABLE", lambda: nvr.api.status(case.id) == "UNREACHABLE")
         back = wait_for("the camera is back", lambda: peer.stats()["back_at"], 30)
         case.wait_back(back)
         case.one_session()
@@ -255,11 +267,10 @@ def changes(nvr, name, other: footage.Film, in_mid_stream: bool):
         case = Case(nvr, name, peer)
         case.recorded(2)
         if in_mid_stream:
-            peer.set(switch_film="other", switch_after=1)
+            begun = peer.set(switch_film="other", switch_after=1)
         else:
-            peer.set(film="other")
+            begun = peer.set(film="other")
             peer.drop()
-        begun = time.time()
         wait_for("footage of the other film", lambda: any(row.start >= begun - 0.5 and row.end - row.start > 2 for row in case.rows()), 40)
         movies = case.finished()
         sizes = {(movie.video.codec, movie.video.width, movie.video.height) for movie in movies}
@@ -289,12 +300,20 @@ def sloppy(nvr, name, film=None, audio=None, seconds: float = 5, transport: str 
     """An odd but honest camera: everything it sends is stored, by our own client."""
     film = film or small()
     with FaultCamera(film, audio, **behaviour) as peer:
+        begun = time.time()
         case = Case(nvr, name, peer, record_audio=audio is not None, rtsp_transport=transport)
         case.recorded(seconds)
+        # The camera may lag behind the clock, and the server behind the camera.
+        wait_for("so many frames came", lambda: nvr.metric("vibenvr_stream_frames_total", camera=str(case.id)) >= seconds * 15)
         assert nvr.api.camera(case.id)["source"] == "rtsp"
         case.one_session()
         connections = peer.stats()["plays"]
+        dropped = nvr.datagrams_dropped() if transport == "udp" and name.count("again") < 3 else 0
         movies = case.finished()
+        if dropped:
+            # This machine's own network dropped some, since the server stood still for too long: once more.
+            return sloppy(nvr, f"{name}, again", film, audio, seconds, transport, **behaviour)
+        peer.last_stats, peer.kept_waiting = peer.stats(), case.kept_waiting(begun, time.time())
         assert connections == 1, f"{connections} sessions instead of one"
         stored = [frame for movie in movies for frame in movie.fingerprints()]
         assert len(stored) >= (seconds - 1) * 15
@@ -434,9 +453,9 @@ def timestamps_wrap(nvr):
 
 
 def stamped(nvr, name, **behaviour):
-    movies, _ = sloppy(nvr, name, seconds=6, **behaviour)
+    movies, peer = sloppy(nvr, name, seconds=6, **behaviour)
     for movie in movies:
-        odd = [step for step in steps([packet.dts for packet in movie.video.packets]) if step > 0.5]
+        odd = [step for step in steps([packet.dts for packet in movie.video.packets]) if step > 0.5 + peer.kept_waiting]
         assert not odd, f"{movie.path.name}: steps of {odd}"
 
 
@@ -453,10 +472,12 @@ def timestamps_jump_back(nvr):
 @scenario
 def timestamps_of_another_rate(nvr):
     # The camera says 25 frames a second and sends 15: the files must last as long as the world did.
-    movies, _ = sloppy(nvr, "wrong rate", seconds=12, stamp_fps=25)
+    movies, peer = sloppy(nvr, "wrong rate", seconds=12, stamp_fps=25, times=True)
     frames = sum(len(movie.video.packets) for movie in movies)
     length = sum(movie.video.end - movie.video.begin for movie in movies)
-    assert abs(length - frames / 15) < 1.5, f"{frames} frames in {length:.1f} s"
+    sent = peer.last_stats["times"]
+    world = sent[frames - 1][0] - sent[0][0] + 1 / 15
+    assert abs(length - world) < 1.5 + peer.kept_waiting, f"{frames} frames in {length:.1f} s of {world:.1f}"
 
 
 @scenario
@@ -470,7 +491,7 @@ def udp_loses_2_percent(nvr):
     with FaultCamera(film, loss=0.02, reorder=0.03, seed=3) as peer:
         case = Case(nvr, "udp loss", peer, rtsp_transport="udp")
         case.recorded(12)
-        connections = peer.stats()["plays"]
+        connections, dropped = peer.stats()["plays"], nvr.datagrams_dropped()
         lost_before = peer.stats()["lost"]
         lost = nvr.metric("vibenvr_stream_network_lost_total", camera=str(case.id))
         lost_after = peer.stats()["lost"]
@@ -478,16 +499,20 @@ def udp_loses_2_percent(nvr):
         stats = peer.stats()
         stored = [frame for movie in movies for frame in movie.fingerprints()]
         source = film.fingerprints
-        whole = [source.index(frame) for frame in stored if frame in source]
-        # 12 s are within one turn of the film: frame numbers are positions.
-        reached = max(whole)
-        untouched = set(range(min(whole), reached + 1)) - set(stats["damaged"])
+        places = [source.index(frame) for frame in stored if frame in source]
+        # It was recorded from the first turn of the film on; numbers go on over its end.
+        whole = [places[0]]
+        for place in places[1:]:
+            whole.append(whole[-1] + ((place - whole[-1]) % len(source) or len(source)))
+        untouched = set(range(whole[0], whole[-1] + 1)) - set(stats["damaged"])
         assert connections == 1, "loss is no reason to connect anew"
         assert stats["lost"] > 20
-        assert untouched <= set(whole), f"whole frames missing: {sorted(untouched - set(whole))[:10]}"
-        assert whole == sorted(set(whole)), "out of order, or twice"
+        # What this machine's own network dropped, since the server stood still for too long, touched some.
+        assert len(untouched - set(whole)) <= dropped, f"whole frames missing: {sorted(untouched - set(whole))[:10]}"
+        # A frame that comes twice or late would be most of a turn ahead.
+        assert max(steps(whole)) < len(source) / 2, "out of order, or twice"
         # The newest losses may still wait for packets out of order.
-        assert 0.7 * lost_before <= lost <= lost_after + 2, f"{lost} counted of {lost_before} to {lost_after} lost"
+        assert 0.7 * lost_before <= lost <= lost_after + 2 + dropped, f"{lost} counted of {lost_before} to {lost_after} lost"
         for movie in movies:
             assert all(step > 0 for step in steps([packet.dts for packet in movie.video.packets]))
 
@@ -564,7 +589,7 @@ def one_session_whoever_watches(nvr):
         case = Case(nvr, "viewers", peer, sub_rtsp_url=peer.url("/sub"))
         case.recorded(1)
         end, pictures, bad = time.monotonic() + 8, 0, []
-        while time.monotonic() < end:
+        while time.monotonic() < end or pictures <= 20 and not bad:
             for viewer in range(5):
                 answer = nvr.api.get(f"/cameras/{case.id}/frame", params={"width": 320} if viewer % 2 else None)
                 pictures += answer.status_code == 200
@@ -573,7 +598,7 @@ def one_session_whoever_watches(nvr):
             assert nvr.api.post(f"/cameras/{case.id}/snapshot").status_code == 200
             time.sleep(0.2)
         stats = peer.stats()
-        assert pictures > 20 and not bad, f"{pictures} pictures, refused {bad[:5]}"
+        assert not bad, f"{pictures} pictures, refused {bad[:5]}"
         assert all(count <= 1 for count in stats["most_sessions"].values()), stats["most_sessions"]
         assert stats["most_open"] <= 2 and stats["plays"] <= 2, stats
 
@@ -585,12 +610,15 @@ def outcomes(request):
         film.units  # made before the clocks run
     footage.counter(width=320, height=192, gop_seconds=1, bitrate="300k")
     footage.sound("pcma")
-    with NVR(segment_seconds=30) as nvr:
+    with NVR(segment_seconds=30) as nvr, Machine(nvr) as nvr.machine:
+        nvr.cases = []
         nvr.start().with_admin()
         # A few at a time: each has a camera process and its own clock to keep on two cores.
         running = Outcomes({name: (lambda run=SCENARIOS[name]: run(nvr)) for name in chosen}, workers=16)
         yield running
         running.close()
+        for case in nvr.cases:
+            case.machine.close()
         assert nvr.running, "the server died"
 
 

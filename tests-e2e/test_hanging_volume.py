@@ -13,8 +13,9 @@ from typing import Iterator
 import requests
 
 from harness.disk import FaultyDisk
+from harness.machine import Machine
 from harness.media import probe, steps
-from harness.server import wait_for
+from harness.server import BUSY, wait_for
 from peers import footage
 from peers.fault_camera import FaultCamera
 
@@ -39,6 +40,11 @@ class Shelves(FaultyDisk):
     def __init__(self, faulty: str = "ill", **options):
         super().__init__(faulty=faulty, **options)
         self.profiles: dict[str, int] = {}
+        self.machine = Machine(self)
+
+    def close(self) -> None:
+        self.machine.close()
+        super().close()
 
     def set_up(self) -> "Shelves":
         self.start().with_admin()
@@ -57,7 +63,7 @@ class Shelves(FaultyDisk):
         return next((self.folder / name for name, key in self.profiles.items() if key == volume), self.recordings)
 
     def query(self, sql: str, *values) -> list[tuple]:
-        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
             return database.execute(sql, values).fetchall()
 
     def shelved(self, camera: int, states: str = "1, 2") -> list[Row]:
@@ -92,9 +98,10 @@ class Shelves(FaultyDisk):
 
     def answers(self, path: str, seconds: float = 2) -> requests.Response:
         """The answer to a question that must not take long."""
-        begun = time.monotonic()
-        answer = requests.get(self.api.base + path, headers={"Authorization": f"Bearer {self.api.token}"}, timeout=30)
-        assert time.monotonic() - begun < seconds, f"{path} took {time.monotonic() - begun:.1f} s"
+        begun = time.time()
+        answer = requests.get(self.api.base + path, headers={"Authorization": f"Bearer {self.api.token}"}, timeout=120)
+        took = time.time() - begun
+        assert took < seconds or took - self.machine.kept_waiting(begun - 1, begun + took) < seconds, f"{path} took {took:.1f} s"
         return answer
 
 
@@ -118,13 +125,14 @@ def two_cameras(nvr: Shelves, film, *volumes: str) -> Iterator[tuple[int, int]]:
 
 def watch(nvr: Shelves, key: int, volume: int, seconds: float) -> None:
     """For so long, the files of a camera grow and the server answers."""
-    end, size, grown = time.monotonic() + seconds, nvr.size(volume, key), time.monotonic()
+    end, size, grown = time.monotonic() + seconds, nvr.size(volume, key), time.time()
     while time.monotonic() < end:
         for path in ("/health", "/storage/profiles", "/stats", "/metrics"):
             assert nvr.answers(path).status_code == 200
         if (now := nvr.size(volume, key)) > size:
-            size, grown = now, time.monotonic()
-        assert time.monotonic() - grown < 6, "the files on the healthy volume do not grow"
+            size, grown = now, time.time()
+        still = time.time() - grown
+        assert still < 6 or still - nvr.machine.kept_waiting(grown) < 6, "the files on the healthy volume do not grow"
         time.sleep(0.3)
 
 
@@ -136,6 +144,7 @@ def test_a_volume_that_hangs_costs_a_camera_of_another_no_frame():
         with two_cameras(nvr, film, "well", "ill") as (sound, sick):
             wait_for("a whole segment on both", lambda: all(any(row.state == 2 for row in nvr.shelved(key)) for key in (sound, sick)), 60)
             threads = len(list(Path(f"/proc/{nvr.pid}/task").iterdir()))
+            hung = time.time()
             with nvr.hanging():
                 wait_for("it hangs", lambda: nvr.met > 0, 20)
                 # Somebody plays what lies there, and is not the only one who does.
@@ -155,7 +164,7 @@ def test_a_volume_that_hangs_costs_a_camera_of_another_no_frame():
                 with ThreadPoolExecutor() as pool:
                     shell = pool.submit(nvr.check)
                     watch(nvr, sound, nvr.profiles["well"], HANG_SECONDS)
-                    checked = shell.result(60)
+                    checked = shell.result(300)
                 told = nvr.compared()
                 assert "ill cannot be used now: it does not answer" in " ".join(told["notes"])
                 assert told["status"] == "completed" and told["problems"] == 0 and 0 < told["segments_checked"] < len(nvr.query("SELECT 1 FROM segments"))
@@ -163,11 +172,12 @@ def test_a_volume_that_hangs_costs_a_camera_of_another_no_frame():
                 assert "storage profile ill is left alone: it does not answer" in checked.stdout, checked.stdout + checked.stderr
                 assert "segments, " in checked.stdout and "has no file" not in checked.stdout
                 assert nvr.api.status(sick) == "CONNECTED"
-                assert nvr.state("ill") == "lost"
-                assert "volume_lost" in {problem["kind"] for problem in nvr.api.json("/health")["problems"]}
+                wait_for("it is told", lambda: nvr.state("ill") == "lost")
+                wait_for("health tells", lambda: "volume_lost" in {problem["kind"] for problem in nvr.api.json("/health")["problems"]})
                 assert nvr.answers(f"/media/{old.path.relative_to(nvr.folder / 'ill')}").status_code == 503
                 # The default folder stands in.
                 wait_for("footage in the default folder", lambda: nvr.size(0, sick) > 100_000, 20)
+                well = time.time()
             wait_for("it is used again", lambda: nvr.state("ill") == "ok", 60)
             nvr.api.post("/settings/sync-orphans?dry_run=true&checksums=true")
             again = nvr.compared()
@@ -184,7 +194,8 @@ def test_a_volume_that_hangs_costs_a_camera_of_another_no_frame():
             empty = [(a.end, b.start) for a, b in zip(rows, rows[1:]) if b.start - a.end > 0.5]
             told = nvr.query("SELECT start_us, end_us FROM outages WHERE camera_id = ? AND cause = ?", sick, DISK_STALLED)
             print(f"{len(stored)} frames; the other: gaps {empty}, outages {told}")
-            assert len(empty) == 1 and 2 < empty[0][1] - empty[0][0] < HANG_SECONDS
+            # It ended while the volume hung.
+            assert len(empty) == 1 and 2 < empty[0][1] - empty[0][0] and hung - 5 < empty[0][0] and empty[0][1] < well
             assert any(start / 1e6 <= empty[0][0] + 1 and end and end / 1e6 >= empty[0][1] - 1 for start, end in told)
             assert all(b.start >= a.end - 0.1 for a, b in zip(rows, rows[1:]))
             nvr.frames(sick)
@@ -236,7 +247,7 @@ def test_moving_and_deleting_on_a_volume_that_hangs_keeps_nobody_from_recording_
             archive = {"archive_storage_profile_id": ill, "archive_after_hours": 1}
             assert nvr.api.put(f"/cameras/{sound}", json=archive).status_code == 200
             nvr.terminate()
-            with sqlite3.connect(nvr.data / "vibenvr.db") as database:
+            with sqlite3.connect(nvr.data / "vibenvr.db", timeout=BUSY) as database:
                 for table in ("segments", "events"):
                     database.execute(f"UPDATE {table} SET start_us = start_us - ?1, end_us = end_us - ?1", [3 * 3_600_000_000])
             database.close()
@@ -246,10 +257,11 @@ def test_moving_and_deleting_on_a_volume_that_hangs_keeps_nobody_from_recording_
                 wait_for("it hangs", lambda: nvr.met > 0, 20)
                 events = [event for event in nvr.api.events(camera_id=sick) if event["timestamp_end"]]
                 # What lies on the sick volume is given up at once, its files go later.
-                begun = time.monotonic()
+                begun = time.time()
                 answer = nvr.api.delete(f"/events/{events[0]['id']}")
+                took = time.time() - begun
                 assert answer.status_code == 200, answer.text
-                assert time.monotonic() - begun < 25
+                assert took < 25 or took - nvr.machine.kept_waiting(begun, begun + took) < 25
                 young = time.time() - 3600
                 [row, *_] = wait_for("a new segment on the healthy volume", lambda: [
                     row for row in nvr.shelved(sound) if row.volume == well and row.state == 2 and row.start > young], 30)

@@ -22,15 +22,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from harness.server import NVR
+from harness.machine import Machine
+from harness.server import NVR, wait_for
 
 METHODS = ("get", "post", "put", "patch", "delete")
+# Ten thousand requests.
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
 def nvr():
-    with NVR(host="127.0.0.1") as server:
+    with NVR(host="127.0.0.1") as server, Machine(server) as server.machine:
         yield server.start().with_admin()
+
+
+def took(nvr, begun: float) -> float:
+    """Seconds since a wall time, without those in which the machine kept the server waiting where that makes a difference."""
+    seconds = time.time() - begun
+    return seconds if seconds < 1 else seconds - nvr.machine.kept_waiting(begun)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def address(nvr) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def ask(nvr, method: str, path: str, body: bytes | None = None, headers: dict | None = None, timeout: float = 20) -> tuple[int, bytes]:
+def ask(nvr, method: str, path: str, body: bytes | None = None, headers: dict | None = None, timeout: float = 120) -> tuple[int, bytes]:
     """One request whose path and body are sent as they are."""
     connection = http.client.HTTPConnection(*address(nvr), timeout=timeout)
     try:
@@ -81,9 +90,9 @@ def raw(nvr, data: bytes, timeout: float = 10) -> bytes:
 
 def well(nvr) -> None:
     assert nvr.running, nvr.last_words()
-    begun = time.monotonic()
+    begun = time.time()
     assert nvr.api.get("/health", token="").json()["status"] == "ok"
-    assert time.monotonic() - begun < 5, "the server answers, but slowly"
+    assert took(nvr, begun) < 5, "the server answers, but slowly"
 
 
 # Paths.
@@ -157,11 +166,11 @@ def test_no_body_explodes(nvr, operations):
         if "requestBody" not in operation:
             continue
         for name, bomb in BOMBS.items():
-            begun = time.monotonic()
+            begun = time.time()
             status, body = ask(nvr, method, filled(path), bomb)
-            took = time.monotonic() - begun
-            if status >= 500 and status not in (501, 503) or took > 5:
-                problems.append(f"{method} {path}, {name}: {status} after {took:.1f} s {body[:100]!r}")
+            seconds = took(nvr, begun)
+            if status >= 500 and status not in (501, 503) or seconds > 5:
+                problems.append(f"{method} {path}, {name}: {status} after {seconds:.1f} s {body[:100]!r}")
     assert not problems, "\n".join(problems[:20])
     well(nvr)
 
@@ -188,7 +197,7 @@ def test_a_huge_body_is_refused_by_its_announcement(nvr, operations):
     for method, path, operation in operations:
         if "requestBody" not in operation:
             continue
-        with socket.create_connection(address(nvr), timeout=10) as connection:
+        with socket.create_connection(address(nvr), timeout=120) as connection:
             connection.sendall(
                 f"{method} {filled(path)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {nvr.api.token}\r\nContent-Type: application/json\r\n"
                 f"Content-Length: 10000000000\r\n\r\n".encode())
@@ -209,7 +218,7 @@ def test_a_body_without_an_announcement_is_cut_off(nvr):
             f"Transfer-Encoding: chunked\r\n\r\n".encode())
         connection.setblocking(False)
         chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
-        pending, received, deadline = chunk, b"", time.monotonic() + 15
+        pending, received, deadline = chunk, b"", time.monotonic() + 120
         while time.monotonic() < deadline and sent < 300 << 20 and not received:
             try:
                 count = connection.send(pending)
@@ -277,10 +286,11 @@ def test_archives_that_climb_or_explode(nvr):
     problems = []
     for name, content in files.items():
         for path in ("/cameras/import?analyze_only=true", "/settings/backup/import"):
-            begun = time.monotonic()
+            begun = time.time()
             status, body = upload(nvr, path, content)
-            if status >= 500 or b"root:" in body or time.monotonic() - begun > 5:
-                problems.append(f"{name} to {path}: {status} after {time.monotonic() - begun:.1f} s {body[:100]!r}")
+            seconds = took(nvr, begun)
+            if status >= 500 or b"root:" in body or seconds > 5:
+                problems.append(f"{name} to {path}: {status} after {seconds:.1f} s {body[:100]!r}")
             if status == 200 and name not in ("the same twice", "climbing", "absolute", "a long name", "a NUL in a name", "many entries", "a folder"):
                 problems.append(f"{name} to {path} is taken: {body[:100]!r}")
     assert not problems, "\n".join(problems)
@@ -308,10 +318,10 @@ def test_pictures_that_explode(nvr):
     }
     for name, content in pictures.items():
         for filename, kind in (("a.png", "image/png"), ("../../a.png", "image/svg+xml")):
-            begun = time.monotonic()
+            begun = time.time()
             status, body = upload(nvr, f"/users/{me}/avatar", content, filename=filename, kind=kind)
             assert 400 <= status < 500, f"{name}: {status} {body[:200]!r}"
-            assert time.monotonic() - begun < 5, name
+            assert took(nvr, begun) < 5, name
     assert nvr.resident() - before < 150 << 20
     assert nvr.api.get(f"/users/{me}/avatar").status_code == 404
     assert upload(nvr, f"/users/{me}/avatar", png(10, 10, zlib.compress(b"\x00" * 310)), filename="a.png", kind="image/png")[0] == 200, "a plain picture is taken"
@@ -363,10 +373,11 @@ def test_no_request_hides_in_another(nvr, head):
 
 def drip(nvr, head: bytes, drop: bytes, seconds: float) -> float:
     """Sends `head`, then a byte a second; the seconds until the server ends it."""
-    begun = time.monotonic()
-    with socket.create_connection(address(nvr), timeout=1) as connection:
+    begun = time.time()
+    with socket.create_connection(address(nvr), timeout=120) as connection:
+        connection.settimeout(1)
         connection.sendall(head)
-        while time.monotonic() - begun < seconds:
+        while time.time() - begun < seconds:
             try:
                 connection.sendall(drop)
                 if not connection.recv(4096):
@@ -375,7 +386,7 @@ def drip(nvr, head: bytes, drop: bytes, seconds: float) -> float:
                 continue
             except ConnectionError:
                 break
-    return time.monotonic() - begun
+    return took(nvr, begun)
 
 
 def test_slow_clients_are_cut_off(nvr):
@@ -388,10 +399,10 @@ def test_slow_clients_are_cut_off(nvr):
         "chunks": (b"POST /cameras HTTP/1.1\r\nHost: x\r\n" + token + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
         "nothing": (b"", b""),
     }
-    took: dict[str, float] = {}
+    ended: dict[str, float] = {}
 
     def run(name: str) -> None:
-        took[name] = drip(nvr, *cases[name], seconds=90)
+        ended[name] = max(drip(nvr, *cases[name], seconds=300), ended.get(name, 0))
 
     threads = [threading.Thread(target=run, args=(name,)) for name in cases for _ in range(4)]
     for thread in threads:
@@ -404,7 +415,7 @@ def test_slow_clients_are_cut_off(nvr):
     for thread in threads:
         thread.join()
     assert answers > 5
-    slow = {name: round(seconds) for name, seconds in took.items() if seconds > 75}
+    slow = {name: round(seconds) for name, seconds in ended.items() if seconds > 75}
     assert not slow, f"still served after so many seconds: {slow}"
 
 
@@ -413,22 +424,22 @@ def test_idle_connections_keep_nobody_out(nvr, count):
     """More connections than the server takes, silent, resting after one answer or in the midst of a body: a newcomer is answered at once."""
     with ExitStack() as stack:
         for number in range(count):
-            connection = stack.enter_context(socket.create_connection(address(nvr), timeout=10))
+            connection = stack.enter_context(socket.create_connection(address(nvr), timeout=120))
             if number % 3 == 1:
                 connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             elif number % 3 == 2 or number > count * 0.3:
                 connection.sendall(b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
         for _ in range(20):
-            begun = time.monotonic()
-            status, _ = ask(nvr, "GET", "/auth/me", timeout=10)
-            assert status == 200 and time.monotonic() - begun < 2
+            begun = time.time()
+            status, _ = ask(nvr, "GET", "/auth/me")
+            assert status == 200 and took(nvr, begun) < 2
     well(nvr)
 
 
 def test_half_closed_and_reset_connections(nvr):
     before = nvr.descriptors()
     for number in range(300):
-        connection = socket.create_connection(address(nvr), timeout=5)
+        connection = socket.create_connection(address(nvr), timeout=120)
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n" if number % 3 else b"GET /he")
         if number % 2:
             # Closed with a reset.
@@ -436,10 +447,7 @@ def test_half_closed_and_reset_connections(nvr):
         else:
             connection.shutdown(socket.SHUT_WR)
         connection.close()
-    deadline = time.monotonic() + 20
-    while nvr.descriptors() > before + 20 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert nvr.descriptors() <= before + 20, "connections are left open"
+    wait_for("connections are closed", lambda: nvr.descriptors() <= before + 20)
     well(nvr)
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -334,7 +335,7 @@ def test_recordings_on_another_file_system_are_copied_where_there_is_space(old, 
 
         def run(*options: str) -> subprocess.CompletedProcess:
             arguments = ["--database", str(old.dump()), "--recordings", str(old.recordings), "--data-dir", str(nvr.data), *options]
-            return subprocess.run([*enter, str(PROGRAM), "import", "vibenvr", *arguments], env=nvr.environment, capture_output=True, text=True, timeout=60)
+            return subprocess.run([*enter, str(PROGRAM), "import", "vibenvr", *arguments], env=nvr.environment, capture_output=True, text=True, timeout=300)
 
         fill_up(volume, size // 2)
         told = run("--dry-run")
@@ -408,7 +409,7 @@ def test_an_import_that_was_killed_goes_on(old, moved, tmp_path):
         try:
             # As soon as there is a file: in the middle of it, or of the next.
             while process.poll() is None and not list(nvr.recordings.rglob("*.mp4")):
-                pass
+                time.sleep(0.001)
         finally:
             process.kill()
             process.wait()

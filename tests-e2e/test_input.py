@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from harness.server import NVR, PASSWORD, USER
+from harness.server import BUSY, NVR, PASSWORD, USER
 
 GOOD = {"name": "good", "rtsp_url": "rtsp://192.0.2.7/stream", "is_active": False}
 
@@ -23,7 +23,7 @@ def nvr():
 
 
 def stored(nvr: NVR) -> tuple:
-    with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
         rows = database.execute("SELECT id, * FROM cameras ORDER BY id").fetchall()
     files = sorted(path.relative_to(nvr.data).as_posix() for path in nvr.data.rglob("*") if path.is_file() and not path.name.startswith("vibenvr.db"))
     return rows, files
@@ -204,7 +204,7 @@ def test_queries(nvr, query):
 ])
 def test_paths_that_climb(nvr, path):
     host, port = nvr.api.base.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), 10) as connection:
+    with socket.create_connection((host, int(port)), 120) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {nvr.api.token}\r\nConnection: close\r\n\r\n".encode())
         answer = b""
         while piece := connection.recv(65536):
@@ -217,8 +217,7 @@ def test_paths_that_climb(nvr, path):
 def spoken(nvr: NVR, *pieces: bytes) -> list[tuple[int, dict[str, str], bytes]]:
     """Sends bytes as they are and gives every answer, until the server ends the connection: status, headers (names in lower case), body."""
     host, port = nvr.api.base.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), 10) as connection:
-        connection.settimeout(10)
+    with socket.create_connection((host, int(port)), 120) as connection:
         for piece in pieces:
             connection.sendall(piece)
         connection.shutdown(socket.SHUT_WR)

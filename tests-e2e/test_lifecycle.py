@@ -13,6 +13,7 @@ from contextlib import closing
 import pytest
 
 from harness.api import API
+from harness.machine import Machine
 from harness.media import probe
 from harness.server import NVR, PASSWORD, USER, wait_for
 from peers import footage
@@ -23,7 +24,7 @@ from peers.program_camera import free_port
 
 def test_sigterm_finishes_every_file_within_5_seconds():
     films = {f"/{number}": footage.counter("h265" if number % 2 else "h264") for number in range(6)}
-    with GstCamera(films) as camera, FaultCamera(footage.counter(), connect="silent") as dead, NVR(segment_seconds=None) as nvr:
+    with GstCamera(films) as camera, FaultCamera(footage.counter(), connect="silent") as dead, NVR(segment_seconds=None) as nvr, Machine(nvr, camera) as machine:
         nvr.start().with_admin()
         ids = [nvr.api.add_camera(path, camera.url(path)) for path in films]
         # One that hangs in its connect, one that refuses: neither may hold the end up.
@@ -35,7 +36,8 @@ def test_sigterm_finishes_every_file_within_5_seconds():
         for key in ids:
             rows = nvr.rows(key)
             assert all(row.finished for row in rows)
-            assert stopped - rows[-1].end < 1.5, f"{stopped - rows[-1].end:.1f} s before the end are missing"
+            lost = stopped - rows[-1].end
+            assert lost - machine.kept_waiting(stopped - 5, stopped + 1) < 1.5, f"{lost:.1f} s before the end are missing"
             for row in rows:
                 movie = probe(row.path)
                 assert abs((movie.video.end - movie.video.begin) - (row.end - row.start)) < 0.1
@@ -50,10 +52,11 @@ def test_sigterm_ends_motion_that_goes_on():
         wait_for("motion goes on", lambda: any(event["timestamp_end"] is None for event in nvr.api.events(event_type="motion")), 60)
         stopped = time.time()
         assert nvr.terminate() <= 5
+        ended = time.time()
         with closing(sqlite3.connect(nvr.data / "vibenvr.db")) as database:
             ends = database.execute("SELECT end_us FROM events WHERE medium = 0 AND kind = 0 ORDER BY start_us").fetchall()
         assert ends and all(end is not None for (end,) in ends), "nothing is left for the next start to guess"
-        assert abs(ends[-1][0] / 1e6 - stopped) < 5
+        assert stopped - 5 < ends[-1][0] / 1e6 < ended + 5
         assert "could not be stored" not in nvr.log()
 
 
@@ -64,7 +67,7 @@ def test_sigterm_while_somebody_downloads():
         wait_for("footage", lambda: any(row.bytes > 3_000_000 for row in nvr.rows(key)), 60)
         row = nvr.rows(key)[0]
         host, port = nvr.api.base.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), 10) as connection:
+        with socket.create_connection((host, int(port)), 120) as connection:
             # Asks for megabytes and then does not read them.
             path = f"/media/{row.path.relative_to(nvr.recordings)}"
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -76,11 +79,12 @@ def test_sigterm_while_somebody_downloads():
 
 def test_it_is_ready_at_once_and_on_the_port_asked_for():
     port = free_port()
-    with NVR() as nvr:
+    with NVR() as nvr, Machine(nvr) as machine:
         nvr._port = port
+        begun = time.time()
         nvr.start()
         assert nvr.api.base.endswith(f":{port}")
-        assert nvr.ready_seconds <= 2, f"{nvr.ready_seconds:.2f} s"
+        assert nvr.ready_seconds - machine.kept_waiting(begun) <= 2, f"{nvr.ready_seconds:.2f} s"
         assert nvr.api.get("/health").json()["status"] == "ok"
 
 
@@ -90,8 +94,8 @@ def test_a_taken_port_is_a_clear_error():
         taken.listen()
         nvr._port = taken.getsockname()[1]
         with pytest.raises(AssertionError):
-            nvr.start(20)
-        assert nvr.process.wait(10) != 0
+            nvr.start()
+        assert nvr.process.wait(120) != 0
         assert re.search(r"(?i)in use|address", nvr.log()), nvr.log()
 
 
@@ -99,14 +103,14 @@ def test_two_servers_do_not_share_a_data_folder(nvr):
     second = NVR(nvr.folder)
     second.log_path = nvr.folder / "second.log"
     with pytest.raises(AssertionError):
-        second.start(15)
+        second.start()
     assert nvr.api.get("/health").status_code == 200
 
 
 def test_a_weak_key_is_refused():
     with NVR(SECRET_KEY="short") as nvr:
         with pytest.raises(AssertionError):
-            nvr.start(15)
+            nvr.start()
         assert "SECRET_KEY" in nvr.log()
 
 
@@ -135,8 +139,7 @@ def test_setup_from_elsewhere_needs_the_code_of_the_log():
         assert outside.post("/auth/setup", json=body).status_code == 403
         wrong = outside.post("/auth/setup", json={**body, "code": "000000"})
         assert wrong.status_code == 403
-        codes = re.findall(r"setup_code=([A-Z0-9-]+)", nvr.log())
-        assert codes, "no code in the log"
+        codes = wait_for("the code is in the log", lambda: re.findall(r"setup_code=([A-Z0-9-]+)", nvr.log()))
         assert outside.post("/auth/setup", json={**body, "code": codes[-1]}).status_code == 200
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+from harness.machine import Machine
 from harness.server import NVR, PASSWORD, USER, wait_for
 from peers import footage
 from peers.fault_camera import FaultCamera
@@ -19,16 +20,28 @@ def files(nvr) -> list[Path]:
     return sorted((nvr.data / "logs").glob("vibenvr.log*"))
 
 
+def whole_lines(text: str) -> str:
+    """Without one that is being written."""
+    return text[: text.rfind("\n") + 1]
+
+
 def test_the_file_holds_what_is_said(nvr):
-    text = wait_for("the file", lambda: files(nvr) and files(nvr)[0].read_text(), 20)
+    said = wait_for("something is said", lambda: [line for line in whole_lines(nvr.log()).splitlines() if line.startswith("time=")])
+    # The file is written behind what is said.
+    text = wait_for(
+        "the file holds it", lambda: files(nvr) and (text := whole_lines(files(nvr)[0].read_text())) and all(line in text for line in said) and text)
     assert all(LINE.match(line) for line in text.splitlines()), text
     assert files(nvr)[0].stat().st_mode & 0o777 == 0o600
-    said = [line for line in nvr.log().splitlines() if line.startswith("time=")]
-    assert said and all(line in text for line in said)
     lines = nvr.api.json("/logs/", params={"service": "all"})
     assert lines[: len(text.splitlines())] == text.splitlines()
     assert nvr.api.get("/logs/download").text.startswith(text)
-    assert nvr.api.json("/logs/", params={"service": "backend", "lines": 1}) == lines[-1:]
+
+    def newest() -> bool:
+        """The newest line is that of the whole, unless another came in between."""
+        before = nvr.api.json("/logs/", params={"service": "all"})
+        return nvr.api.json("/logs/", params={"service": "backend", "lines": 1}) == before[-1:]
+
+    wait_for("the newest line is told", newest)
     assert nvr.api.json("/logs/", params={"service": "all", "level": "critical"}) == []
     nvr.terminate()
     assert nvr.data.joinpath("logs/vibenvr.log").read_text().splitlines()[-1] in nvr.log()
@@ -40,6 +53,7 @@ def test_it_is_rotated_by_its_settings(nvr):
     assert api.put("/settings/log_backup_count", json={"value": "2"}).status_code == 200
     # Two megabytes of old lines; the next line finds the file full.
     first = nvr.data / "logs" / "vibenvr.log"
+    machine = Machine(nvr)
     for round in range(4):
         with first.open("a") as log:
             log.write(f'time=2026-01-01T00:00:00.000Z level=info source=Test msg="round {round}" pad={"x" * 1000}\n' * 2100)
@@ -49,11 +63,13 @@ def test_it_is_rotated_by_its_settings(nvr):
         api.post("/auth/login", token="", data={"username": USER, "password": "wrong"})
         wait_for("a rotation", lambda: first.exists() and first.stat().st_size < 1 << 20, 20)
     assert [path.name for path in files(nvr)] == ["vibenvr.log", "vibenvr.log.1", "vibenvr.log.2"]
-    begun = time.monotonic()
+    begun = time.time()
     found = api.json("/logs/", params={"service": "all", "search": "round 3", "lines": 10000})
     assert len(found) == 2100
     assert not api.json("/logs/", params={"service": "all", "search": "round 0"})
-    assert time.monotonic() - begun < 20
+    took = time.time() - begun
+    assert took < 20 or took - machine.kept_waiting(begun) < 20
+    machine.close()
     whole = api.get("/logs/download")
     assert len(whole.content) == sum(path.stat().st_size for path in files(nvr)) or len(whole.content) > 4 << 20
     part = api.get("/logs/download", headers={"Range": "bytes=0-99"})

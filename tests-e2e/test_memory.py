@@ -30,6 +30,7 @@ def private(nvr: NVR) -> int:
     return int(re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{nvr.pid}/status").read_text())[1]) * 1024
 
 
+@pytest.mark.timeout(1800)
 def test_many_visits_leave_no_memory_behind():
     with ExitStack() as stack:
         cameras = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.server import NVR
+from harness.server import BUSY, NVR
 
 KEY_A, KEY_B = "8f0c5e1b7a9d4c3e2f6b8a0d1c9e7f5b", "1a2b3c4d5e6f708192a3b4c5d6e7f809"
 # Words that occur nowhere else.
@@ -133,7 +133,7 @@ def serve(nvr: NVR, **environment: str):
 
 def rows(nvr: NVR) -> list[str]:
     """Everything the database holds. Its bytes may move from the log into the file when it is only opened."""
-    with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"file:{nvr.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
         return list(database.iterdump())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import LONG
+from harness.machine import Machine
 from harness.media import probe, steps
 from harness.server import NVR, wait_for
 from peers import footage
@@ -73,7 +74,7 @@ def open_events(nvr: NVR) -> list[dict]:
 @pytest.mark.skipif(not can_mount(), reason="mounting a small file system needs root")
 def test_a_full_disk_is_outlived(tmp_path):
     film = footage.full_hd()
-    with FaultCamera(film) as camera, SmallDisk(96, segment_seconds=30) as nvr:
+    with FaultCamera(film) as camera, SmallDisk(96, segment_seconds=30) as nvr, Machine(nvr, camera) as machine:
         nvr.start().with_admin()
         keep_all(nvr)
         key = nvr.api.add_camera("cam", camera.url())
@@ -93,9 +94,9 @@ def test_a_full_disk_is_outlived(tmp_path):
         dropped = nvr.metric("vibenvr_stream_dropped_frames_total", camera=str(key))
         before = written()
         nvr.free()
-        freed = time.monotonic()
+        freed = time.time()
         wait_for("recording resumes by itself", lambda: written() > before + 100_000, 40)
-        resumed = time.monotonic() - freed
+        resumed = time.time() - freed - machine.kept_waiting(freed)
         time.sleep(4)
         assert camera.stats()["plays"] == 1
         dropped = max(dropped, nvr.metric("vibenvr_stream_dropped_frames_total", camera=str(key)))
@@ -186,11 +187,12 @@ def test_a_server_starts_on_a_full_disk_and_puts_its_rows_in_order_when_there_is
         assert nvr.running
         (small_volume / "ballast").unlink()
         wait_for("the interrupted segment is finished", lambda: all(row.finished for row in nvr.rows(key) if row.id <= interrupted[-1].id), 30)
-        wait_for("recording goes on", lambda: any(row.id > interrupted[-1].id for row in nvr.rows(key)), 30)
+        wait_for("recording goes on", lambda: any(row.id > interrupted[-1].id and row.end - row.start > 1 for row in nvr.rows(key)), 30)
         assert nvr.terminate() <= 5
         kept = nvr.rows(key)
         assert {row.id for row in interrupted} <= {row.id for row in kept}, "footage was lost"
-        assert all(row.finished and row.end - row.start > 0.5 and probe(row.path) for row in kept)
+        # The last may have been begun just before the end.
+        assert all(row.finished and row.end - row.start > (0.5 if row is not kept[-1] else 0) and probe(row.path) for row in kept)
         assert nvr.check().returncode == 0
 
 

@@ -75,15 +75,15 @@ def test_a_certificate_of_its_own(tmp_path):
         match = wait_for("the redirect port is told", lambda: re.search(r"https_port=\d+ port=(\d+)", nvr.log()))
         plain = f"http://127.0.0.1:{match[1]}"
         for method, path in (("GET", "/cameras?limit=1&x=%2F"), ("POST", "/auth/login"), ("HEAD", "/")):
-            answer = requests.request(method, plain + path, allow_redirects=False, data=b"x" if method == "POST" else None, timeout=10)
+            answer = requests.request(method, plain + path, allow_redirects=False, data=b"x" if method == "POST" else None, timeout=120)
             assert answer.status_code == 308 and answer.headers["Location"] == f"https://127.0.0.1:{port}{path}"
             assert "Strict-Transport-Security" not in answer.headers
-        with socket.create_connection(("127.0.0.1", int(match[1])), 10) as raw:
+        with socket.create_connection(("127.0.0.1", int(match[1])), 120) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\nHost: a b\r\nX: y\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
         # Neither port speaks the other's language.
         with pytest.raises(requests.ConnectionError):
-            requests.get(f"http://127.0.0.1:{port}/health", timeout=10)
+            requests.get(f"http://127.0.0.1:{port}/health", timeout=120)
         first = der(chain)
         nvr.terminate()
 
@@ -107,7 +107,7 @@ def test_old_protocols_are_refused(tmp_path):
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             context.set_ciphers("ALL:@SECLEVEL=0")
             context.minimum_version = context.maximum_version = version
-            with socket.create_connection(address, 10) as raw, context.wrap_socket(raw) as secure:
+            with socket.create_connection(address, 120) as raw, context.wrap_socket(raw) as secure:
                 return secure.version()
 
         assert connect(ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
@@ -141,7 +141,8 @@ def test_certificates_are_renewed_while_it_runs(tmp_path):
             wait_for("the new certificate is shown", lambda: shown(base) == der(second[0]))
             # Connections that are open stay.
             viewer.send(9, b"still there")
-            assert any(frame.opcode == 10 for frame in (viewer.receive() for _ in range(10)))
+            while viewer.receive().opcode != 10:
+                pass  # What the server told of the camera meanwhile.
         install(third)
         os.kill(nvr.pid, signal.SIGHUP)
         wait_for("the third certificate is shown", lambda: shown(base) == der(third[0]))

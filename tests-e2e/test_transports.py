@@ -71,6 +71,12 @@ def recorded():
             except AssertionError:
                 pass  # Each case tells for itself.
             time.sleep(SECONDS)
+            try:
+                # Cameras may lag behind the clock, and the server behind them.
+                frames = lambda key: nvr.metric("vibenvr_stream_frames_total", camera=str(key))  # noqa: E731
+                wait_for("enough frames came", lambda: all(frames(key) >= SECONDS * film.fps for key in ids.values()))
+            except AssertionError:
+                pass
             told = {
                 "facts": {case: nvr.api.camera(key) for case, key in ids.items()},
                 "metrics": {
@@ -80,6 +86,8 @@ def recorded():
                 # Read after the counters of the product: what was lost in between is on this side alone.
                 "doors": {name: proxy.stats(name) for name in doors},
                 "plain": plain.stats(),
+                # What this machine's own network dropped, since the server stood still for too long.
+                "dropped": nvr.datagrams_dropped(),
             }
             nvr.terminate()
             yield {**told, "rows": {case: nvr.rows(key) for case, key in ids.items()}, "film": film, "lossy": lossy, "sound": sound}
@@ -144,11 +152,11 @@ def test_udp_that_loses_and_swaps(recorded, codec):
         unrolled.append(unrolled[-1] + (place - unrolled[-1]) % len(film.units))
     assert all(step > 0 for step in steps(unrolled)), "out of order, or twice"
     untouched = set(range(unrolled[0], unrolled[-1] + 1)) - set(door["damaged"])
-    assert untouched <= set(unrolled), f"whole frames are missing: {sorted(untouched - set(unrolled))[:10]}"
+    assert len(untouched - set(unrolled)) <= recorded["dropped"], f"whole frames are missing: {sorted(untouched - set(unrolled))[:10]}"
     assert len(unrolled) > SECONDS * film.fps / 2
     metrics = {name: values[codec] for name, values in recorded["metrics"].items()}
     # The product's counters were read first, and its newest losses may still wait for packets out of order.
-    assert door["lost"] * 0.8 - 3 <= metrics["network_lost"] <= door["lost"], (metrics, door["lost"])
+    assert door["lost"] * 0.8 - 3 <= metrics["network_lost"] <= door["lost"] + recorded["dropped"], (metrics, door["lost"], recorded["dropped"])
     assert metrics["network_reordered"] >= door["swapped"] * 0.5, (metrics, door["swapped"])
     # Frames that lost a part are kept for what they still show, but never silently.
     damaged = len(stored) - len(places)
@@ -156,7 +164,7 @@ def test_udp_that_loses_and_swaps(recorded, codec):
     for movie in movies:
         run = subprocess.run(
             ["ffmpeg", "-nostdin", "-v", "quiet", "-threads", "1", "-i", movie.path, "-vsync", "passthrough", "-f", "null", "-",
-             "-progress", "pipe:1"], capture_output=True, text=True, timeout=60,
+             "-progress", "pipe:1"], capture_output=True, text=True, timeout=300,
         )
         frames = int(run.stdout.rpartition("frame=")[2].split()[0])
         assert run.returncode == 0 and frames >= 0.95 * len(movie.video.packets), f"{frames} of {len(movie.video.packets)} decoded"

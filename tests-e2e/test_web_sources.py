@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.machine import Machine
 from harness.media import decode_errors, follow, probe, steps
 from harness.server import NVR, wait_for
 from harness.tls import self_signed
@@ -66,6 +67,7 @@ class Run:
         self.rtmp = keep(RTMPServer(self.film, self.sound))
         wait_for("the live playlist has a few segments", lambda: len(list(folder.glob("live*.ts"))) >= 4, 30)
         self.ids = {}
+        self.machine = Machine(nvr, self.web)
         for auth, camera in self.shown.items():
             self.ids[f"pictures {auth}"] = nvr.api.add_camera(f"pictures {auth}", camera.url("/pictures", login="" if auth == "none" else "viewer:pass"))
         self.ids["pictures https"] = nvr.api.add_camera("pictures https", self.tls.url("/pictures", host="localhost"))
@@ -77,6 +79,11 @@ class Run:
         except AssertionError:
             pass  # Each case tells for itself.
         time.sleep(SECONDS)
+        try:
+            # Some of twenty sources begin late on a busy machine.
+            wait_for("all have seconds of footage", lambda: all(sum(row.end - row.start for row in nvr.rows(key)) >= SECONDS for key in self.ids.values()))
+        except AssertionError:
+            pass
         self.facts = {name: nvr.api.camera(key) for name, key in self.ids.items()}
         self.before = {name: nvr.rows(key) for name, key in self.ids.items()}
 
@@ -108,6 +115,7 @@ class Run:
             pass
         self.after = {name: nvr.api.camera(key) for name, key in self.ids.items()}
         self.stats = {"web": self.web.stats(), "tls": self.tls.stats(), **{auth: camera.stats() for auth, camera in self.shown.items()}}
+        self.machine.close()
         nvr.terminate()
         self.rows = {name: nvr.rows(key) for name, key in self.ids.items()}
 
@@ -180,7 +188,7 @@ def test_recording_resumes_after_an_outage(run, name):
     fresh = [row for row in run.rows[name] if row.start >= run.healed]
     assert fresh, f"not recorded again: {run.after[name]['status']}, {run.after[name]['status_reason']}"
     late = fresh[0].start - run.healed
-    assert late <= 6, f"recording is back {late:.1f} s after the server"
+    assert late - run.machine.kept_waiting(run.healed, fresh[0].start) <= 6, f"recording is back {late:.1f} s after the server"
     assert run.after[name]["status"] == "CONNECTED" and run.after[name]["source"] == "libav"
     for row in fresh:
         probe(row.path)

@@ -427,7 +427,7 @@ class Replay:
         request.url = self.api.base + path
         session = requests.Session()
         session.trust_env = False
-        return session.send(request, timeout=30)
+        return session.send(request, timeout=120)
 
 
 def _member(answer: requests.Response, name: str, fallback):

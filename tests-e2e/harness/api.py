@@ -29,7 +29,7 @@ class API:
         if bearer and "Authorization" not in headers:
             headers["Authorization"] = f"Bearer {bearer}"
         try:
-            return self._session.request(method, self.base + path, headers=headers, timeout=options.pop("timeout", 30), **options)
+            return self._session.request(method, self.base + path, headers=headers, timeout=options.pop("timeout", 120), **options)
         except requests.ConnectionError as problem:
             if "refused" in str(problem):
                 raise AssertionError("the server is gone") from None

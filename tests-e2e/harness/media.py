@@ -67,7 +67,7 @@ def probe(path: Path, level: str = "warning") -> Movie:
     """The file's tracks and packets; fails when ffprobe has the least to complain of this level."""
     entries = "stream=index,codec_type,codec_name,codec_tag_string,width,height,time_base:packet=stream_index,pts,dts,duration,pos,size,flags"
     run = subprocess.run(
-        ["ffprobe", "-v", level, "-show_entries", entries, "-of", "json", str(path)], capture_output=True, text=True, timeout=60
+        ["ffprobe", "-v", level, "-show_entries", entries, "-of", "json", str(path)], capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0 and not run.stderr.strip(), f"ffprobe on {path} ended with {run.returncode}: {run.stderr.strip()[:600]}"
     found = json.loads(run.stdout)
@@ -99,6 +99,17 @@ def decode_errors(path: Path) -> str:
 
 def steps(values: list[float]) -> list[float]:
     return [later - earlier for earlier, later in zip(values, values[1:])]
+
+
+def holes(stored: list[str], source: list[str]) -> int:
+    """How many frames of the looped source are missing, or not as they were, between the first and the last that are stored; in order they
+    have to be, and none twice."""
+    places = [source.index(frame) for frame in stored if frame in source]
+    assert places, "nothing is stored"
+    ahead = [(later - earlier) % len(source) or len(source) for earlier, later in zip(places, places[1:])]
+    # What comes late or twice would be most of a turn ahead.
+    assert all(step < len(source) / 2 for step in ahead), "out of order, or twice"
+    return sum(step - 1 for step in ahead)
 
 
 def follow(stored: list[str], source: list[str]) -> str:

@@ -17,16 +17,22 @@ from pathlib import Path
 from typing import Callable, TypeVar
 
 from .api import API
+from .machine import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("VIBENVR_BIN", REPOSITORY / ".build" / "release" / "vibenvr"))
 USER, PASSWORD = "admin", "Bench-Passw0rd!"
 
 T = TypeVar("T")
+# The least that anything is waited for, seconds: five tests at a time on two cores make everything ten times slower.
+PATIENCE = 120
+# For another program's database: the server may stand still in the midst of a commit.
+BUSY = 60
 
 
-def wait_for(what: str, condition: Callable[[], T], seconds: float = 30, every: float = 0.1) -> T:
-    """The first true answer of the condition. The deadline is for a hanging machine, not a promise of the product."""
+def wait_for(what: str, condition: Callable[[], T], seconds: float = PATIENCE, every: float = 0.1) -> T:
+    """The first true answer of the condition. The deadline, of `PATIENCE` at least, is for a hanging machine, not a promise of the product."""
+    seconds = max(seconds, PATIENCE)
     deadline = time.monotonic() + seconds
     while True:
         if answer := condition():
@@ -79,7 +85,7 @@ class NVR:
 
     # Life.
 
-    def start(self, deadline: float = 30) -> "NVR":
+    def start(self, deadline: float = PATIENCE) -> "NVR":
         """Starts the server and waits until it says that it listens; signs in when the first user exists."""
         assert PROGRAM.exists(), f"{PROGRAM} is missing: run `make build`"
         begun = time.monotonic()
@@ -91,6 +97,8 @@ class NVR:
         )
         listening = threading.Event()
         address: list[str] = []
+        # Where the log of this life begins.
+        self._life = self.log_path.stat().st_size if self.log_path.exists() else 0
 
         def read(stream=self.process.stdout) -> None:
             with open(self.log_path, "ab") as log:
@@ -129,17 +137,20 @@ class NVR:
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def terminate(self, deadline: float = 20) -> float:
-        """Asks the server to end as a service manager does; the seconds it took. Its exit status must be 0."""
-        begun = time.monotonic()
-        os.kill(self.pid, signal.SIGTERM)
-        try:
-            status = self.process.wait(deadline)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError(f"the server did not end within {deadline} s of SIGTERM:\n{self.last_words()}") from None
-        took = time.monotonic() - begun
-        self._reader.join(5)
+    def terminate(self, deadline: float = PATIENCE) -> float:
+        """Asks the server to end as a service manager does; the seconds it took, without those that the machine kept it waiting. Its exit
+        status must be 0."""
+        with Machine(self) as machine:
+            begun, asked = time.monotonic(), time.time()
+            os.kill(self.pid, signal.SIGTERM)
+            try:
+                status = self.process.wait(deadline)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"the server did not end within {deadline} s of SIGTERM:\n{self.last_words()}") from None
+            took = time.monotonic() - begun
+        took -= machine.kept_waiting(asked, asked + took)
+        self._reader.join(PATIENCE)
         assert status == 0, f"the server ended with {status}:\n{self.last_words()}"
         return took
 
@@ -151,12 +162,14 @@ class NVR:
             except ProcessLookupError:
                 pass  # It has ended by itself.
             self.process.wait()
+            # What it said last is in its pipe still.
+            self._reader.join(PATIENCE)
 
     def close(self) -> None:
         if self.running:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
         if self._own and not os.environ.get("VIBENVR_KEEP"):
@@ -181,7 +194,8 @@ class NVR:
 
     def stream_port(self, scheme: str = "rtsp") -> int:
         """Where it plays cameras on; of the last start."""
-        found = wait_for(f"it re-streams by {scheme}", lambda: re.findall(rf"re-streaming on {scheme}://\S+:(\d+)", self.log()))
+        found = wait_for(
+            f"it re-streams by {scheme}", lambda: re.findall(rf"re-streaming on {scheme}://\S+:(\d+)", self.log_path.read_bytes()[self._life :].decode(errors="replace")))
         return int(found[-1])
 
     def stream_url(self, path: str | int, login: str = f"{USER}:{PASSWORD}", scheme: str = "rtsp") -> str:
@@ -190,6 +204,17 @@ class NVR:
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def datagrams_dropped(self) -> int:
+        """Datagrams that came for its sockets of now and found no room, since it stood still for too long."""
+        own = set()
+        for entry in os.listdir(f"/proc/{self.pid}/fd"):
+            try:
+                own.add(os.readlink(f"/proc/{self.pid}/fd/{entry}"))
+            except FileNotFoundError:
+                pass  # Closed meanwhile.
+        rows = [line.split() for table in ("udp", "udp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+        return sum(int(row[12]) for row in rows if f"socket:[{row[9]}]" in own)
 
     def resident(self) -> int:
         """Bytes of memory resident."""
@@ -215,7 +240,7 @@ class NVR:
 
     def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         """Another command of the program, for instance `run("check", "--data-dir", …)`."""
-        return subprocess.run([str(PROGRAM), *arguments], env=self.environment, capture_output=True, text=True, timeout=60, **options)
+        return subprocess.run([str(PROGRAM), *arguments], env=self.environment, capture_output=True, text=True, timeout=300, **options)
 
     def check(self) -> subprocess.CompletedProcess:
         return self.run("check", "--data-dir", str(self.data))
@@ -231,16 +256,19 @@ class NVR:
 
         The row of a growing segment is as old as its first fragment: what its file has says how far it is.
         """
-        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
             found = database.execute(
                 "SELECT id, camera_id, CASE role WHEN 0 THEN 'main' ELSE 'sub' END, path, start_us, end_us, bytes, state FROM segments WHERE state IN (1, 2) ORDER BY start_us, id"
             ).fetchall()
         rows = []
         for identifier, owner, stream, path, start, end, size, state in found:
             file = self.recordings / path
-            if state == 1 and file.exists():
-                facts = file.stat()
-                end, size = max(end, int(facts.st_mtime * 1e6)), max(size, facts.st_size)
+            if state == 1:
+                try:
+                    facts = file.stat()
+                    end, size = max(end, int(facts.st_mtime * 1e6)), max(size, facts.st_size)
+                except FileNotFoundError:
+                    pass  # Not made yet, or deleted since the row was read.
             rows.append(SegmentRow(identifier, owner, stream, file, start / 1e6, end / 1e6, size, state))
         return [row for row in rows if camera is None or row.camera == camera]
 

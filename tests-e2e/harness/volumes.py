@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from .server import NVR
+from .server import BUSY, NVR, PATIENCE, wait_for
 
 MARKER = ".vibenvr-volume"
 
@@ -59,12 +60,15 @@ class Volumes(NVR):
         self.start()
         return self
 
-    def start(self, deadline: float = 30) -> "Volumes":
+    def start(self, deadline: float = PATIENCE) -> "Volumes":
         super().start(deadline)
         if getattr(self, "_keeper", None) is None:
             # The namespace outlives the server, as the mounts of a machine do.
             self._keeper = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "nsenter", "-t", str(self.pid), "-m", "sleep", "3600"], stdin=subprocess.DEVNULL)
+            # Until it has entered, its root is that of everybody.
+            inside = os.readlink(f"/proc/{self.pid}/ns/mnt")
+            wait_for("the keeper is in the namespace", lambda: os.readlink(f"/proc/{self._keeper.pid}/ns/mnt") == inside, every=0.01)
         return self
 
     def close(self) -> None:
@@ -78,6 +82,9 @@ class Volumes(NVR):
 
     def place(self, name: str) -> Path:
         return self.recordings if name == "recordings" else self.folder / "mnt" / name
+
+    def tried_inside(self, *command: str) -> bool:
+        return subprocess.run(["nsenter", "-t", str(self._keeper.pid), "-m", *command], capture_output=True).returncode == 0
 
     def run_inside(self, *command: str) -> str:
         done = subprocess.run(["nsenter", "-t", str(self.pid if self.running else self._keeper.pid), "-m", *command], capture_output=True, text=True)
@@ -98,7 +105,7 @@ class Volumes(NVR):
 
         return subprocess.run(
             ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", str(PROGRAM), name, "--data-dir", str(self.data), *options],
-            env=self.environment, capture_output=True, text=True, timeout=60)
+            env=self.environment, capture_output=True, text=True, timeout=300)
 
     # What it stored.
 
@@ -112,13 +119,13 @@ class Volumes(NVR):
         return self.api.json(f"/storage/profiles/{self.profiles[name]}")["state"]["status"]
 
     def volume_rows(self, where: str = "state IN (1, 2)") -> list[Row]:
-        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
             found = database.execute(
                 f"SELECT id, camera_id, volume, path, state, bytes, start_us, end_us FROM segments WHERE {where} ORDER BY start_us, id").fetchall()
         return [Row(*row[:6], row[6] / 1e6, row[7] / 1e6) for row in found]
 
     def query(self, sql: str) -> list[tuple]:
-        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=10)) as database:
+        with closing(sqlite3.connect(f"file:{self.data}/vibenvr.db?mode=ro", uri=True, timeout=BUSY)) as database:
             return database.execute(sql).fetchall()
 
     def root(self, volume: int) -> Path:

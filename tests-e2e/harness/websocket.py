@@ -63,7 +63,7 @@ class WebSocket:
     """One connection. `headers` are sent with the handshake; without `handshake` the socket is left bare."""
 
     def __init__(
-        self, base: str, path: str, *, token: str = "", headers: dict[str, str] | None = None, timeout: float = 30,
+        self, base: str, path: str, *, token: str = "", headers: dict[str, str] | None = None, timeout: float = 120,
         receive_buffer: int = 0, context: ssl.SSLContext | None = None, handshake: bool = True,
     ):
         address = urlsplit(base)

@@ -26,7 +26,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from peers import rtp
+from peers import ports, rtp
 from peers.footage import Audio, Film
 from peers.process import Peer
 
@@ -41,6 +41,7 @@ class Behaviour:
     auth: str = "none"  # none, basic, digest, digest-sha256; never: 401 whatever is sent
     user: str = "viewer"
     password: str = "pass"
+    refuse: int = 0  # right log-ins to the main stream that are refused before others are accepted
     die_after: int = 0  # frames after which the connection is reset; 0: never
     silent_after: int = 0  # frames after which nothing more is sent, the connection stays
     video_stops_after: int = 0  # frames after which only the sound goes on
@@ -139,10 +140,12 @@ class _Camera:
         self.playing: Counter = Counter()
         self.sent: dict[str, int] = Counter()
         self.first_frames: dict[str, list[float]] = {path: [] for path in self.mounts}
+        self.last_frames: dict[str, list[float]] = {path: [] for path in self.mounts}  # of the same sessions
         self.damaged: list[int] = []
         self.times: list[tuple[float, int]] = []
         self.requests: list[tuple[float, str, int]] = []
         self.back_at = 0.0
+        self.refused_at = 0.0
 
     def change(self, values: dict) -> None:
         known = {entry.name for entry in fields(Behaviour)}
@@ -186,6 +189,8 @@ class _Camera:
                 self.reset_all()
             case "reboot":
                 self.server.close()
+                # Nobody else listens there meanwhile.
+                ports.keep(self.port)
                 self.reset_all()
                 asyncio.get_running_loop().create_task(self._return(request["seconds"]))
             case "stats":
@@ -193,8 +198,8 @@ class _Camera:
                     **self.counts, "open": len(self.connections), "most_open": self.most["connections"],
                     "sessions": dict(self.playing),
                     "most_sessions": {path: self.most[path] for path in self.mounts},
-                    "sent": dict(self.sent), "first_frames": self.first_frames, "damaged": self.damaged,
-                    "back_at": self.back_at, "requests": self.requests[-400:],
+                    "sent": dict(self.sent), "first_frames": self.first_frames, "last_frames": self.last_frames,
+                    "damaged": self.damaged, "back_at": self.back_at, "refused_at": self.refused_at, "requests": self.requests[-400:],
                     "times": self.times,
                 }
             case other:
@@ -288,19 +293,23 @@ class _Connection:
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
         return status
 
-    def _allowed(self, method: str, headers: dict) -> bool:
+    def _allowed(self, method: str, url: str, headers: dict) -> bool:
         behaviour = self.camera.behaviour
         given = headers.get("authorization", "")
         if behaviour.auth == "none":
             return True
         if behaviour.auth != "never":
+            is_right = False
             if behaviour.auth == "basic" and given.lower().startswith("basic "):
                 wanted = f"{behaviour.user}:{behaviour.password}".encode()
-                if base64.b64decode(given[6:]) == wanted:
-                    return True
+                is_right = base64.b64decode(given[6:]) == wanted
             elif behaviour.auth.startswith("digest") and given.lower().startswith("digest "):
-                if self._digest(method, given, "sha256" if behaviour.auth.endswith("sha256") else "md5"):
-                    return True
+                is_right = self._digest(method, given, "sha256" if behaviour.auth.endswith("sha256") else "md5")
+            if is_right and not (behaviour.refuse and "/main" in url):
+                return True
+            if is_right:
+                self.camera.change({"refuse": behaviour.refuse - 1})
+                self.camera.refused_at = time.time()
         if given:
             # A request without credentials asks for the challenge; only a wrong answer to it is a failed log-in.
             self.camera.counts["failed_logins"] += 1
@@ -331,7 +340,7 @@ class _Connection:
 
     async def _answer(self, method: str, url: str, headers: dict) -> int:
         camera, behaviour = self.camera, self.camera.behaviour
-        if method != "OPTIONS" and not self._allowed(method, headers):
+        if method != "OPTIONS" and not self._allowed(method, url, headers):
             return self._reply(headers, 401, self._challenge())
         if forced := behaviour.status.get(method):
             return self._reply(headers, forced)
@@ -452,7 +461,7 @@ class _Connection:
         held: list[bytes] = []
         begun, frame, beep, reported = time.monotonic(), 0, 0, 0.0
         units, at = film.units, behaviour.late_start
-        switched = False
+        switched, session = False, -1
         while True:
             now = self.camera.behaviour  # may have been changed under way
             if now.enforce_timeout and time.monotonic() - self.alive_at > now.session_timeout + 2:
@@ -500,7 +509,7 @@ class _Connection:
                 if now.loss or now.reorder:
                     packets, lost = self._mistreat(packets, held, chance, now)
                     if lost:
-                        camera.damaged.append(at % len(units))
+                        camera.damaged.append(at)
                         camera.counts["lost"] += lost
                 if now.times:
                     camera.times.append((time.monotonic(), at % len(units)))
@@ -508,7 +517,11 @@ class _Connection:
                     self._send("video", packet)
                 camera.sent[self.path] = camera.sent.get(self.path, 0) + 1
                 if frame == 0:
+                    session = len(camera.first_frames[self.path])
                     camera.first_frames[self.path].append(time.time())
+                    camera.last_frames[self.path].append(0)
+                if session >= 0:
+                    camera.last_frames[self.path][session] = time.time()
             frame += 1
             at += 1
             if now.garbage_after and frame == now.garbage_after:

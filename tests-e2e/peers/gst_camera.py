@@ -94,7 +94,8 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
     class Track:
         """One elementary stream on its way into one running pipeline, frame by frame at its own pace."""
 
-        def __init__(self, source, frames: list, keys: list[bool], seconds: float, sets: bytes = b""):
+        def __init__(self, source, frames: list, keys: list[bool], seconds: float, sets: bytes = b"", beside: "Track | None" = None):
+            self.beside = beside  # what begins at the same moment, however late this one's turn comes
             self.source, self.loop, self.keys, self.seconds = source, frames, keys, seconds
             self.frames, self.at, self.sent = frames, 0, 0
             self.opening = None
@@ -194,8 +195,14 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                     if track.source.current_state != Gst.State.PLAYING or clock is None or not track.source.get_base_time():
                         self._again(time.monotonic() + 0.002, order, track, begun)
                         continue
-                    track.start = (clock.get_time() - track.source.get_base_time()) / Gst.SECOND
-                    begun = track.begun = time.monotonic()
+                    if track.beside and track.beside.start is None:
+                        self._again(time.monotonic() + 0.002, order, track, begun)
+                        continue
+                    if track.beside:
+                        track.start, begun = track.beside.start, track.beside.begun
+                    else:
+                        track.start, begun = (clock.get_time() - track.source.get_base_time()) / Gst.SECOND, time.monotonic()
+                    track.begun = begun
                 if track.push():
                     self._again(begun + track.due(), order, track, begun)
 
@@ -256,7 +263,8 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                 self.video_track.numbers(self.film.codec)
             pacer.add(self.video_track)
             if self.audio:
-                pacer.add(Track(pipeline.get_by_name("audio"), self.sound, [True], self.audio.packet_seconds))
+                sound = Track(pipeline.get_by_name("audio"), self.sound, [True], self.audio.packet_seconds, beside=self.video_track)
+                pacer.add(sound)
 
     server = GstRtspServer.RTSPServer.new()
     server.set_address("127.0.0.1")
@@ -324,7 +332,7 @@ def serve(setup: dict, commands: TextIO | None, ready: Callable[[int], None]) ->
                         gate.set()
 
                 track.next_film = (mounts[path].films[name], shown)
-            if not gate.wait(30):
+            if not gate.wait(120):
                 raise ValueError("the films did not begin")
             return {"shown": told}
         if request["do"] == "stats":

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-_DEADLINE = 60
+_DEADLINE = 180
 
 
 class Peer:

@@ -14,15 +14,15 @@ import threading
 import time
 from pathlib import Path
 
+from . import ports
 from .footage import Audio, Film, muxed
 
-_READY = 30
+_READY = 120
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port() -> int:
+    """One on which nobody listens unless it is told to."""
+    return ports.keep()
 
 
 class _Program:
@@ -137,9 +137,9 @@ class RTMPServer:
         self._child: subprocess.Popen | None = None
         self._errors = tempfile.TemporaryFile()
         self._ended = False
-        self.up()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
+        self.up()
 
     def url(self, path: str = "/live/camera", host: str = "127.0.0.1") -> str:
         return f"rtmp://{host}:{self.port}{path}"
@@ -157,9 +157,19 @@ class RTMPServer:
             self._child.wait()
 
     def up(self) -> float:
-        """The wall time (seconds) from which it may be found."""
+        """The wall time (seconds) from which it is found."""
         self._wanted.set()
+        deadline = time.monotonic() + _READY
+        while not self._listens():
+            if time.monotonic() > deadline:
+                raise RuntimeError("ffmpeg does not listen")
+            time.sleep(0.02)
         return time.time()
+
+    def _listens(self) -> bool:
+        """Looked up, since a connection would be taken for the client."""
+        rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        return any(row[3] == "0A" and row[1].endswith(f":{self.port:04X}") for row in rows)
 
     def down(self) -> None:
         self._wanted.clear()

@@ -18,6 +18,7 @@ import os
 import random
 import re
 import secrets
+import socket
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ if __name__ == "__main__":
 from peers.process import Peer
 
 REALM = "door keeper"
+SO_RCVBUFFORCE = 33  # Python has no name for it.
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,11 @@ class _Relay(asyncio.DatagramProtocol):
 
     def connection_made(self, transport) -> None:
         self.transport = transport
+        # Nothing is lost but what is to be, also when this process stands still for a while. Only root may have so much.
+        try:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        except PermissionError:
+            pass
 
     def datagram_received(self, data: bytes, _) -> None:
         self.pass_on(data)

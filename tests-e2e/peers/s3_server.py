@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,21 +19,13 @@ from urllib.parse import quote
 import requests
 import urllib3
 
+from . import ports
+
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 PLACES = [Path(sys.executable).parent, Path(__file__).resolve().parents[2] / ".venv-test" / "bin"]
 ACCESS_KEY, SECRET_KEY = "footage-writer", "Only-The-Server-Knows-17"
 _NAMESPACE = re.compile(r"\{[^}]*\}")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,8 @@ class S3Server:
         self.bucket = bucket
         self._tls = tls
         self.folder = Path(tempfile.mkdtemp(prefix="weed-"))
-        self._ports = _free_ports(8)
+        # They stay its own while it is down.
+        self._ports = [ports.keep() for _ in range(8)]
         self._process: subprocess.Popen | None = None
         self._log = open(self.folder / "weed.log", "ab")
         rights = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -64,6 +56,10 @@ class S3Server:
         self.http = requests.Session()
         self.http.trust_env = False
         self.http.verify = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def endpoint(self) -> str:
@@ -86,7 +82,7 @@ class S3Server:
             ],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not self._is_ready():
             assert self._process.poll() is None and time.monotonic() < deadline, f"weed did not start:\n{self.log()[-2000:]}"
             time.sleep(0.2)
@@ -94,13 +90,13 @@ class S3Server:
 
     def _is_ready(self) -> bool:
         try:
-            return self.http.get(f"{self.endpoint}/", timeout=2).status_code < 500 and self._has_volumes()
+            return self.http.get(f"{self.endpoint}/", timeout=10).status_code < 500 and self._has_volumes()
         except requests.RequestException:
             return False
 
     def _has_volumes(self) -> bool:
         """The master takes a moment to hear of its volume server, and until then nothing can be stored."""
-        answer = self.http.get(f"http://127.0.0.1:{self._ports[1]}/dir/assign", timeout=2)
+        answer = self.http.get(f"http://127.0.0.1:{self._ports[1]}/dir/assign", timeout=10)
         return answer.status_code == 200 and "fid" in answer.json()
 
     def log(self) -> str:
@@ -119,7 +115,7 @@ class S3Server:
         found, token = [], ""
         while True:
             url = f"{self.endpoint}/{self.bucket}?list-type=2&prefix={quote(prefix, safe='')}"
-            answer = self.http.get(url + (f"&continuation-token={quote(token, safe='')}" if token else ""), timeout=20)
+            answer = self.http.get(url + (f"&continuation-token={quote(token, safe='')}" if token else ""), timeout=120)
             if answer.status_code == 404:
                 return []
             assert answer.status_code == 200, answer.text[:500]
@@ -142,30 +138,30 @@ class S3Server:
         return [json.loads(self.get(one.key)) for one in self.objects(prefix) if one.key.endswith(".json")]
 
     def get(self, key: str) -> bytes:
-        answer = self.http.get(f"{self.endpoint}/{self.bucket}/{quote(key)}", timeout=30)
+        answer = self.http.get(f"{self.endpoint}/{self.bucket}/{quote(key)}", timeout=120)
         assert answer.status_code == 200, answer.text[:500]
         return answer.content
 
     def put(self, key: str, content: bytes) -> None:
         """Past the S3 interface, by the server's own one for files."""
-        answer = self.http.put(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", data=content, timeout=30)
+        answer = self.http.put(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", data=content, timeout=120)
         assert answer.status_code in (200, 201), answer.text[:500]
 
     def delete(self, key: str) -> None:
         """Past the S3 interface as well."""
-        answer = self.http.delete(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", timeout=30)
+        answer = self.http.delete(f"http://127.0.0.1:{self._ports[3]}/buckets/{self.bucket}/{quote(key)}", timeout=120)
         assert answer.status_code in (200, 204), answer.text[:500]
 
     def uploads(self) -> list[str]:
         """Keys of uploads in parts that are not over."""
-        answer = self.http.get(f"{self.endpoint}/{self.bucket}?uploads", timeout=20)
+        answer = self.http.get(f"{self.endpoint}/{self.bucket}?uploads", timeout=120)
         assert answer.status_code == 200, answer.text[:500]
         root = ElementTree.fromstring(answer.content)
         return [entry.text or "" for upload in root if _NAMESPACE.sub("", upload.tag) == "Upload" for entry in upload if _NAMESPACE.sub("", entry.tag) == "Key"]
 
     def parts(self, key: str, upload: str) -> int:
         """How many parts of an upload are there."""
-        answer = self.http.get(f"{self.endpoint}/{self.bucket}/{quote(key)}?uploadId={quote(upload)}", timeout=20)
+        answer = self.http.get(f"{self.endpoint}/{self.bucket}/{quote(key)}?uploadId={quote(upload)}", timeout=120)
         if answer.status_code != 200:
             return 0
         return sum(_NAMESPACE.sub("", entry.tag) == "Part" for entry in ElementTree.fromstring(answer.content))

@@ -30,6 +30,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from peers import ports
 from peers.footage import Film
 from peers.process import Peer
 
@@ -122,6 +123,8 @@ class _State:
                 port = self.server.server_address[1]
                 self.server.shutdown()
                 self.server.server_close()
+                # Nobody else listens there meanwhile.
+                ports.keep(port)
                 self.setup["port"] = port
                 with self.lock:
                     for connection in self.open:
