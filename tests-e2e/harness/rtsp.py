@@ -55,7 +55,7 @@ class Ended(Exception):
 
 
 class RTSPClient:
-    def __init__(self, port: int, path: str, login: str = "", *, secure: bool = False, timeout: float = 20):
+    def __init__(self, port: int, path: str, login: str = "", *, secure: bool = False, timeout: float = 60):
         self.url = f"{'rtsps' if secure else 'rtsp'}://127.0.0.1:{port}/{path}"
         self.user, _, self.password = login.partition(":")
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
