@@ -52,7 +52,7 @@ def exported(browser, downloads: Path, button: str, *, secrets: bool) -> dict:
     if secrets:
         browser.press("dialog .check input")
     browser.press("dialog [type=submit]")
-    (file,) = wait_for("the file is here", lambda: set(downloads.glob("*.json")) - before, 30)
+    (file,) = wait_for("the file is here", lambda: set(downloads.glob("*.json")) - before, 60)
     return json.loads(file.read_text()) | {"file": file}
 
 
@@ -77,6 +77,8 @@ def test_cameras_are_taken_out_as_a_file_and_come_back(four, tmp_path):
         browser.press(".camera-list input[aria-label*='Yard']")
         choose(browser, "Front door")
         browser.press("#delete-chosen")
+        # It would not happen by itself as long as somebody may take it back.
+        browser.keep_messages()
         browser.press("dialog .button.danger")
         browser.until("they are gone", "return document.querySelectorAll('.camera-list > li').length === 2")
         browser.press(".toast .button")
@@ -85,7 +87,8 @@ def test_cameras_are_taken_out_as_a_file_and_come_back(four, tmp_path):
         choose(browser, "Front door", "Roof")
         browser.press("#delete-chosen")
         browser.press("dialog .button.danger")
-        wait_for("they are deleted", lambda: [camera["name"] for camera in nvr.api.json("/cameras")] == ["Yard", "Car park"], 40)
+        wait_for("they are deleted", lambda: [camera["name"] for camera in nvr.api.json("/cameras")] == ["Yard", "Car park"], 60)
+        browser.until("the page knows", "return document.querySelectorAll('.camera-list > li').length === 2")
 
         # The file is looked into before anything is stored.
         browser.press("#import-cameras")
@@ -188,11 +191,13 @@ def test_a_group_is_made_filled_used_and_deleted(four, tmp_path):
 
         # Deleted, and taken back; then meant. Cameras stay.
         browser.open("/ui/cameras/groups")
+        browser.shown(".cards .card")
+        browser.keep_messages()
         browser.press("[aria-label='Delete group Ground floor']")
         browser.gone(".cards .card")
         browser.press(".toast .button")
         browser.shown(".cards .card")
         browser.press("[aria-label='Delete group Ground floor']")
-        wait_for("it is deleted", lambda: members() == {}, 40)
+        wait_for("it is deleted", lambda: members() == {}, 60)
         assert len(nvr.api.json("/cameras")) == 4
         assert browser.complaints() == []

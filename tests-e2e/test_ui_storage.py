@@ -24,20 +24,20 @@ def test_a_lost_folder_is_told_everywhere_until_it_is_back(tmp_path):
         wait_for("it is marked", lambda: nvr.state("disk") == "ok")
         key = nvr.api.add_camera("Front door", camera.url("/main"), storage_profile_id=disk)
         other = nvr.api.add_camera("Car park", camera.url("/main"))
-        wait_for("footage on it", lambda: [row for row in nvr.volume_rows("state = 2") if row.volume == disk], 60)
+        wait_for("footage on it", lambda: [row for row in nvr.volume_rows("state = 2") if row.volume == disk], 120)
         browser.sign_in(nvr.api.base).open("/ui/system/storage")
         browser.shown(".cards .card")
         assert not browser.find_elements("css selector", "#health-banner, .card.lost")
 
         nvr.unmount("disk")
-        wait_for("the server knows", lambda: nvr.state("disk") == "lost", 30)
+        wait_for("the server knows", lambda: nvr.state("disk") == "lost", 60)
         # Without being loaded anew: the profile, and the banner, with the cause.
         browser.until("the folder is marked", "return document.querySelector('.card.lost')?.textContent.includes('The disk is not mounted.')")
         text = browser.text(".card.lost")
         # What the disk below has free is of no interest.
         assert "Recordings go to the default folder." in text and "marker is missing" in text and "free" not in text, text
         browser.until("the banner", "return document.querySelector('#health-banner')?.textContent.includes('A storage folder or bucket is lost: The disk is not mounted')")
-        wait_for("recording goes on in the default folder", lambda: [row for row in nvr.volume_rows() if row.volume == 0 and row.camera == key], 30)
+        wait_for("recording goes on in the default folder", lambda: [row for row in nvr.volume_rows() if row.volume == 0 and row.camera == key], 90)
         browser.picture(SCREENSHOTS / "lost-storage.png")
         # The camera that it concerns, and no other, in the list and on the dashboard.
         for page, row in (("/ui/cameras", ".camera-list li"), ("/ui/system", ".health li")):
@@ -62,8 +62,9 @@ def test_a_lost_folder_is_told_everywhere_until_it_is_back(tmp_path):
 
         browser.sign_in(nvr.api.base, preferences={"language": "en"}).emulate(DESKTOP).open("/ui/cameras")
         browser.until("still lost", "return document.querySelector('.camera-list .problem')")
+        browser.keep_messages()
         nvr.mount("disk")
-        wait_for("it is back", lambda: nvr.state("disk") == "ok", 60)
+        wait_for("it is back", lambda: nvr.state("disk") == "ok", 120)
         # Said once, and then nothing is left of it, on the page that stayed open as on others.
         browser.until("the all-clear", "return [...document.querySelectorAll('.toast')].some((toast) => toast.textContent.includes('Everything is well again.'))")
         browser.gone("#health-banner")
@@ -71,7 +72,7 @@ def test_a_lost_folder_is_told_everywhere_until_it_is_back(tmp_path):
         browser.open("/ui/system/storage")
         browser.shown(".cards .card")
         assert not browser.find_elements("css selector", "#health-banner, .card.lost")
-        wait_for("it is recorded there again", lambda: max(nvr.volume_rows(f"camera_id = {key}"), key=lambda row: row.start).volume == disk, 60)
+        wait_for("it is recorded there again", lambda: max(nvr.volume_rows(f"camera_id = {key}"), key=lambda row: row.start).volume == disk, 120)
         browser.open("/ui/system")
         browser.until("all is well", "return document.querySelector('#main .badge.good') && !document.querySelector('#health-problems')")
         assert browser.complaints() == []

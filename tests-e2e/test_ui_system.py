@@ -23,7 +23,7 @@ LANGUAGES = ("en", "de", "fr", "it", "es")
 def recorded(nvr: NVR, count: int = 1) -> None:
     """So many segments more are finished."""
     before = sum(row.finished for row in nvr.rows())
-    wait_for("it records", lambda: sum(row.finished for row in nvr.rows()) >= before + count, 90)
+    wait_for("it records", lambda: sum(row.finished for row in nvr.rows()) >= before + count, 180)
 
 
 def numbers(browser) -> dict[str, str]:
@@ -106,7 +106,7 @@ def scene():
         key = nvr.api.add_camera("Front door", camera.url("/cam"))
         recorded(nvr, 8)
         assert nvr.api.put(f"/cameras/{key}", json={"recording_mode": "Off", "is_active": False}).status_code == 200
-        wait_for("all is finished", lambda: all(row.finished for row in nvr.rows()), 30)
+        wait_for("all is finished", lambda: all(row.finished for row in nvr.rows()), 60)
         yield nvr
 
 
@@ -131,7 +131,7 @@ def test_what_a_comparison_found_is_said_in_the_language_of_the_viewer(scene, tm
                 browser.until(language, "const text = document.querySelector('#sync-notes')?.textContent ?? ''; return arguments[0].every((part) => text.includes(part))", words)
             assert "the row has no file" not in browser.page_source and browser.complaints() == []
             # Its codes are for programs as well.
-            status = wait_for("it is over", lambda: (now := nvr.api.json("/settings/sync-orphans/status"))["status"] == "completed" and now, 30)
+            status = wait_for("it is over", lambda: (now := nvr.api.json("/settings/sync-orphans/status"))["status"] == "completed" and now, 60)
             assert {one["code"] for one in status["notes_said"]} == {"sync_file_missing", "sync_file_short", "sync_file_long"}
             assert [one["text"] for one in status["notes_said"]] == status["notes"] and status["dry_run"]
     finally:
@@ -185,7 +185,7 @@ def test_why_there_are_only_single_pictures_is_said_in_the_language_of_the_viewe
             browsing(tmp_path, DESKTOP) as browser:
         nvr.start().with_admin()
         key = nvr.api.add_camera("Front door", camera.url("/cam"), recording_mode="Off")
-        wait_for("the camera runs", lambda: nvr.api.status(key) == "CONNECTED", 30)
+        wait_for("the camera runs", lambda: nvr.api.status(key) == "CONNECTED", 90)
         for language, told in {"de": "Das Umwandeln ist auf diesem Server ausgeschaltet.", "en": "Converting is switched off on this server."}.items():
             browser.sign_in(nvr.api.base, preferences={"language": language}).open(f"/ui/live/{key}")
             browser.until("why", "return document.querySelector('.enlarged .why')?.textContent.includes(arguments[0])", told)
@@ -224,7 +224,7 @@ def test_a_setting_that_is_refused_is_marked_and_what_was_typed_is_not_lost(scen
         browser.fill("#main", backup_auto_retention="9")
         # Leaving asks first.
         browser.press(".tabs a[href='/ui/system/logs']")
-        browser.switch_to.alert.dismiss()
+        browser.answer(False)
         assert browser.execute_script("return location.pathname") == "/ui/system/settings"
         browser.press("#save-settings")
         browser.gone("#save-settings")

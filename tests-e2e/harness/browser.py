@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from selenium import webdriver
+from selenium.common.exceptions import JavascriptException, TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import alert_is_present
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from .server import PASSWORD, REPOSITORY, USER
 
-# A promise of the product to nobody: a slow machine with a debug build gets this long.
-PATIENCE = 40
+# A promise of the product to nobody: a slow machine with a debug build gets this long, and what a script in a page does, twice as long.
+PATIENCE = 60
 SCREENSHOTS = Path(os.environ.get("VIBENVR_SCREENSHOTS", REPOSITORY / ".work" / "screenshots"))
 DESKTOP, PHONE = (1440, 900), (360, 780)
 
@@ -38,6 +40,7 @@ class Browser(webdriver.Chrome):
             options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         super().__init__(service=Service("/usr/bin/chromedriver"), options=options)
+        self.set_script_timeout(2 * PATIENCE)
         self.base = ""
 
     # Where it is.
@@ -82,21 +85,50 @@ class Browser(webdriver.Chrome):
             lambda _: not any(element.is_displayed() for element in self.find_elements(By.CSS_SELECTOR, selector)), f"no {selector}")
 
     def until(self, what: str, script: str, *arguments: Any) -> Any:
-        """What the script returns, once it is true."""
-        return WebDriverWait(self, PATIENCE).until(lambda _: self.execute_script(script, *arguments), what)
+        """What the script returns, once it is true. What it looks into may not be there yet."""
+        problems: list[str] = []
+
+        def look(_):
+            try:
+                return self.execute_script(script, *arguments)
+            except JavascriptException as problem:
+                problems.append(str(problem.msg))
+                return None
+        try:
+            return WebDriverWait(self, PATIENCE).until(look, what)
+        except TimeoutException as problem:
+            problem.msg += f" ({problems[-1]})" if problems else ""
+            raise
 
     def fill(self, form: str, **values: str) -> None:
-        """Fields of a form by their names; choices by what they are called."""
-        for name, value in values.items():
+        """Fields of a form by their names; choices by what they are called. A form that is drawn anew meanwhile is filled again."""
+        def put(name: str, value: str) -> bool:
             field = self.shown(f"{form} [name={name}]")
             if field.tag_name == "select":
                 Select(field).select_by_visible_text(value)
             else:
                 field.clear()
                 field.send_keys(value)
+            return True
+
+        for name, value in values.items():
+            WebDriverWait(self, PATIENCE, ignored_exceptions=_STALE).until(lambda _, name=name, value=value: put(name, value), f"{form} {name}")
 
     def text(self, selector: str) -> str:
-        return self.shown(selector).text
+        return WebDriverWait(self, PATIENCE, ignored_exceptions=_STALE).until(lambda _: [self.shown(selector).text], selector)[0]
+
+    def answer(self, yes: bool) -> None:
+        """The question that the browser asks, once it does: who goes back in the history is asked a moment later."""
+        question = WebDriverWait(self, PATIENCE).until(alert_is_present(), "a question")
+        question.accept() if yes else question.dismiss()
+
+    def keep_messages(self, kept: bool = True) -> None:
+        """What a page tells, and offers to take back, is there for some seconds, and for as long as a pointer rests on it: with one there, it is
+        seen however late it is looked at. Over when a message goes, and on another page."""
+        self.until("the messages", """
+            const list = document.querySelector('.toasts');
+            list?.dispatchEvent(new PointerEvent(arguments[0], { bubbles: true, pointerType: 'mouse' }));
+            return Boolean(list);""", "pointerover" if kept else "pointerout")
 
     def complaints(self) -> list[str]:
         """What the console has heard since the last call."""

@@ -19,13 +19,18 @@ PREFERENCES = {
 }
 
 
+# As for Chromium, a promise of nobody.
+PATIENCE = 120
+
+
 class Firefox:
     def __init__(self, port: int):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        # Longer than whatever it waits for itself.
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=2 * PATIENCE)
         self._rest = b""
         self._id = 0
         assert self._message()["marionetteProtocol"] == 3
-        self.call("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"timeouts": {"script": 30_000, "pageLoad": 60_000}}}})
+        self.call("WebDriver:NewSession", {"capabilities": {"alwaysMatch": {"timeouts": {"script": PATIENCE * 1000, "pageLoad": PATIENCE * 1000}}}})
 
     def _message(self) -> Any:
         while b":" not in self._rest:
@@ -55,7 +60,7 @@ class Firefox:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.call("WebDriver:ExecuteScript", {"script": script, "args": list(arguments)})["value"]
 
-    def until(self, what: str, script: str, *arguments: Any, seconds: float = 60) -> Any:
+    def until(self, what: str, script: str, *arguments: Any, seconds: float = PATIENCE) -> Any:
         deadline = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
             assert time.monotonic() < deadline, what
@@ -83,7 +88,7 @@ def firefox(profile: Path) -> Iterator[Firefox]:
     try:
         # With port 0 it takes a free one, and writes which into its profile.
         active = profile / "MarionetteActivePort"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not (active.exists() and active.read_text().strip()):
             assert process.poll() is None and time.monotonic() < deadline, "Firefox does not start"
             time.sleep(0.2)

@@ -2,7 +2,7 @@
 
 Run as a program it speaks JSON lines like `gst_camera.py`: a set-up object, then commands
 {"do": "set", "behaviour": {...}}, {"do": "drop"} (resets every connection), {"do": "reboot", "seconds": n} (resets
-everything and refuses connections meanwhile), {"do": "stats"}.
+everything and refuses connections meanwhile), {"do": "leave"} and {"do": "return"} (the same for as long as a test likes), {"do": "stats"}.
 """
 
 from __future__ import annotations
@@ -113,6 +113,13 @@ class FaultCamera(Peer):
         """Refuses everything for so long; `stats()["back_at"]` is then the wall time of the return."""
         self.ask({"do": "reboot", "seconds": seconds})
 
+    def leave(self) -> float:
+        """Refuses everything until it comes back."""
+        return self.ask({"do": "leave"})["now"]
+
+    def come_back(self) -> float:
+        return self.ask({"do": "return"})["now"]
+
     def stats(self) -> dict:
         return self.ask({"do": "stats"})
 
@@ -193,6 +200,11 @@ class _Camera:
                 ports.keep(self.port)
                 self.reset_all()
                 asyncio.get_running_loop().create_task(self._return(request["seconds"]))
+            case "leave":
+                self.server.close()
+                self.reset_all()
+            case "return":
+                await self._return(0)
             case "stats":
                 return {
                     **self.counts, "open": len(self.connections), "most_open": self.most["connections"],
