@@ -105,26 +105,32 @@ struct EventCounts {
             if rest < tail { return (range.end.microseconds, rest) }
             rest -= tail
             day = last / Self.quartersADay
-            if let found = try walk(0, from: day * Self.quartersADay, before: last, &rest) { return (end(found, 1), rest) }
+            if let found = try walk(0, from: day * Self.quartersADay, before: last, &rest) { return (end(found.bucket), rest) }
         }
         guard let found = try walk(1, from: start / Self.quarter / Self.quartersADay, before: day, &rest) else { return nil }
-        guard let quarter = try walk(0, from: found * Self.quartersADay, before: (found + 1) * Self.quartersADay, &rest) else { return nil }
-        return (end(quarter, 1), rest)
+        // From that end of the day which is nearer.
+        let quarters = found.bucket * Self.quartersADay
+        let isLate = rest > found.count / 2
+        if isLate { rest = found.count - 1 - rest }
+        guard let quarter = try walk(0, from: quarters, before: quarters + Self.quartersADay, isForward: isLate, &rest) else { return nil }
+        return (end(quarter.bucket), isLate ? quarter.count - 1 - rest : rest)
     }
 
-    private func end(_ bucket: Int64, _ width: Int64) -> Int64 { (bucket + width) * Self.quarter }
+    private func end(_ quarter: Int64) -> Int64 { (quarter + 1) * Self.quarter }
 
-    /// Walks buckets backwards as long as `rest` passes over all of one; gives the one it ends in.
-    private func walk(_ unit: Int, from first: Int64, before last: Int64, _ rest: inout Int) throws -> Int64? {
+    /// Walks buckets, backwards or forward, as long as `rest` passes over all of one; gives the one it ends in, with its count.
+    private func walk(
+        _ unit: Int, from first: Int64, before last: Int64, isForward: Bool = false, _ rest: inout Int
+    ) throws -> (bucket: Int64, count: Int)? {
         guard first < last, cameras?.isEmpty != true else { return nil }
         // Ids are numbers, so they may stand in the text.
         let owner = cameras.map { $0.count == 1 ? "= \($0[0])" : "IN (\($0.map(\.description).joined(separator: ",")))" } ?? "= 0"
         let sql = "SELECT bucket, sum(count) FROM event_counts WHERE camera_id \(owner) AND unit = ? AND bucket >= ? AND bucket < ?"
-        let statement = try db.cachedStatement(sql: sql + condition + " GROUP BY bucket ORDER BY bucket DESC")
+        let statement = try db.cachedStatement(sql: sql + condition + " GROUP BY bucket ORDER BY bucket" + (isForward ? "" : " DESC"))
         let rows = try Row.fetchCursor(statement, arguments: [unit, first, last] + values)
         while let row = try rows.next() {
             let count: Int = row[1]
-            if rest < count { return row[0] }
+            if rest < count { return (row[0], count) }
             rest -= count
         }
         return nil

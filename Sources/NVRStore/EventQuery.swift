@@ -11,6 +11,10 @@ struct EventQuery {
     let rows: String
     /// Whether `rows` reads one range as it lies, without looking for ids first.
     let isInPlace: Bool
+    /// Of one range: the time and id of the first event behind those that are passed over, from which on `rows` of a query without any to
+    /// pass over reads the range as it lies. Nil for more ranges, and where nothing is passed over.
+    let first: String?
+    let firstArguments: StatementArguments
     let pageArguments: StatementArguments
     let count: String
     let countArguments: StatementArguments
@@ -30,7 +34,10 @@ struct EventQuery {
         let arguments: [(any DatabaseValueConvertible)?]
 
         /// `kind` and `camera` nil: of all. `only`: cameras to which the others are passed over; empty = none is.
-        init(_ camera: ID<Camera>?, _ kind: (medium: Event.Medium, kind: Event.Kind)?, only: [ID<Camera>], _ filter: EventFilter) {
+        init(
+            _ camera: ID<Camera>?, _ kind: (medium: Event.Medium, kind: Event.Kind)?, only: [ID<Camera>], _ filter: EventFilter,
+            from first: (start: Int64, id: Int64)?
+        ) {
             let index =
                 switch (camera, kind) {
                 case (nil, nil): "events_by_start"
@@ -49,8 +56,16 @@ struct EventQuery {
                 arguments += [EventStore.code(kind.medium), EventStore.code(kind.kind)]
             }
             if let range = filter.range {
-                conditions.append("e.start_us >= ? AND e.start_us < ?")
-                arguments += [range.start.microseconds, range.end.microseconds]
+                conditions.append("e.start_us >= ?")
+                arguments.append(range.start.microseconds)
+            }
+            // One upper bound alone: SQLite looks for one of two, and reads what lies between them.
+            if let first {
+                conditions.append("(e.start_us, e.id) <= (?, ?)")
+                arguments += [first.start, first.id]
+            } else if let range = filter.range {
+                conditions.append("e.start_us < ?")
+                arguments.append(range.end.microseconds)
             }
             if let dayTime = filter.dayTime {
                 conditions.append(dayTime.condition(on: "e.start_us / 1000000"))
@@ -64,8 +79,8 @@ struct EventQuery {
         }
     }
 
-    /// Nil when the filter can let nothing through.
-    init?(_ filter: EventFilter) {
+    /// Nil when the filter can let nothing through. `from`: where to begin, as `first` of the same filter found it.
+    init?(_ filter: EventFilter, from first: (start: Int64, id: Int64)? = nil) {
         var cameras = filter.camera.map { [$0] } ?? filter.allowed.map { $0.sorted() }
         if let camera = filter.camera, let allowed = filter.allowed, !allowed.contains(camera) { return nil }
         if let cameras, cameras.isEmpty { return nil }
@@ -86,7 +101,7 @@ struct EventQuery {
             cameras = nil
         }
         let owners: [ID<Camera>?] = cameras ?? [nil]
-        let ranges = owners.flatMap { owner in kinds.map { Range(owner, $0, only: only, filter) } }
+        let ranges = owners.flatMap { owner in kinds.map { Range(owner, $0, only: only, filter, from: first) } }
         self.init(
             union: ranges.map { "SELECT e.id AS id, e.start_us AS start_us FROM \($0.events)\($0.condition)" }.joined(separator: " UNION ALL "),
             ranges.flatMap(\.arguments), filter, single: ranges.count == 1 ? ranges[0] : nil)
@@ -134,8 +149,11 @@ struct EventQuery {
         let paths = "LEFT JOIN segments AS s ON s.id = e.segment_id"
         // Nothing is to be passed over in one range: it is read as it lies. Else ids alone are merged and passed over.
         isInPlace = single != nil && filter.skip <= 0
+        let order = " ORDER BY e.start_us DESC, e.id DESC"
+        first = isInPlace ? nil : single.map { "SELECT e.start_us, e.id FROM \($0.events)\($0.condition)\(order) LIMIT 1 OFFSET ?" }
+        firstArguments = StatementArguments(arguments + [max(filter.skip, 0)])
         if let single, isInPlace {
-            rows = "SELECT \(EventStore.columns), s.path FROM \(single.events) \(paths)\(single.condition) ORDER BY e.start_us DESC, e.id DESC" + part
+            rows = "SELECT \(EventStore.columns), s.path FROM \(single.events) \(paths)\(single.condition)\(order)" + part
         } else {
             rows =
                 "SELECT \(EventStore.columns), s.path FROM (\(page)) AS p CROSS JOIN events AS e ON e.id = p.id \(paths)"

@@ -26,7 +26,7 @@ extension EventStore {
         let page = try await rows.read("reading events") { db in
             var page = EventPage()
             page.count = try known ?? Self.count(db, filter)
-            guard page.count > 0, let query = try EventQuery(Self.near(db, filter)) else { return page }
+            guard page.count > 0, let query = try Self.query(db, filter) else { return page }
             page.events.reserveCapacity(min(filter.limit, 1000))
             page.segmentPaths.reserveCapacity(min(filter.limit, 1000))
             let rows = try Row.fetchCursor(try db.cachedStatement(sql: query.rows), arguments: query.pageArguments)
@@ -39,6 +39,15 @@ extension EventStore {
         }
         if known == nil { rows.eventCounts.keep(page.count, of: subject, for: version) }
         return page
+    }
+
+    /// The query of a page that begins where the page does, as far as that can be found. Nil when there is nothing on it.
+    private static func query(_ db: Database, _ filter: EventFilter) throws -> EventQuery? {
+        var near = try near(db, filter)
+        guard let query = EventQuery(near), let first = query.first else { return EventQuery(near) }
+        guard let found = try db.row(first, query.firstArguments, { (start: $0[0] as Int64, id: $0[1] as Int64) }) else { return nil }
+        near.skip = 0
+        return EventQuery(near, from: found)
     }
 
     /// The number of the events that a filter lets through.

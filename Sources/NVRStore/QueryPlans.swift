@@ -6,9 +6,12 @@ import NVRModel
 extension EventStore {
     /// The plan of a list.
     package func plan(of filter: EventFilter) async throws -> [String] {
-        guard let query = EventQuery(filter) else { return [] }
+        var near = filter
+        near.skip = 0
+        guard let query = EventQuery(filter), let goingOn = EventQuery(near, from: (0, 0)) else { return [] }
         return try await rows.read("explaining a query") { db in
             try db.plan(query.page, query.pageArguments) + (query.isInPlace ? db.plan(query.rows, query.pageArguments) : [])
+                + (query.first.map { try db.plan($0, query.firstArguments) + db.plan(goingOn.rows, goingOn.pageArguments) } ?? [])
         }
     }
 }

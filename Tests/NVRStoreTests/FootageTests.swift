@@ -173,12 +173,14 @@ struct FootageTests {
                 for kind in [nil, Event.Kind.motion] {
                     for window in [nil, range(0, 1)] {
                         for allowed in [nil, Set([ID<Camera>(1), ID(2)]), Set((1...200).map { ID<Camera>($0) })] {
-                            let filter = EventFilter(allowed: allowed, camera: camera, medium: medium, kind: kind, range: window)
-                            let plan = try await store.events.plan(of: filter)
-                            #expect(!plan.isEmpty)
-                            // Walking all events in their order, until the page is full, is what a list of all of them is.
-                            let scan = plan.first { $0.hasPrefix("SCAN e") && !$0.contains("INDEX events_by_start") }
-                            #expect(scan == nil && !plan.contains { $0.contains("TEMP B-TREE") }, "\(filter): \(plan)")
+                            for skip in [0, 7] {
+                                let filter = EventFilter(allowed: allowed, camera: camera, medium: medium, kind: kind, range: window, skip: skip)
+                                let plan = try await store.events.plan(of: filter)
+                                #expect(!plan.isEmpty)
+                                // Walking all events in their order, until the page is full, is what a list of all of them is.
+                                let scan = plan.first { $0.hasPrefix("SCAN e") && !$0.contains("INDEX events_by_start") }
+                                #expect(scan == nil && !plan.contains { $0.contains("TEMP B-TREE") }, "\(filter): \(plan)")
+                            }
                         }
                     }
                 }
