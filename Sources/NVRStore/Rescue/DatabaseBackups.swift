@@ -117,8 +117,8 @@ package struct DatabaseBackups: Sendable {
 
     /// Of 4096 bytes: less than a millisecond of a core, for which a request may have to wait.
     private static let pagesPerStep: CInt = 64
-    /// After each step four times as long as it took belongs to others, but no more than this: who copies is not to wait for ever
-    /// because a disk once stood still.
+    /// After each step ten times as long as it took belongs to others, but no more than this: who copies is not to wait for ever
+    /// because a disk once stood still. What it writes costs the machine more than the step itself.
     private static let longestRest = Duration.milliseconds(50)
 
     private func copy(_ store: Store, until stop: BackupStop) throws -> DatabaseQueue {
@@ -144,7 +144,7 @@ package struct DatabaseBackups: Sendable {
                     // A sync that finds hundreds of megabytes to write holds up whoever else waits for the disk.
                     let code = FileContent.writeOut(descriptor, from: 0)
                     if code != 0 { throw NVRError(.unavailable, "writing the copy failed: \(String(cString: strerror(code)))") }
-                    let rest = min(Self.longestRest, (clock.now - begun) * 4)
+                    let rest = min(Self.longestRest, (clock.now - begun) * 10)
                     if !progress.isCompleted { usleep(useconds_t(rest / .microseconds(1))) }
                 }
             }
