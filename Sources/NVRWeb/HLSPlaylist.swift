@@ -1,4 +1,4 @@
-import NVRModel
+package import NVRModel
 package import NVRRecording
 
 /// A media playlist (RFC 8216) over stored segments: fMP4, byte ranges into the files, nothing copied. Pure.
@@ -26,6 +26,17 @@ package enum HLSPlaylist {
         }
         if !isOpen { lines.append("#EXT-X-ENDLIST") }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Microseconds after the end of the newest footage for which more may still be on its way: between two segments none grows until the
+    /// first key frame after the border is written, and a player that was told of an end asks no more (RFC 8216, section 6.2.1).
+    private static let patience: Int64 = 30_000_000
+
+    /// Whether a playlist of footage up to `end` will have more, at a wall time in microseconds.
+    package static func goesOn(_ segments: [ReplaySegment], until end: WallTime, now: Int64) -> Bool {
+        guard let last = segments.last, end.microseconds > now - 2_000_000 else { return false }
+        guard let newest = last.fragments.last, !last.isGrowing else { return last.isGrowing }
+        return newest.start.microseconds + newest.duration > now - patience
     }
 
     /// Microseconds as seconds with six digits.

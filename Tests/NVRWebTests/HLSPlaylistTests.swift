@@ -36,4 +36,19 @@ struct HLSPlaylistTests {
         #expect(text.split(separator: "\n").filter { $0.hasPrefix("/media/") }.allSatisfy { $0.hasSuffix(".mp4?token=x") })
         #expect(HLSPlaylist.text([], isOpen: false).contains("#EXT-X-ENDLIST"))
     }
+
+    @Test("it goes on while footage grows, between two segments too, but not for ever after the last and not for what is past")
+    func goingOn() {
+        let end = WallTime(microseconds: 1_700_000_000_000_000 + 4_000_000 + 4_066_667)
+        let now = end.microseconds
+        #expect(HLSPlaylist.goesOn([Self.segment(1, growing: true)], until: WallTime(microseconds: now + 600_000_000), now: now + 600_000_000))
+        for seconds: Int64 in [0, 3, 20] {
+            let later = now + seconds * 1_000_000
+            #expect(HLSPlaylist.goesOn([Self.segment(1)], until: WallTime(microseconds: later), now: later))
+            #expect(!HLSPlaylist.goesOn([Self.segment(1)], until: end.advanced(byMicroseconds: -3_000_000), now: later))
+            #expect(!HLSPlaylist.goesOn([Self.segment(1, growing: true)], until: end.advanced(byMicroseconds: -3_000_000), now: later))
+        }
+        #expect(!HLSPlaylist.goesOn([Self.segment(1)], until: WallTime(microseconds: now + 40_000_000), now: now + 40_000_000))
+        #expect(!HLSPlaylist.goesOn([], until: end, now: now))
+    }
 }

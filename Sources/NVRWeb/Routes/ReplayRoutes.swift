@@ -35,7 +35,7 @@ struct ReplayRoutes: Sendable {
         let range = try range(of: call.query)
         let segments = try await found(await replay.index(camera.id, range))
         guard !segments.isEmpty else { throw HTTPFailure(.notFound, "There is no footage of this time") }
-        let isOpen = segments.last?.isGrowing == true && range.end.microseconds > clock.wall() - 2_000_000
+        let isOpen = HLSPlaylist.goesOn(segments, until: range.end, now: clock.wall())
         // A token in the query is passed on: the player has nothing else to show for the files.
         let query = call.query["token"].map { "?token=" + percentEncoded($0) } ?? ""
         var response = Response(status: .ok, text: HLSPlaylist.text(segments, isOpen: isOpen, query: query))
