@@ -32,6 +32,8 @@ export function useReplay(cameras: readonly number[], start: number | null, resu
     const tell = () => stores.states.set(new Map([...filmsNow.current].map(([id, film]) => [id, film.state])));
     const made = new Map(key.split(',').filter(Boolean).map((text) => [Number(text), new Film(Number(text), tell)]));
     filmsNow.current = made;
+    // Those before were ready; these are not yet.
+    tell();
     setFilms(made);
     return () => { for (const film of made.values()) film.close(); };
   }, [key, isLive, stores]);

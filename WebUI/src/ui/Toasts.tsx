@@ -57,8 +57,8 @@ export function toast(text: string, kind: Toast['kind'] = 'good', action?: Toast
   const id = next++;
   const close = () => {
     toasts.update((held) => held.filter((one) => one.id !== id));
-    // Nobody is said to leave what goes away under the pointer or the focus.
-    patience.hold(false);
+    // Nobody is said to leave what goes away under the pointer or the focus; they may be at another one still.
+    requestAnimationFrame(() => patience.hold(document.querySelector('.toasts:hover, .toasts:focus-within') !== null));
   };
   toasts.update((held) => [...held.slice(-3), action ? { id, text, kind, action } : { id, text, kind }]);
   patience.after(seconds * 1000, close);
