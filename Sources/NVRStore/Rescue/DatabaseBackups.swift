@@ -153,9 +153,7 @@ package struct DatabaseBackups: Sendable {
     }
 
     private func check(_ target: DatabaseQueue, until stop: BackupStop) throws {
-        stop.interrupts(target)
-        defer { stop.interrupts(nil) }
-        let problems = try target.writeWithoutTransaction { db in
+        let problems = try stop.interrupting(target) { db in
             // A copy is one file, without a log.
             try db.execute(sql: "PRAGMA journal_mode = DELETE")
             // SQLite forgets an interruption while nothing runs (sqlite3_interrupt); of these rows one is left until the end.
@@ -195,14 +193,19 @@ package final class BackupStop: Sendable {
     package init() {}
 
     package func stop() {
-        let database = state.withLock { state in
+        state.withLock { state in
             state.isStopped = true
-            return state.database
+            // Under the lock: it must not be closed meanwhile.
+            state.database?.interrupt()
         }
-        database?.interrupt()
     }
 
-    func interrupts(_ database: DatabaseQueue?) { state.withLock { $0.database = database } }
+    /// Runs `body` on the database; the statement that runs when it is to stop ends then.
+    func interrupting<Value>(_ database: DatabaseQueue, _ body: (Database) throws -> Value) throws -> Value {
+        state.withLock { $0.database = database }
+        defer { state.withLock { $0.database = nil } }
+        return try database.writeWithoutTransaction(body)
+    }
 
     func check() throws { if state.withLock({ $0.isStopped }) { throw CancellationError() } }
 }
