@@ -44,7 +44,8 @@ extension EventStore {
     /// The query of a page that begins where the page does, as far as that can be found. Nil when there is nothing on it.
     private static func query(_ db: Database, _ filter: EventFilter) throws -> EventQuery? {
         var near = try near(db, filter)
-        guard let query = EventQuery(near), let first = query.first else { return EventQuery(near) }
+        guard let query = EventQuery(near) else { return nil }
+        guard let first = query.first else { return query }
         guard let found = try db.row(first, query.firstArguments, { (start: $0[0] as Int64, id: $0[1] as Int64) }) else { return nil }
         near.skip = 0
         return EventQuery(near, from: found)
